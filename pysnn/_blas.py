@@ -1,0 +1,91 @@
+"""The one matrix product, and the one pool of threads.
+
+OpenBLAS gives different bits for different thread counts. Here the output is cut into blocks whose size does not depend on the number of
+threads, and each block is one single-threaded BLAS call on one of our own threads.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+
+import numpy as np
+
+_ROWS = 256       # rows of one block of a product
+_pool = None
+_n_threads = None
+_controller = None
+
+
+def set_threads(n):
+    """Choose how many threads pysnn uses; results do not depend on it.
+
+    Parameters
+    ----------
+    n : int
+        At least 1.
+    """
+    global _pool, _n_threads
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"threads: expected a whole number of at least 1, got {n!r}")
+    if _pool is not None:
+        _pool.shutdown()
+    _pool, _n_threads = (ThreadPoolExecutor(n, "pysnn") if n > 1 else None), n
+
+
+def get_threads():
+    """Return the number of threads: PYSNN_THREADS, else the processors this process may use."""
+    if _n_threads is None:
+        given = os.environ.get("PYSNN_THREADS", "")
+        if given and not given.isdigit():
+            raise ValueError(f"PYSNN_THREADS: expected a whole number of at least 1, got {given!r}")
+        usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        set_threads(int(given) if given else usable)
+    return _n_threads
+
+
+def spread(work, blocks):
+    """Call work(*block) for every block, on all threads; each block must own what it writes."""
+    if get_threads() == 1 or len(blocks) == 1:
+        for block in blocks:
+            work(*block)
+        return
+    for done in [_pool.submit(work, *block) for block in blocks]:
+        done.result()
+
+
+def cut(n, size):
+    """Cut range(n) into (start, stop) pairs of a fixed size."""
+    return [(i, min(i + size, n)) for i in range(0, n, size)]
+
+
+def _one_thread():
+    """Hold the BLAS to one thread while our own threads call it; without threadpoolctl leave it as it is."""
+    global _controller
+    if _controller is None:
+        try:
+            from threadpoolctl import ThreadpoolController
+        except ImportError:
+            return nullcontext()
+        _controller = ThreadpoolController()
+    return _controller.limit(limits=1, user_api="blas")
+
+
+def matmul(a, b):
+    """Multiply (n, k) by (k, m): the same bits for any number of threads.
+
+    Parameters
+    ----------
+    a, b : 2-D arrays of one float dtype
+        Factors.
+
+    Returns
+    -------
+    (n, m) array
+        a @ b.
+    """
+    out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
+    cols = max(64, -(-b.shape[1] // 64) * 16)      # four blocks of columns, in whole vectors
+    blocks = [(*i, *j) for i in cut(a.shape[0], _ROWS) for j in cut(b.shape[1], cols)]
+    with _one_thread():
+        spread(lambda i0, i1, j0, j1: np.matmul(a[i0:i1], b[:, j0:j1], out=out[i0:i1, j0:j1]), blocks)
+    return out

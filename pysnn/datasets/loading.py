@@ -1,0 +1,119 @@
+"""Give a data set as arrays, by name; and set a validation part aside.
+
+The sample `fashion-sample` (fashion_sample.npz beside this file) is taken from Fashion-MNIST, by Han Xiao, Kashif Rasul
+and Roland Vollgraf, arXiv 1708.07747, copyright 2017 Zalando SE, MIT licence: see LICENSE-fashion-mnist. It is for
+trying things out; figures to be compared with papers need the full set.
+"""
+
+import pathlib
+
+import numpy as np
+
+from .cache import cache_folder
+from .catalogue import CLASSES, FETCHABLE, FILES, DataError, Dataset, check_name
+from .formats import parse_cifar, parse_idx, verified
+from .points import YIN_YANG_SETS, xor, yin_yang
+
+SAMPLE = pathlib.Path(__file__).with_name("fashion_sample.npz")
+
+
+def load(name, folder=None):
+    """Give a data set as arrays; never downloads (that is `fetch`).
+
+    Parameters
+    ----------
+    name : str
+        One of `NAMES`: xor and yin-yang are generated (xor: the four points are training and test set),
+        fashion-sample is shipped (6,000 + 1,000 images), fashion-mnist, mnist and cifar10 are read.
+    folder : str or pathlib.Path, optional
+        Where to read those three from, in any form that `fetch` accepts; default: the cache.
+
+    Returns
+    -------
+    Dataset
+        See there for dtypes and shapes.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or a folder is given for a set that is not read from one.
+    DataError
+        If files are absent or differ from the published ones (md5).
+    """
+    check_name(name)
+    if folder is not None and name not in FETCHABLE:
+        raise ValueError(f"folder: expected None for {name}, which is not read from a folder, got {str(folder)!r}")
+    if name == "xor":
+        arrays = (*xor(), *xor())
+    elif name == "yin-yang":
+        arrays = (*yin_yang(*YIN_YANG_SETS["train"]), *yin_yang(*YIN_YANG_SETS["test"]))
+    elif name == "fashion-sample":
+        arrays = _read_sample()
+    else:
+        arrays = _read_full(name, folder)
+    return Dataset(name, "points" if name in ("xor", "yin-yang") else "image", *arrays, CLASSES[name])
+
+
+def split_validation(y, n_val, rng):
+    """Split a training set into a smaller one and a validation set, with the same share of every class in both.
+
+    Parameters
+    ----------
+    y : numpy.ndarray
+        Integer labels (N,).
+    n_val : int
+        Size of the validation set, 0 < n_val < N. Where n_val times the share of a class is not whole, the classes
+        with the largest remainders get one more (the smaller label first).
+    rng : numpy.random.Generator
+        Chooses the samples.
+
+    Returns
+    -------
+    train_idx, val_idx : numpy.ndarray
+        int64, sorted; together every index once.
+
+    Raises
+    ------
+    TypeError
+        If y is not an integer array or rng not a Generator.
+    ValueError
+        If y is not one-dimensional or n_val is out of range.
+    """
+    if not isinstance(y, np.ndarray) or not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(f"y: expected an array of integer labels, got {getattr(y, 'dtype', type(y).__name__)}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng: expected numpy.random.default_rng(seed), got {type(rng).__name__}")
+    if y.ndim != 1 or not 0 < n_val < len(y):
+        raise ValueError(f"expected labels (N,) and 0 < n_val < N, got shape {y.shape} and n_val = {n_val}")
+    labels, counts = np.unique(y, return_counts=True)
+    quota, remainder = np.divmod(n_val * counts, len(y))
+    quota[np.argsort(-remainder, kind="stable")[:n_val - quota.sum()]] += 1
+    chosen = [rng.permutation(np.flatnonzero(y == label))[:q] for label, q in zip(labels, quota, strict=True)]
+    val_idx = np.sort(np.concatenate(chosen))
+    return np.setdiff1d(np.arange(len(y)), val_idx), val_idx
+
+
+def _read_full(name, folder):
+    """Read one of the three full sets: x_train, y_train, x_test, y_test."""
+    place = cache_folder() / name if folder is None else pathlib.Path(folder).expanduser()
+    parse = parse_cifar if name == "cifar10" else parse_idx
+    try:
+        parts = [parse(verified(name, file, place), file) for file in FILES[name]]
+    except (DataError, OSError) as error:
+        hint = "To get or repair it, run" if folder is None else "To use a checked copy in the cache instead, run"
+        raise DataError(f"{name} cannot be loaded: {error}.\n{hint}: pysnn data fetch {name}") from error
+    if name == "cifar10":
+        *train, test = parts
+        x_train, y_train = (np.concatenate(batches) for batches in zip(*train, strict=True))
+        return x_train, y_train, *test
+    x_train, y_train, x_test, y_test = parts
+    return x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64)
+
+
+def _read_sample():
+    """Read the shipped sample: x_train, y_train, x_test, y_test."""
+    try:
+        with np.load(SAMPLE, allow_pickle=False) as file:
+            return tuple(file[key] for key in ("x_train", "y_train", "x_test", "y_test"))
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{SAMPLE}, part of the package, cannot be read ({error}); reinstall pysnn") from error

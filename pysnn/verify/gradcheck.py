@@ -1,0 +1,315 @@
+"""Compare a backward pass with differences of its forward pass, minding kinks and jumps.
+
+Networks of spike times are piecewise smooth: the set of inputs that a neuron hears before it fires changes from place
+to place. A plain difference across such a border is neither right nor wrong. So every quotient here looks at the
+discrete decisions on both sides first:
+
+    unchanged          smooth: the central difference must agree with backward
+    changed            try again with a smaller step, down to 2e-9 of the coordinate
+    still changed      kink, if both one-sided derivatives exist: backward must give one of them, or a value between
+                       jump, if forward is discontinuous or an output falls silent: skipped, counted, with the reason
+
+Tolerance: max(1e-7, 1e-9 x condition), relative. The condition is measured: how many roundings the output moves when
+all arguments are rounded anew, times the size of output over argument, over the size of the gradient. Where rounding
+would hide even an error of 1e-3, the coordinate is skipped, counted, with the reason. Nothing is skipped silently.
+"""
+
+import inspect
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _checks
+from .report import Outcome, Report, summarise
+
+STEPS = tuple(2.0 ** -k for k in (20, 23, 26, 29))   # 1e-6 ... 2e-9; powers of two, so that x + h - x = h exactly
+RTOL = 1e-7
+ROUNDING = 4.0         # allow for 4 times the rounding of forward; 4 eps / 2**-20 is the 1e-9 of "1e-9 x condition"
+BLIND = 1e-3           # skip where rounding may hide a relative error of this size
+DIRECTIONS = 8         # random directions for each argument
+
+BLINDED = "rounding in forward hides the difference"
+CHANGING = "decisions change however small the step"
+FALLS_SILENT = "an output falls silent next to this point"
+JUMPS = "forward jumps: its quotients diverge"
+UNSETTLED = "quotients do not settle"
+
+
+class _Point(NamedTuple):
+    """Where we stand: the arguments, what forward makes of them, and the weights c of the loss <c, out>."""
+
+    forward: object
+    trace: object
+    args: list
+    out: np.ndarray
+    decisions: list
+    c: np.ndarray
+    noise: np.ndarray    # size of the rounding error in each entry of out
+
+
+class _Move(NamedTuple):
+    """What one step away from the point does."""
+
+    decisions: list
+    same: bool           # the decisions are those of the point, and no output in the loss fell silent
+    gain: np.ndarray     # change of the loss, by output; NaN if an output in the loss fell silent
+    noise: float         # rounding error in the sum of gain
+
+
+def spike_decisions(args, out, cache):
+    """Give the discrete decisions of one layer of spike times: who is silent, and which inputs came before each output.
+
+    They are sets: the order in which the inputs of a set arrive is no decision, so equal times are no kinks. A trace
+    finer than needed costs time and nothing else. Operations of other shapes get silence alone.
+
+    Parameters
+    ----------
+    args : sequence of arrays
+        Arguments of forward; the first is z_in, (B, N_in).
+    out : array
+        Result of forward, z_out, (B, N_out).
+    cache : object
+        Not used.
+
+    Returns
+    -------
+    tuple of bool arrays
+        Silence, shaped like out, and the causal sets (B, N_in, N_out).
+    """
+    fired = np.isfinite(out)
+    z_in = args[0]
+    if not (z_in.ndim == out.ndim == 2 and len(z_in) == len(out)):
+        return (~fired,)
+    return ~fired, (z_in[:, :, None] < out[:, None, :]) & fired[:, None, :]
+
+
+def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
+    """Check backward against differences of forward, in every argument.
+
+    The loss is <c, out> with random c over the finite entries of out. Each argument is checked coordinate by coordinate
+    and along random directions.
+
+    Parameters
+    ----------
+    forward : callable
+        ``forward(*args)`` returns out, or (out, cache); out is an array or a float.
+    backward : callable
+        ``backward(dout, cache)`` returns one gradient per argument (for a single argument the bare gradient will do).
+        If forward returns no cache, the tuple of arguments takes its place.
+    args : sequence of float64 arrays
+        Where to check. Entries may be inf (no spike); their gradient must be exactly 0.
+    trace : callable, optional
+        ``trace(args, out, cache)`` returns the discrete decisions taken in forward, an array or several. Default:
+        `spike_decisions`.
+    names : sequence of str, optional
+        Names of the arguments; default: those in the signature of forward.
+    n : int or None
+        How many coordinates to check in each argument, drawn at random; None: all.
+    rng : numpy.random.Generator, optional
+        Default: a generator seeded with 0.
+
+    Returns
+    -------
+    Report
+        What was checked, what was skipped and why, and whether backward is right.
+
+    Raises
+    ------
+    TypeError
+        For arguments, outputs or gradients other than float64.
+    ValueError
+        For NaN in arguments or output, or gradients that do not fit the arguments.
+    """
+    rng = np.random.default_rng(0) if rng is None else rng
+    names = _names(forward, len(args)) if names is None else list(names)
+    args = [_float64(x, name) for x, name in zip(args, names, strict=True)]
+    point, cache = _stand(forward, trace or spike_decisions, args, rng)
+    grads = _gradients(backward(point.c[()], cache), args, names)
+    rows = []
+    for k, (x, grad, name) in enumerate(zip(args, grads, names, strict=True)):
+        chosen = np.arange(x.size) if n is None or x.size <= n else np.sort(rng.choice(x.size, n, replace=False))
+        where = [tuple(int(i) for i in np.unravel_index(flat, x.shape)) for flat in chosen]
+        rows.append(summarise(name, "coordinates", where, [_coordinate(point, k, grad, at) for at in where], RTOL))
+        along = [_direction(point, k, grad, rng) for _ in range(DIRECTIONS if np.isfinite(x).any() else 0)]
+        rows.append(summarise(name, "directions", [(i,) for i in range(len(along))], along, RTOL))
+    return Report(tuple(rows), n_outputs=point.out.size, n_silent=int(np.isinf(point.out).sum()))
+
+
+def _names(forward, n_args):
+    """Take the names of the arguments from the signature, if it has any."""
+    try:
+        parameters = inspect.signature(forward).parameters.values()
+    except (TypeError, ValueError):
+        parameters = []
+    names = []
+    for p in parameters:
+        names += [f"{p.name}[{i}]" for i in range(n_args)] if p.kind is p.VAR_POSITIONAL else [p.name]
+    return names[:n_args] if len(names) >= n_args else [f"argument {i}" for i in range(n_args)]
+
+
+def _float64(x, name):
+    """Let only float64 arrays without NaN pass."""
+    if isinstance(x, np.ndarray) and x.dtype == np.float32:
+        raise TypeError(f"{name}: gradcheck needs float64, since differences drown in the rounding of float32; "
+                        f"got {_checks.describe(x)}. Pass {name}.astype(numpy.float64)")
+    x = _checks.array(x, name)
+    if np.isnan(x).any():
+        raise ValueError(f"{name}: expected numbers or inf, got NaN among {_checks.describe(x)}")
+    return x
+
+
+def _gradients(grads, args, names):
+    """Let only gradients that fit the arguments pass."""
+    grads = list(grads) if isinstance(grads, (tuple, list)) else [grads]
+    if len(grads) != len(args):
+        raise ValueError(f"backward: expected {len(args)} gradients ({', '.join(names)}), got {len(grads)}")
+    for x, grad, name in zip(args, grads, names, strict=True):
+        if np.shape(grad) != x.shape:
+            raise ValueError(f"gradient of {name}: expected shape {x.shape}, got {_checks.describe(grad)}")
+        if np.asarray(grad).dtype != np.float64:
+            raise TypeError(f"gradient of {name}: expected float64 like {name}, got {_checks.describe(grad)}")
+    return [np.asarray(grad) for grad in grads]
+
+
+def _look(forward, trace, args):
+    """Run forward and list its decisions."""
+    result = forward(*args)
+    out, cache = result if isinstance(result, tuple) and len(result) == 2 else (result, tuple(args))
+    out = np.asarray(out)
+    if out.dtype != np.float64:
+        raise TypeError(f"forward: expected float64 out of float64, got {_checks.describe(out)}")
+    if np.isnan(out).any():
+        raise ValueError(f"forward: got NaN among {_checks.describe(out)}")
+    decisions = trace(args, out, cache)
+    return out, [np.asarray(x) for x in (decisions if isinstance(decisions, (tuple, list)) else [decisions])], cache
+
+
+def _stand(forward, trace, args, rng):
+    """Look around at the operating point: decisions, weights of the loss, rounding error of every output."""
+    out, decisions, cache = _look(forward, trace, args)
+    fired = np.isfinite(out)
+    size = np.where(fired, np.abs(out), 0)
+    c = np.where(fired, rng.choice([-1.0, 1.0], out.shape) * rng.uniform(0.5, 1.5, out.shape) / (1 + size), 0)
+    eps = np.finfo(np.float64).eps
+    noise = eps * size
+    for _ in range(8):                       # round all arguments anew, and see how far out moves
+        rounded = [x * (1 + eps * rng.integers(-1, 2, x.shape)) for x in args]
+        other, others, _ = _look(forward, trace, rounded)
+        if _equal(others, decisions):
+            noise = np.maximum(noise, np.abs(np.subtract(other, out, out=np.zeros_like(size), where=fired)))
+    return _Point(forward, trace, args, out, decisions, np.asarray(c), np.asarray(noise)), cache
+
+
+def _equal(decisions, others):
+    return len(decisions) == len(others) and all(np.array_equal(a, b) for a, b in zip(decisions, others, strict=True))
+
+
+def _move(point, k, step):
+    """Take one step in argument k."""
+    args = list(point.args)
+    args[k] = args[k] + step
+    out, decisions, _ = _look(point.forward, point.trace, args)
+    used = point.c != 0
+    alive = np.isfinite(out[used]).all()
+    moved = out[used] - point.out[used] if alive else np.full(used.sum(), np.nan)
+    noise = np.abs(point.c[used]) * np.where(moved != 0, point.noise[used], 0)
+    same = bool(alive) and _equal(decisions, point.decisions)
+    return _Move(decisions, same, point.c[used] * moved, float(noise.sum()))
+
+
+def _scale(x):
+    """Give every entry a step of about its own size, or the mean size where it is smaller; a power of two; 0 at inf."""
+    finite = np.isfinite(x)
+    size = np.where(finite, np.abs(x), 0)
+    scale = np.maximum(size, size.sum() / max(finite.sum(), 1) or 1.0)
+    if (x > 0).all():
+        scale = np.minimum(scale, 2.0 ** 18 * size)       # times and z stay positive
+    return np.where(finite, np.exp2(np.floor(np.log2(np.where(finite, scale, 1.0)))), 0)
+
+
+def _coordinate(point, k, grad, at):
+    """Check one coordinate of argument k."""
+    if np.isinf(point.args[k][at]):
+        return Outcome("at inf") if grad[at] == 0 else Outcome("smooth", np.inf, float(grad[at]), 0.0)
+    step = np.zeros_like(point.args[k])
+    step[at] = _scale(point.args[k])[at]
+    outcome = _differences(point, k, step, float(grad[at] * step[at]))
+    return outcome.scaled(1 / step[at])
+
+
+def _direction(point, k, grad, rng):
+    """Check one random direction in argument k."""
+    x = point.args[k]
+    step = _scale(x) * rng.choice([-1.0, 1.0], x.shape) * 2.0 ** rng.integers(-2, 1, x.shape)
+    moves = step != 0
+    return _differences(point, k, step, float(grad[moves] @ step[moves]))
+
+
+def _differences(point, k, step, slope):
+    """Compare the slope along a step with central differences, as far as the decisions allow."""
+    outcome, before = None, None
+    for h in STEPS:
+        plus, minus = _move(point, k, h * step), _move(point, k, -h * step)
+        if not (plus.same and minus.same):
+            continue
+        quotient = float((plus.gain - minus.gain).sum()) / (2 * h)
+        outcome = _judge(slope, quotient, quotient, ROUNDING * (plus.noise + minus.noise) / (2 * h))
+        if outcome.error <= RTOL or (before is not None and abs(quotient - before) <= 0.5 * abs(slope - quotient)):
+            return outcome                   # agrees; or has settled elsewhere
+        first, before = before is None, quotient
+    if outcome is None:
+        return _one_sided(point, k, step, slope)
+    return outcome if first else Outcome("skipped", reason=UNSETTLED)
+
+
+def _judge(slope, low, high, floor):
+    """Require that the slope lies between two one-sided derivatives (smooth: they are equal), up to rounding."""
+    size = max(abs(slope), abs(low), abs(high))
+    tolerance = max(RTOL * size, floor)
+    kind = "kink" if high - low > tolerance else "smooth"
+    if not np.isfinite(slope):
+        return Outcome(kind, np.inf, slope, low)
+    if floor > BLIND * size:
+        return Outcome("skipped", reason=BLINDED)
+    nearest = min(max(slope, low), high)
+    return Outcome(kind, RTOL * abs(slope - nearest) / tolerance if slope != nearest else 0.0, slope, nearest)
+
+
+def _one_sided(point, k, step, slope):
+    """Judge a place where decisions change however small the step: a kink or a jump."""
+    right, left = _side(point, k, step), _side(point, k, -step)
+    for reason in (right.reason, left.reason):
+        if reason:
+            return Outcome("jump" if reason in (FALLS_SILENT, JUMPS) else "skipped", reason=reason)
+    low = np.minimum(right.slope, -left.slope).sum()         # by output, since each has kinks of its own
+    high = np.maximum(right.slope, -left.slope).sum()
+    return _judge(slope, float(low), float(high), right.floor + left.floor)
+
+
+class _Side(NamedTuple):
+    """A one-sided derivative, or the reason why there is none."""
+
+    slope: np.ndarray | None = None     # by output
+    floor: float = 0.0
+    reason: str = ""
+
+
+def _side(point, k, step):
+    """Extrapolate the one-sided quotients along a step to step 0."""
+    reason = CHANGING
+    for h in STEPS:
+        far, mid, near = (_move(point, k, h / m * step) for m in (1, 2, 4))
+        if not np.isfinite(far.gain + mid.gain + near.gain).all():
+            reason = FALLS_SILENT
+            continue
+        if not (_equal(far.decisions, mid.decisions) and _equal(mid.decisions, near.decisions)):
+            reason = CHANGING
+            continue
+        coarse, fine = (4 * mid.gain - far.gain) / h, (8 * near.gain - 2 * mid.gain) / h
+        floor = ROUNDING * 10 * near.noise / h
+        miss = float(np.abs(coarse - fine).sum())
+        if miss <= max(1e-5 * float(np.abs(fine).sum()), floor):
+            return _Side(fine, floor + miss)
+        shrinks = np.abs(near.gain) <= np.maximum(0.5 * np.abs(far.gain), 100 * ROUNDING * near.noise)
+        reason = UNSETTLED if shrinks.all() else JUMPS
+    return _Side(reason=reason)
