@@ -1,18 +1,23 @@
 """The one loop. A run is plain data; `epochs` goes on from wherever it stands and yields a record an epoch."""
 
+import platform
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from . import metrics, optim
+from . import __version__, checkpoint, metrics, optim
+from .learning import temporal
+
+METHODS = {"temporal": temporal}
 
 
 @dataclass
 class Run:
     """All that a training run is made of; a checkpoint keeps it, and going on from one gives the same bits as never having stopped."""
 
-    rule: object                 # a module of pysnn.learning
+    method: str                  # a key of METHODS
     nets: tuple
     optimiser: object
     rng: np.random.Generator
@@ -22,15 +27,15 @@ class Run:
     records: list = field(default_factory=list)
 
 
-def start(rule, settings, seed=0, data=None):
+def start(method, settings, seed=0, data=None):
     """Begin a run: draw the weights and set the optimiser to zero.
 
     Parameters
     ----------
-    rule : module
-        One of pysnn.learning.
+    method : str
+        "temporal".
     settings : dataclass
-        Its settings.
+        Settings of that method, such as `pysnn.learning.temporal.Settings`.
     seed : int
         Everything random follows from it.
     data : dict, optional
@@ -42,8 +47,8 @@ def start(rule, settings, seed=0, data=None):
         The run, at epoch 0.
     """
     rng = np.random.default_rng(seed)
-    nets = rule.build(settings, rng=rng)
-    return Run(rule, nets, optim.OPTIMISERS[settings.optimiser](nets.net.params), rng, seed, data or {})
+    nets = METHODS[method].build(settings, rng=rng)
+    return Run(method, nets, optim.OPTIMISERS[settings.optimiser](nets.net.params), rng, seed, data or {})
 
 
 def epochs(run, train, validation=None, progress=None):
@@ -72,7 +77,7 @@ def epochs(run, train, validation=None, progress=None):
         If there are no samples, or the loss is not finite.
     """
     x, y = train
-    s = run.nets.settings
+    rule, s = METHODS[run.method], run.nets.settings
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"train: expected as many labels as samples, and some, got {len(x)} and {len(y)}")
     schedule = optim.SCHEDULES[s.schedule]
@@ -83,7 +88,7 @@ def epochs(run, train, validation=None, progress=None):
         sums, n_silent = _Means(), 0
         for k in progress(range(n_batches)) if progress else range(n_batches):
             some = order[k * s.batch:(k + 1) * s.batch]
-            step = run.rule.gradients(run.nets, x[some], y[some], run.rng)
+            step = rule.gradients(run.nets, x[some], y[some], run.rng)
             if not np.isfinite(step.loss):
                 raise ValueError(f"the loss became {step.loss} in epoch {run.epoch + 1}, batch {k + 1}: try a smaller lr")
             lr = schedule(run.epoch * n_batches + k, s.epochs * n_batches, s.lr, s.lr_end)
@@ -94,9 +99,9 @@ def epochs(run, train, validation=None, progress=None):
         run.epoch += 1
         record = {"epoch": run.epoch, **sums.means(), "n_silent": n_silent, "lr": lr}
         x_seen, y_seen = validation if validation is not None else (x[:1000], y[:1000])
-        record |= run.rule.report(run.nets, x_seen[:1000])
+        record |= rule.report(run.nets, x_seen[:1000])
         if validation is not None:
-            found = run.rule.score(run.nets, x_seen, y_seen)
+            found = rule.score(run.nets, x_seen, y_seen)
             record |= {"val_accuracy": found.expected, "val_strict": found.strict, "val_inclusive": found.inclusive}
         record["seconds"] = time.perf_counter() - began
         run.records.append(record)
@@ -116,3 +121,81 @@ class _Means:
 
     def means(self):
         return {name: (value / self.n).tolist() if isinstance(value, np.ndarray) else value / self.n for name, value in self.sums.items()}
+
+
+def save(run, path, weights_only=False):
+    """Write a run to a checkpoint.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    path : str or Path
+        File to write.
+    weights_only : bool
+        Whether to keep the weights alone, as float16, for a small file to share; such a run cannot be resumed.
+    """
+    header = {"method": run.method, "settings": asdict(run.nets.settings), "data": run.data, "seed": run.seed, "epoch": run.epoch,
+              "records": run.records, "versions": versions(), "resumable": not weights_only}
+    arrays = {f"params/{name}": w for name, w in run.nets.net.params.items()}
+    if weights_only:
+        arrays = {name: w.astype(np.float16) for name, w in arrays.items()}
+    else:
+        header["rng"] = run.rng.bit_generator.state
+        arrays |= {f"optimiser/{name}": x for name, x in run.optimiser.state.items()}
+    checkpoint.write(path, header, arrays, compress=weights_only)
+
+
+def load(path):
+    """Read a run from a checkpoint.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or the name of a network that ships with pysnn.
+
+    Returns
+    -------
+    Run
+        The run as it stood; `epochs` goes on from there, if the checkpoint is resumable.
+
+    Raises
+    ------
+    pysnn.checkpoint.CheckpointError
+        If the file is damaged, of another program, or its parts do not fit together.
+    """
+    header, arrays = checkpoint.read(path)
+    try:
+        rule = METHODS[header["method"]]
+        settings = rule.Settings(**header["settings"])
+        kind = np.dtype(settings.dtype)
+        params = {k.removeprefix("params/"): v.astype(kind) for k, v in arrays.items() if k.startswith("params/")}
+        run = Run(header["method"], rule.build(settings, params), optim.OPTIMISERS[settings.optimiser](params), np.random.default_rng(0),
+                  header["seed"], header["data"], header["epoch"], header["records"])
+        if not all(np.isfinite(w).all() for w in params.values()):
+            raise ValueError("weights that are not finite")
+        if header["resumable"]:
+            run.rng.bit_generator.state = header["rng"]
+            for name, x in run.optimiser.state.items():
+                stored = arrays[f"optimiser/{name}"]
+                if stored.shape != x.shape or stored.dtype != x.dtype:
+                    raise ValueError(f"optimiser state {name} of shape {stored.shape}, expected {x.shape}")
+                x[...] = stored
+        else:
+            run.rng = None
+    except (KeyError, TypeError, ValueError) as error:
+        raise checkpoint.CheckpointError(f"{path}: the checkpoint's parts do not fit together: {error}") from error
+    return run
+
+
+def versions():
+    """Return the versions that results depend on.
+
+    Returns
+    -------
+    dict
+        Of pysnn, Python, NumPy, Numba (None where not installed) and the machine.
+    """
+    numba = sys.modules.get("numba")
+    return {"pysnn": __version__, "python": platform.python_version(), "numpy": np.__version__,
+            "numba": getattr(numba, "__version__", None), "machine": f"{platform.system()} {platform.machine()}"}

@@ -41,10 +41,10 @@ def forward(z_in, w, threshold=1.0):
     spikes = (np.empty(z_in.shape, np.uint32), np.empty_like(z_in), np.empty((n_batch, 2), np.int64))
     keys = z_in.view(np.uint32 if w.dtype == np.float32 else np.uint64)
     spread(lambda b0, b1: _sort(z_in, keys, spikes, b0, b1), cut(n_batch, _SAMPLES))
-    last = _last_arrivals(z_in, w, spikes)
+    last, whole = _last_arrivals(z_in, w, spikes)
     out = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3))
     blocks = [(*j, *b) for j in cut(n_out, _tile(n_in, w.itemsize)) for b in cut(n_batch, 4 * _SAMPLES)]
-    spread(lambda j0, j1, b0, b1: _scan(spikes, w, threshold, last, out, (j0, j1, b0, b1)), blocks)
+    spread(lambda j0, j1, b0, b1: _scan(spikes, w, threshold, (last, whole), out, (j0, j1, b0, b1)), blocks)
     return out[0], Cache(z_in, w, *out)
 
 
@@ -57,9 +57,9 @@ def _last_arrivals(z_in, w, spikes):
     _, z_sorted, count = spikes
     n_head, n_all = count.T
     if n_all.min() == z_in.shape[1]:
-        return w.sum(axis=0, keepdims=True)
+        return w.sum(axis=0, keepdims=True), True
     z_last = z_sorted[np.arange(len(z_in)), np.maximum(n_all, 1) - 1]
-    return matmul((z_in == z_last[:, None]).astype(w.dtype), w)
+    return matmul((z_in == z_last[:, None]).astype(w.dtype), w), False
 
 
 @njit
@@ -122,6 +122,7 @@ def _step(a, r, bound, w, dz, z_next):
 def _scan(spikes, w, threshold, last, out, block):
     """Forward for outputs j0:j1 and samples b0:b1."""
     order, z_sorted, n_spikes = spikes
+    sums, whole = last
     z_out, margin, z_bound = out
     j0, j1, b0, b1 = block
     n = j1 - j0
@@ -142,7 +143,7 @@ def _scan(spikes, w, threshold, last, out, block):
         for j in range(n):
             a_j, r_j, bound_j = a[j], r[j], bound[j]
             if r_j < 0:                                     # (T4) after the last input it fires exactly when a > 0
-                a_j = last[0, j0 + j] - threshold if len(last) == 1 else a_j + last[b, j0 + j]
+                a_j = sums[0, j0 + j] - threshold if whole else a_j + sums[b, j0 + j]
                 bound_j = np.inf if a_j > 0 else 0
             z_out[b, j0 + j] = (z_last if bound_j == np.inf else bound_j) - r_j / a_j if bound_j > 0 else np.inf
             margin[b, j0 + j] = a_j if bound_j > 0 else 1

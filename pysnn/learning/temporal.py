@@ -225,3 +225,46 @@ def report(nets, x):
 def score(nets, x, y):
     """Return the `metrics.Accuracy` of the network on labelled samples."""
     return metrics.accuracy(predict(nets, x), y)
+
+
+DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen on validation splits like the preset itself
+    "xor": {"model": "2-4-2", "late": float(np.exp(2)), "drop_in": 0.0, "drop_hidden": 0.0, "batch": 4, "epochs": 2000},
+    "yin-yang": {"model": "4-200-3", "bias": True, "code": "latency", "drop_in": 0.0, "drop_hidden": 0.0, "batch": 20, "epochs": 100},
+    "fashion-sample": {"code": "latency", "drop_in": 0.1},
+    "fashion-mnist": {"code": "latency", "drop_in": 0.1},
+    "mnist": {},
+    "cifar10": {"model": "3072-800-10", "code": "latency"},
+}
+
+
+def settings_for(data, preset="ours", **chosen):
+    """Put settings together: the preset, what the data set needs, and what the user chose.
+
+    Parameters
+    ----------
+    data : str
+        Name of a data set.
+    preset : {"ours", "authors"}
+        Where to start from.
+    **chosen
+        Settings by name, stronger than the rest.
+
+    Returns
+    -------
+    Settings
+        The settings.
+
+    Raises
+    ------
+    ValueError
+        For an unknown preset or setting, or a value out of range.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
+    unknown = sorted(set(chosen) - set(Settings.__dataclass_fields__))
+    if unknown:
+        raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(Settings.__dataclass_fields__)}")
+    needed = DATA_SETTINGS.get(data, {})
+    if preset != "ours":
+        needed = {k: v for k, v in needed.items() if k in ("model", "bias", "code", "late")}
+    return Settings(**{**PRESETS[preset], **needed, **chosen})

@@ -14,12 +14,12 @@ all arguments are rounded anew, times the size of output over argument, over the
 would hide even an error of 1e-3, the coordinate is skipped, counted, with the reason. Nothing is skipped silently.
 """
 
-import inspect
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import _checks
+from . import _gate
 from .report import Outcome, Report, summarise
 
 STEPS = tuple(2.0 ** -k for k in (20, 23, 26, 29))   # 1e-6 ... 2e-9; powers of two, so that x + h - x = h exactly
@@ -99,8 +99,7 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
     args : sequence of float64 arrays
         Where to check. Entries may be inf (no spike); their gradient must be exactly 0.
     trace : callable, optional
-        ``trace(args, out, cache)`` returns the discrete decisions taken in forward, an array or several. Default:
-        `spike_decisions`.
+        ``trace(args, out, cache)`` returns the discrete decisions, one or more arrays; default `spike_decisions`.
     names : sequence of str, optional
         Names of the arguments; default: those in the signature of forward.
     n : int or None
@@ -118,13 +117,15 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
     TypeError
         For arguments, outputs or gradients other than float64.
     ValueError
-        For NaN in arguments or output, or gradients that do not fit the arguments.
+        For NaN, gradients that do not fit the arguments, or arguments changed in place.
     """
     rng = np.random.default_rng(0) if rng is None else rng
-    names = _names(forward, len(args)) if names is None else list(names)
-    args = [_float64(x, name) for x, name in zip(args, names, strict=True)]
+    names = _gate.names(forward, len(args)) if names is None else list(names)
+    args = [_gate.float64(x, name) for x, name in zip(args, names, strict=True)]
+    before = [x.copy() for x in args]
     point, cache = _stand(forward, trace or spike_decisions, args, rng)
-    grads = _gradients(backward(point.c[()], cache), args, names)
+    grads = _gate.gradients(backward(point.c.copy()[()], cache), args, names)
+    _gate.unchanged(args, before, names)
     rows = []
     for k, (x, grad, name) in enumerate(zip(args, grads, names, strict=True)):
         chosen = np.arange(x.size) if n is None or x.size <= n else np.sort(rng.choice(x.size, n, replace=False))
@@ -133,42 +134,6 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
         along = [_direction(point, k, grad, rng) for _ in range(DIRECTIONS if np.isfinite(x).any() else 0)]
         rows.append(summarise(name, "directions", [(i,) for i in range(len(along))], along, RTOL))
     return Report(tuple(rows), n_outputs=point.out.size, n_silent=int(np.isinf(point.out).sum()))
-
-
-def _names(forward, n_args):
-    """Take the names of the arguments from the signature, if it has any."""
-    try:
-        parameters = inspect.signature(forward).parameters.values()
-    except (TypeError, ValueError):
-        parameters = []
-    names = []
-    for p in parameters:
-        names += [f"{p.name}[{i}]" for i in range(n_args)] if p.kind is p.VAR_POSITIONAL else [p.name]
-    return names[:n_args] if len(names) >= n_args else [f"argument {i}" for i in range(n_args)]
-
-
-def _float64(x, name):
-    """Let only float64 arrays without NaN pass."""
-    if isinstance(x, np.ndarray) and x.dtype == np.float32:
-        raise TypeError(f"{name}: gradcheck needs float64, since differences drown in the rounding of float32; "
-                        f"got {_checks.describe(x)}. Pass {name}.astype(numpy.float64)")
-    x = _checks.array(x, name)
-    if np.isnan(x).any():
-        raise ValueError(f"{name}: expected numbers or inf, got NaN among {_checks.describe(x)}")
-    return x
-
-
-def _gradients(grads, args, names):
-    """Let only gradients that fit the arguments pass."""
-    grads = list(grads) if isinstance(grads, (tuple, list)) else [grads]
-    if len(grads) != len(args):
-        raise ValueError(f"backward: expected {len(args)} gradients ({', '.join(names)}), got {len(grads)}")
-    for x, grad, name in zip(args, grads, names, strict=True):
-        if np.shape(grad) != x.shape:
-            raise ValueError(f"gradient of {name}: expected shape {x.shape}, got {_checks.describe(grad)}")
-        if np.asarray(grad).dtype != np.float64:
-            raise TypeError(f"gradient of {name}: expected float64 like {name}, got {_checks.describe(grad)}")
-    return [np.asarray(grad) for grad in grads]
 
 
 def _look(forward, trace, args):
@@ -195,7 +160,7 @@ def _stand(forward, trace, args, rng):
     for _ in range(8):                       # round all arguments anew, and see how far out moves
         rounded = [x * (1 + eps * rng.integers(-1, 2, x.shape)) for x in args]
         other, others, _ = _look(forward, trace, rounded)
-        if _equal(others, decisions):
+        if _equal(others, decisions) and np.isfinite(other[fired]).all():
             noise = np.maximum(noise, np.abs(np.subtract(other, out, out=np.zeros_like(size), where=fired)))
     return _Point(forward, trace, args, out, decisions, np.asarray(c), np.asarray(noise)), cache
 
@@ -212,7 +177,8 @@ def _move(point, k, step):
     used = point.c != 0
     alive = np.isfinite(out[used]).all()
     moved = out[used] - point.out[used] if alive else np.full(used.sum(), np.nan)
-    noise = np.abs(point.c[used]) * np.where(moved != 0, point.noise[used], 0)
+    seen = moved != 0 if moved.any() else True            # if nothing moved, the change may be too small to be seen
+    noise = np.abs(point.c[used]) * np.where(seen, point.noise[used], 0)
     same = bool(alive) and _equal(decisions, point.decisions)
     return _Move(decisions, same, point.c[used] * moved, float(noise.sum()))
 
@@ -247,19 +213,23 @@ def _direction(point, k, grad, rng):
 
 def _differences(point, k, step, slope):
     """Compare the slope along a step with central differences, as far as the decisions allow."""
-    outcome, before = None, None
+    disagreed = []
     for h in STEPS:
         plus, minus = _move(point, k, h * step), _move(point, k, -h * step)
         if not (plus.same and minus.same):
             continue
         quotient = float((plus.gain - minus.gain).sum()) / (2 * h)
         outcome = _judge(slope, quotient, quotient, ROUNDING * (plus.noise + minus.noise) / (2 * h))
-        if outcome.error <= RTOL or (before is not None and abs(quotient - before) <= 0.5 * abs(slope - quotient)):
-            return outcome                   # agrees; or has settled elsewhere
-        first, before = before is None, quotient
-    if outcome is None:
+        if disagreed:
+            before = disagreed[-1]
+            if abs(quotient - before.found) <= 0.5 * abs(slope - before.found):
+                return before                # quotients have settled, and elsewhere
+        if outcome.error <= RTOL or outcome.error == np.inf:
+            return outcome
+        disagreed.append(outcome)
+    if not disagreed:
         return _one_sided(point, k, step, slope)
-    return outcome if first else Outcome("skipped", reason=UNSETTLED)
+    return disagreed[0] if len(disagreed) == 1 else Outcome("skipped", reason=UNSETTLED)
 
 
 def _judge(slope, low, high, floor):
@@ -269,10 +239,10 @@ def _judge(slope, low, high, floor):
     kind = "kink" if high - low > tolerance else "smooth"
     if not np.isfinite(slope):
         return Outcome(kind, np.inf, slope, low)
-    if floor > BLIND * size:
+    if floor > BLIND * size > 0:
         return Outcome("skipped", reason=BLINDED)
     nearest = min(max(slope, low), high)
-    return Outcome(kind, RTOL * abs(slope - nearest) / tolerance if slope != nearest else 0.0, slope, nearest)
+    return Outcome(kind, RTOL * (abs(slope - nearest) / tolerance) if slope != nearest else 0.0, slope, nearest)
 
 
 def _one_sided(point, k, step, slope):

@@ -6,11 +6,16 @@ N_out), z_out (B, N_out). The neuron is defined by its membrane,
     V(t) = sum over t_i < t of w_i (1 - exp(-(t - t_i))),      and it fires when V first reaches the threshold.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
+from ._nets import Net, causal_sets, chain, frozen_net
 from .compare import compare
+
+__all__ = ["Definition", "Net", "causal_sets", "chain", "check_definition", "complex_step_check", "frozen_net",
+           "homogeneity", "membrane", "near_threshold", "shift_identity"]
 
 
 def membrane(t, z_in, w):
@@ -42,7 +47,7 @@ class Definition(NamedTuple):
     at_spike: float      # largest |V(t_out) - threshold|
     before: float        # largest V - threshold at inputs and midpoints before t_out; at most 0, but for rounding
     silent: float        # the same for silent neurons, at any time and in the limit
-    in_rounding: float   # the largest of the three, each in units of its own rounding error, 4 N eps (threshold + sum |w|)
+    in_rounding: float   # the largest of the three in units of its own rounding, 4 N eps (threshold + sum |w|)
     n_fired: int
     n_silent: int
 
@@ -136,105 +141,6 @@ def near_threshold(z_in, w, threshold=1.0):
     return ((np.abs(v) <= band) & open_still).any(axis=1)
 
 
-def causal_sets(z_in, z_out):
-    """Say which inputs came before each output.
-
-    Parameters
-    ----------
-    z_in : (B, N_in) array
-        exp of the input times.
-    z_out : (B, N_out) array
-        exp of the output times.
-
-    Returns
-    -------
-    (B, N_in, N_out) bool array
-        All False for a silent output.
-    """
-    return (z_in[:, :, None] < z_out[:, None, :]) & np.isfinite(z_out)[:, None, :]
-
-
-class Net(NamedTuple):
-    """Layers in a row, as one operation for `gradcheck`."""
-
-    forward: object      # forward(z_in, *weights) -> z_out, cache
-    backward: object     # backward(dz_out, cache) -> dz_in, dw of layer 0, dw of layer 1, ...
-    trace: object        # trace(args, out, cache) -> causal sets and silence of every layer
-    layers: object       # layers(dz_out, cache) -> [z of every layer, input first], [dL/dz of every layer]
-
-
-def chain(op, threshold=1.0):
-    """Put layers of one operation in a row.
-
-    Parameters
-    ----------
-    op : module or object
-        With ``forward(z_in, w, threshold) -> z_out, cache`` and ``backward(dz_out, cache) -> dz_in, dw``.
-    threshold : float
-        Firing threshold divided by tau, for all layers.
-
-    Returns
-    -------
-    Net
-        As many layers as forward gets weights.
-    """
-    def forward(z_in, *weights):
-        z, caches = [z_in], []
-        for w in weights:
-            z_out, cache = op.forward(z[-1], w, threshold)
-            z.append(z_out)
-            caches.append(cache)
-        return z[-1], (z, caches)
-
-    def pull(dz_out, cache):
-        dz, dw = [dz_out], []
-        for layer in reversed(cache[1]):
-            dz_in, dw_layer = op.backward(dz[0], layer)
-            dz.insert(0, dz_in)
-            dw.insert(0, dw_layer)
-        return dz, dw
-
-    def backward(dz_out, cache):
-        dz, dw = pull(dz_out, cache)
-        return dz[0], *dw
-
-    def trace(args, out, cache):
-        z = cache[0]
-        return [causal_sets(a, b) for a, b in zip(z[:-1], z[1:], strict=True)] + [np.isinf(b) for b in z[1:]]
-
-    def layers(dz_out, cache):
-        return cache[0], pull(dz_out, cache)[0]
-
-    return Net(forward, backward, trace, layers)
-
-
-def frozen_net(sets, threshold=1.0):
-    """Freeze the causal sets: what is left is rational in z and w, and takes complex arrays.
-
-    Parameters
-    ----------
-    sets : sequence of (B, N_in, N_out) bool arrays
-        One per layer, from `causal_sets`.
-    threshold : float
-        Firing threshold divided by tau.
-
-    Returns
-    -------
-    callable
-        ``net(z_in, *weights) -> z_out``; inf where a causal set is empty.
-    """
-    def net(z_in, *weights):
-        z = z_in
-        for causal, w in zip(sets, weights, strict=True):
-            heard = np.where(causal, w, 0)
-            excess = heard.sum(axis=1) - threshold
-            fired = causal.any(axis=1)
-            moment = np.einsum("bij,bi->bj", heard, np.where(np.isfinite(z), z, 0))
-            z = np.where(fired, moment / np.where(fired, excess, 1), np.inf)
-        return z
-    return net
-
-
 def complex_step_check(op, z_in, weights, threshold=1.0, rng=None):
     """Compare gradients with the complex step through the net at frozen causal sets.
 
@@ -265,14 +171,15 @@ def complex_step_check(op, z_in, weights, threshold=1.0, rng=None):
     z_out, cache = net.forward(*args)
     fired = np.isfinite(z_out)
     c = np.where(fired, rng.normal(size=z_out.shape), 0)
-    frozen = frozen_net([causal_sets(a, b) for a, b in zip(cache[0][:-1], cache[0][1:], strict=True)], threshold)
+    frozen = frozen_net([causal_sets(a, b) for a, b in pairwise(cache[0])], threshold)
 
     def derivative(k, at):
         moved = [x.astype(complex) for x in args]
         moved[k][at] += 1e-20j
         return (c[fired] @ frozen(*moved)[fired].imag) / 1e-20
 
-    wanted = tuple(np.array([derivative(k, at) for at in np.ndindex(x.shape)]).reshape(x.shape) for k, x in enumerate(args))
+    wanted = tuple(np.array([derivative(k, at) for at in np.ndindex(x.shape)]).reshape(x.shape)
+                   for k, x in enumerate(args))
     largest = max(float(np.abs(x).max()) for x in wanted)
     names = ["z_in", *(f"w[{i}]" for i in range(len(weights)))]
     return compare(lambda: net.backward(c, cache), lambda: wanted, (), names, rtol=1e-11, atol=1e-13 * largest)
@@ -302,7 +209,7 @@ def shift_identity(forward, backward, args):
         dz_out = np.zeros_like(z_out)
         dz_out[:, j] = fired[:, j]
         dz_in = backward(dz_out, cache)[0]
-        total = (dz_in * moment).sum(axis=1)[fired[:, j]] / z_out[fired[:, j], j]     # dt_out/dt_in = dz_out/dz_in z_in/z_out
+        total = (dz_in * moment).sum(axis=1)[fired[:, j]] / z_out[fired[:, j], j]     # dt = dz/z
         worst.append(np.abs(total - 1).max())
     return float(max(worst, default=np.nan))
 

@@ -1,0 +1,65 @@
+# Two targets do all the set-up on a fresh machine: `make demo` and `make test`. They need Python 3.11 or later, make and pip.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p >/dev/null 2>&1 && \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+RUN := $(BIN)/python
+
+.PHONY: demo test test-all test-py test-frameworks bench docs lint data clean
+
+.venv/ready: setup.cfg pyproject.toml
+	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[full,test,lint]'
+	@touch $@
+
+demo: .venv/ready  ## train on the shipped sample, evaluate, draw
+	@echo "== training 784-800-10 on the shipped sample of Fashion-MNIST (5,500 images)"
+	$(BIN)/pysnn train temporal --data fashion-sample --out runs/demo.npz
+	@echo "== the same network on the test images"
+	$(BIN)/pysnn evaluate runs/demo.npz --robust
+	@echo "== figures"
+	$(BIN)/pysnn plot all runs/demo.npz --out figures
+	$(BIN)/pysnn plot neuron --out figures/neuron.png
+	@echo "== done: look at figures/raster.png first; next: $(BIN)/python examples/01_one_neuron.py"
+
+test: .venv/ready  ## the default tests: no framework, no download
+	$(RUN) -m pytest
+
+data: .venv/ready  ## fetch MNIST, Fashion-MNIST and CIFAR-10
+	$(BIN)/pysnn data fetch mnist
+	$(BIN)/pysnn data fetch fashion-mnist
+	$(BIN)/pysnn data fetch cifar10
+
+test-all: .venv/ready  ## slow tests and tests on full data sets, too
+	$(RUN) -m pytest -m "not frameworks"
+
+test-py: ## every Python from 3.11 that is here: NumPy alone first, then everything
+	@for v in 3.11 3.12 3.13; do p=$$(command -v python$$v) || { echo "python$$v: not here"; continue; }; \
+	  $$p -c '' 2>/dev/null || { echo "python$$v: not here"; continue; }; echo "== python$$v"; \
+	  rm -rf .venv-py && $$p -m venv .venv-py && .venv-py/bin/pip install --quiet . && \
+	  (cd /tmp && $(CURDIR)/.venv-py/bin/pysnn train temporal --data xor --epochs 20 --quiet --no-test --out $(CURDIR)/runs/numpy-alone.npz) && \
+	  .venv-py/bin/pip install --quiet '.[full,test,lint]' && .venv-py/bin/python -m pytest || exit 1; done; rm -rf .venv-py
+
+.venv-frameworks/ready: setup.cfg
+	$(PYTHON) -m venv .venv-frameworks
+	.venv-frameworks/bin/pip install --quiet --editable '.[full,test]' torch==2.13.0
+	@touch $@
+
+test-frameworks: .venv-frameworks/ready  ## against PyTorch, in an environment of its own
+	.venv-frameworks/bin/python -m pytest -m frameworks
+
+bench: .venv-frameworks/ready  ## timings against PyTorch; close everything else first
+	.venv-frameworks/bin/python benchmarks/temporal.py --json docs/results/benchmark-temporal.json
+
+docs: .venv/ready  ## rebuild the tables of docs/results.md from the records
+	$(RUN) docs/results/tables.py
+
+lint: .venv/ready  ## style, docstrings, import contracts, tag chain
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/numpydoc lint $$(git ls-files 'pysnn/*.py')
+	$(RUN) -m pytest tests/test_tags.py
+
+clean:
+	rm -rf .venv .venv-py .venv-frameworks build dist *.egg-info runs figures

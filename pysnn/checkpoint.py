@@ -1,0 +1,133 @@
+"""Checkpoints: one .npz with a JSON header, read without pickle, written so that a kill leaves the old file or the new one, never half of one."""
+
+import contextlib
+import json
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+FORMAT = "pysnn-checkpoint"
+VERSION = 1
+PRETRAINED = Path(__file__).parent / "pretrained"
+
+
+class CheckpointError(RuntimeError):
+    """A file that is no checkpoint of ours, not a whole one, or one that cannot be written."""
+
+
+def write(path, header, arrays, compress=False):
+    """Write a checkpoint atomically.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to write; its folder is made if need be.
+    header : dict
+        Anything that JSON can hold.
+    arrays : dict of str to array
+        Named arrays.
+    compress : bool
+        Whether to spend time on a smaller file.
+
+    Raises
+    ------
+    CheckpointError
+        If it cannot be written; a file that was there before is untouched.
+    """
+    path = Path(path)
+    text = json.dumps({"format": FORMAT, "version": VERSION, **header}, sort_keys=True)
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as f:
+            (np.savez_compressed if compress else np.savez)(f, header=np.array(text), **arrays)
+            f.flush()
+            os.fsync(f.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CheckpointError(f"cannot write the checkpoint {path}: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+
+
+def read(path):
+    """Read a checkpoint.
+
+    Parameters
+    ----------
+    path : str or Path
+        File to read, or the name of a network that ships with pysnn.
+
+    Returns
+    -------
+    header : dict
+        As written.
+    arrays : dict of str to array
+        As written.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, or it is truncated, damaged or of another program.
+    """
+    path = find(path)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if "header" not in stored:
+                raise CheckpointError(f"{path}: expected a pysnn checkpoint, got an archive of {', '.join(stored.files[:4]) or 'nothing'}")
+            header = json.loads(str(stored["header"][()]))
+            arrays = {name: stored[name] for name in stored.files if name != "header"}
+    except CheckpointError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"{path}: expected a pysnn checkpoint, got a file that is damaged or of another kind ({error})") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise CheckpointError(f"{path}: expected a pysnn checkpoint, got an archive without its header")
+    if header.get("version") != VERSION:
+        raise CheckpointError(f"{path}: expected checkpoint version {VERSION}, got {header.get('version')}; "
+                              "this pysnn and the one that wrote it do not fit together")
+    return header, arrays
+
+
+def find(path):
+    """Return the path of a checkpoint given by path or by the name of a shipped network.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file, or one of `names()`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    CheckpointError
+        If there is neither.
+    """
+    if Path(path).is_file():
+        return Path(path)
+    shipped = PRETRAINED / f"{path}.npz"
+    if shipped.is_file():
+        return shipped
+    raise CheckpointError(f"no checkpoint {path}: expected a file, or a network that ships with pysnn ({', '.join(names()) or 'none'})")
+
+
+def names():
+    """Return the names of the networks that ship with pysnn.
+
+    Returns
+    -------
+    list of str
+        Names for `find` and `read`.
+    """
+    return sorted(p.stem for p in PRETRAINED.glob("*.npz"))

@@ -1,0 +1,323 @@
+"""The command line: verbs and words, no numerics."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__, _blas, checkpoint, datasets, training
+from .layers import temporal_backend
+from .learning import temporal
+
+KINDS = ("raster", "times", "curves", "confusion", "in-time", "robustness", "weights", "regions")    # as in figures.py
+HELP = argparse.RawDescriptionHelpFormatter
+
+
+def main(argv=None):
+    """Run one verb; return 0, or 1 for an error told in one line, 2 for wrong usage, 130 when interrupted."""
+    args = parser().parse_args(argv)
+    try:
+        if args.threads is not None:
+            _blas.set_threads(args.threads)
+        with np.errstate(all="ignore"):
+            args.run(args)
+    except KeyboardInterrupt:
+        print("\npysnn: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, TypeError, RuntimeError, ImportError, OSError) as error:
+        if os.environ.get("PYSNN_DEBUG"):
+            raise
+        print(f"pysnn: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def parser():
+    """Build the parser of all verbs."""
+    top = argparse.ArgumentParser("pysnn", description="Train, evaluate and look at spiking neural networks.", formatter_class=HELP,
+                                  epilog="examples:\n  pysnn train temporal --data fashion-sample\n  pysnn evaluate mnist\n"
+                                         "  pysnn plot raster mnist\nPYSNN_DEBUG=1 shows where an error came from.")
+    top.add_argument("--version", action="version", version=f"pysnn {__version__}")
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name, run, help, *examples):
+        sub = verbs.add_parser(name, help=help, description=help, formatter_class=HELP,
+                               epilog="examples:\n" + "\n".join(f"  pysnn {e}" for e in examples))
+        sub.add_argument("--seed", type=_count, default=0, help="everything random follows from it (default 0)")
+        sub.add_argument("--json", metavar="FILE", help="also write the results to FILE (- for standard output)")
+        sub.add_argument("--threads", type=int, metavar="N", help="threads; the results do not depend on it (default: all processors)")
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = verb("train", train, "Train a network; shows progress, writes a checkpoint after every epoch.",
+               "train temporal                                   # the shipped sample of Fashion-MNIST, under a minute",
+               "train temporal --data mnist --epochs 40 --out runs/mnist.npz",
+               "train temporal --data mnist --out runs/mnist.npz --resume      # after a kill: the same bits as without one",
+               "train temporal --data mnist --preset authors --set lr=0.02 --set weight_sum=50",
+               "train temporal --data yin-yang --no-test         # while choosing options")
+    sub.add_argument("method", choices=sorted(training.METHODS), help="learning rule")
+    sub.add_argument("--data", default="fashion-sample", choices=datasets.NAMES, help="data set (default fashion-sample)")
+    sub.add_argument("--folder", help="read the data set's files from here instead of the cache")
+    sub.add_argument("--preset", default="ours", choices=sorted(temporal.PRESETS), help="settings to start from (default ours)")
+    sub.add_argument("--model", help="layer sizes, such as 784-400-400-10")
+    sub.add_argument("--epochs", type=_count, help="passes over the training data")
+    sub.add_argument("--batch", type=_count, help="samples an update")
+    sub.add_argument("--lr", type=float, help="learning rate at the start")
+    sub.add_argument("--backend", choices=("auto", "reference", "numba"), help="what computes (default: Numba where installed)")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting; `pysnn info --settings` lists them")
+    sub.add_argument("--val", type=_count, metavar="N", help="training samples held out for validation (default: a twelfth)")
+    sub.add_argument("--no-test", action="store_true", help="leave the test set alone")
+    sub.add_argument("--out", metavar="FILE", help="checkpoint to write (default runs/METHOD-DATA.npz)")
+    sub.add_argument("--resume", action="store_true", help="go on from the checkpoint --out, if it is there")
+    sub.add_argument("--quiet", action="store_true", help="no progress, no table")
+
+    sub = verb("evaluate", evaluate, "Evaluate a checkpoint, or a shipped network by name, on test data.",
+               "evaluate fashion-mnist                            # a network that ships with pysnn",
+               "evaluate runs/temporal-mnist.npz --robust --json results.json")
+    sub.add_argument("checkpoint", help=f"file, or one of: {', '.join(checkpoint.names()) or 'none shipped'}")
+    sub.add_argument("--data", choices=datasets.NAMES, help="data set (default: the one it was trained on)")
+    sub.add_argument("--folder", help="read the data set's files from here instead of the cache")
+    sub.add_argument("--robust", action="store_true", help="also with jittered times, lost spikes and weights of few bits")
+
+    sub = verb("plot", plot, "Draw a figure of a checkpoint, or of one neuron.",
+               "plot neuron --times 0 1 2 --weights 0.8 0.6 -0.3", "plot raster mnist --sample 7 --out raster.svg",
+               "plot all runs/temporal-mnist.npz --out figures")
+    sub.add_argument("kind", choices=("all", "neuron", *KINDS), help="which figure; all: a folder with each that fits")
+    sub.add_argument("checkpoint", nargs="?", help="file or shipped network (not for neuron)")
+    sub.add_argument("--data", choices=datasets.NAMES, help="data set (default: the one it was trained on)")
+    sub.add_argument("--folder", help="read the data set's files from here instead of the cache")
+    sub.add_argument("--sample", type=_count, default=0, help="which test sample (raster)")
+    sub.add_argument("--times", type=float, nargs="+", default=[0.0, 1.0, 2.0], help="input spike times in tau (neuron)")
+    sub.add_argument("--weights", type=float, nargs="+", default=[0.8, 0.6, -0.3], help="weights (neuron)")
+    sub.add_argument("--out", help="file (.png, .svg, .pdf) or folder to write (default figures/)")
+
+    sub = verb("data", data, "List data sets, fetch one, or say where they are kept.",
+               "data list", "data fetch mnist", "data fetch cifar10 --folder ~/downloads/cifar-10-batches-bin")
+    sub.add_argument("action", choices=("list", "fetch", "where"))
+    sub.add_argument("name", nargs="?", choices=datasets.FETCHABLE, help="data set to fetch")
+    sub.add_argument("--folder", help="look for the files here first")
+
+    sub = verb("info", info, "Say what is installed, what computes, and what a checkpoint holds.", "info", "info mnist", "info --settings")
+    sub.add_argument("checkpoint", nargs="?", help="file or shipped network")
+    sub.add_argument("--settings", action="store_true", help="list all settings with their values in both presets")
+    return top
+
+
+def _count(text):
+    """Read a whole number that is not negative."""
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
+    return int(text)
+
+
+def _emit(args, result):
+    """Write a verb's result where --json says."""
+    if args.json == "-":
+        print(json.dumps(result, indent=1))
+    elif args.json:
+        path = Path(args.json)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.part")
+        try:
+            temporary.write_text(json.dumps(result, indent=1) + "\n")
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+def _settings(args):
+    """Collect the settings that the user chose."""
+    chosen = {name: getattr(args, name) for name in ("model", "epochs", "batch", "lr", "backend") if getattr(args, name) is not None}
+    for pair in args.set:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
+        with contextlib.suppress(json.JSONDecodeError):
+            value = json.loads(value)
+        chosen[name] = value
+    return temporal.settings_for(args.data, args.preset, **chosen)
+
+
+def _split(run, data):
+    """Return training and validation samples as the run remembers them."""
+    n_val = run.data["n_val"]
+    if not n_val:
+        return (data.x_train, data.y_train), None
+    t, v = datasets.split_validation(data.y_train, n_val, np.random.default_rng(run.data["split_seed"]))
+    return (data.x_train[t], data.y_train[t]), (data.x_train[v], data.y_train[v])
+
+
+def train(args):
+    """Train a network."""
+    data = datasets.load(args.data, args.folder)
+    out = Path(args.out or f"runs/{args.method}-{args.data}.npz")
+    settings = _settings(args)
+    if args.resume and out.is_file():
+        run = training.load(out)
+        if run.rng is None:
+            raise ValueError(f"{out}: holds weights only and cannot be resumed")
+        if (run.nets.settings, run.seed, run.data["name"]) != (settings, args.seed, args.data):
+            raise ValueError(f"{out}: was trained with other settings, seed or data than this command says; "
+                             f"give the same, or another --out (`pysnn info {out}` shows them)")
+        print(f"going on after epoch {run.epoch} of {settings.epochs}: {out}")
+    else:
+        n_val = (0 if args.data == "xor" else len(data.x_train) // 12) if args.val is None else args.val
+        run = training.start(args.method, settings, args.seed, {"name": args.data, "n_val": n_val, "split_seed": 0})
+        training.save(run, out)
+    began = time.perf_counter()
+    _loop(run, data, out, args.quiet)
+    seconds = time.perf_counter() - began
+    result = {"command": "pysnn " + " ".join(sys.argv[1:]), "checkpoint": str(out), "seed": run.seed, "data": run.data,
+              "settings": vars(run.nets.settings), "records": run.records, "seconds": seconds, "versions": training.versions()}
+    last = run.records[-1] if run.records else {}
+    if "val_accuracy" in last:
+        print(f"validation accuracy {last['val_accuracy']:.2%}  (strict {last['val_strict']:.2%}, inclusive {last['val_inclusive']:.2%})")
+    if last:
+        print("dead neurons: " + "; ".join(
+            f"layer {k + 1}: {last['silent'][k]:.1%} silent, {last['never'][k]:.1%} never fire, smallest margin {last['margin'][k]:+.2f}, "
+            f"{last['dead_gradient'][k]:.1%} of gradients zero" for k in range(len(last["silent"]))))
+    if not args.no_test:
+        found = training.METHODS[run.method].score(run.nets, data.x_test, data.y_test)
+        result["test"] = found._asdict()
+        print(f"test accuracy       {found.expected:.2%}  (strict {found.strict:.2%}, inclusive {found.inclusive:.2%})")
+    print(f"{seconds:.1f} s; checkpoint: {out}")
+    _emit(args, result)
+
+
+def _loop(run, data, out, quiet):
+    """Go through the epochs, show them, and write the checkpoint after each."""
+    training_data, validation = _split(run, data)
+    s = run.nets.settings
+    n_batches = -(-len(training_data[0]) // s.batch)
+    bar = _bar(n_batches * (s.epochs - run.epoch), quiet)
+    say = (lambda line: None) if quiet else (bar.write if bar else print)
+    often = max(1, s.epochs // 40)
+    if run.epoch < s.epochs:
+        say(f"{'epoch':>5} {'loss':>8} {'train':>7} {'valid.':>7}  {'silent share by layer':<24} {'margin':>7} {'zero grad':>9}")
+
+    def ticks(batches):
+        for k in batches:
+            yield k
+            if bar:
+                bar.update()
+
+    for r in training.epochs(run, training_data, validation, ticks):
+        training.save(run, out)
+        if r["epoch"] % often == 0 or r["epoch"] in (1, s.epochs):
+            valid = f"{r['val_accuracy']:7.2%}" if "val_accuracy" in r else "      -"
+            say(f"{r['epoch']:5d} {r['loss']:8.4f} {r['train_accuracy']:7.2%} {valid}  "
+                f"{' '.join(f'{share:.1%}' for share in r['silent']):<24} {min(r['margin']):+7.2f} {max(r['dead_gradient']):9.1%}")
+    if bar:
+        bar.close()
+
+
+def _bar(total, quiet):
+    """Return a tqdm bar, or None where it is not wanted or not installed."""
+    if quiet or not sys.stderr.isatty():
+        return None
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    return tqdm(total=total, unit="batch", leave=False)
+
+
+def _trained(args):
+    """Load the checkpoint and the data that a verb is about."""
+    run = training.load(args.checkpoint)
+    return run, datasets.load(args.data or run.data["name"], args.folder)
+
+
+def evaluate(args):
+    """Evaluate a checkpoint."""
+    from . import evaluation
+    run, data = _trained(args)
+    found = evaluation.evaluate(run.nets, data.x_test, data.y_test)
+    print(f"{args.checkpoint} on {data.name}, {found['n']} test samples")
+    print(f"accuracy   {found['accuracy']:.2%}   ties broken at random, in expectation (strict {found['strict']:.2%}, "
+          f"inclusive {found['inclusive']:.2%})")
+    print(f"undecided  {found['undecided']:.2%}   no output spike")
+    if found["t_decision"] is not None:
+        print(f"decision   {found['t_decision']:.2f} tau after the earliest possible input spike (median)")
+        t, a = np.array(found["t"]), np.array(found["accuracy_in_time"])
+        print("in time    " + "  ".join(f"{q:.0%} of it by {t[np.argmax(a >= q * a[-1])]:.2f} tau" for q in (0.9, 0.99)))
+    print("spikes     " + "; ".join(f"{name} {n:.1f}, before the decision {m:.1f}" for name, n, m in zip(
+        evaluation.layer_names(run.nets), found["spikes"], found["spikes_before"], strict=True)))
+    if args.robust:
+        found["robustness"] = evaluation.robustness(run.nets, data.x_test, data.y_test, np.random.default_rng(args.seed))
+        for name, label in (("jitter", "jitter, tau"), ("lost", "lost spikes"), ("bits", "weight bits")):
+            print(f"{label:<12}" + "  ".join(f"{level:g}: {a:.2%}" for level, a in found["robustness"][name]))
+    _emit(args, {"checkpoint": args.checkpoint, "data": data.name, "seed": args.seed, "versions": training.versions(), **found})
+
+
+def plot(args):
+    """Draw one figure, or all."""
+    from . import figures, plots
+    if args.kind == "neuron":
+        drawn = {"neuron": plots.neuron(np.array(args.times), np.array(args.weights))}
+    elif args.checkpoint is None:
+        raise ValueError(f"plot {args.kind}: expected a checkpoint, or a shipped network ({', '.join(checkpoint.names()) or 'none'})")
+    else:
+        run, data = _trained(args)
+        kinds = figures.fitting(run, data) if args.kind == "all" else [args.kind]
+        drawn = {kind: figures.draw(kind, run, data, args.sample, args.seed) for kind in kinds}
+    written = []
+    for kind, figure in drawn.items():
+        path = Path(args.out) if args.out and args.kind != "all" else Path(args.out or "figures") / f"{kind}.png"
+        plots.save(figure, path)
+        written.append(str(path))
+        print(path)
+    _emit(args, {"figures": written})
+
+
+def data(args):
+    """List, fetch or locate data sets."""
+    if args.action == "fetch":
+        if args.name is None:
+            raise ValueError(f"data fetch: expected a name, one of {', '.join(datasets.FETCHABLE)}")
+        path = datasets.fetch(args.name, folder=args.folder)
+        print(path)
+        _emit(args, {"name": args.name, "path": str(path)})
+        return
+    cache = datasets.cache_folder()
+    here = {name: name not in datasets.FETCHABLE or (Path(cache) / name).is_dir() for name in datasets.NAMES}
+    if args.action == "where":
+        print(cache)
+    else:
+        for name, there in here.items():
+            print(f"{name:<16}{'here' if there else f'fetch it: pysnn data fetch {name}'}")
+    _emit(args, {"cache": str(cache), "here": here})
+
+
+def info(args):
+    """Say what is here."""
+    if args.settings:
+        presets = {name: vars(temporal.settings_for("mnist", name)) for name in temporal.PRESETS}
+        for name in temporal.Settings.__dataclass_fields__:
+            print(f"{name:<14}" + "".join(f"{preset} {values[name]!s:<16}" for preset, values in presets.items()).rstrip())
+        return _emit(args, presets)
+    if args.checkpoint:
+        header, arrays = checkpoint.read(args.checkpoint)
+        print(f"{args.checkpoint}: {header['method']}, trained on {header['data'].get('name')}, seed {header['seed']}, epoch {header['epoch']}, "
+              f"{'resumable' if header['resumable'] else 'weights only'}")
+        for name, x in arrays.items():
+            if name.startswith("params/"):
+                print(f"  {name[7:]:<6}{' x '.join(map(str, x.shape)):<14}{x.dtype}")
+        changed = {k: v for k, v in header["settings"].items() if v != getattr(temporal.Settings(), k, None)}
+        print("  settings other than the default: " + (", ".join(f"{k}={v}" for k, v in changed.items()) or "none"))
+        return _emit(args, header)
+    backend = temporal_backend().__name__.split(".")[1]
+    found = {**training.versions(), "backend": backend, "threads": _blas.get_threads(), "cache": str(datasets.cache_folder()),
+             "networks": checkpoint.names()}
+    for name, value in found.items():
+        print(f"{name:<10}{', '.join(value) if isinstance(value, list) else value}")
+    return _emit(args, found)

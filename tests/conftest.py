@@ -1,0 +1,52 @@
+"""What all tests share: a fresh cache for compiled kernels, the backends, and randomness that does not depend on the order of tests."""
+
+import importlib.util
+import os
+import sys
+import tempfile
+
+import numpy as np
+import pytest
+
+# Numba's files go stale when a helper in another file changes, so each session compiles anew. The directory must be
+# known before any kernel is imported; processes that tests start inherit it.
+_cache = tempfile.TemporaryDirectory(prefix="pysnn-numba-", ignore_cleanup_errors=True)
+os.environ["NUMBA_CACHE_DIR"] = _cache.name
+if "numba" in sys.modules:
+    sys.modules["numba"].config.CACHE_DIR = _cache.name
+
+
+def pytest_unconfigure():
+    """Remove the compiled kernels of this session."""
+    _cache.cleanup()
+
+
+def temporal(name):
+    """Return the module of one backend; numba may be missing on a user's machine, but not where CI=true."""
+    if name == "reference":
+        from pysnn.reference import temporal as module
+    else:
+        if importlib.util.find_spec("numba") is None:
+            if os.environ.get("CI", "").lower() == "true":
+                pytest.fail("Numba is not installed, and CI=true demands it")
+            pytest.skip("Numba is not installed")
+        from pysnn.kernels import temporal as module
+    return module
+
+
+@pytest.fixture(params=["reference", "numba"])
+def backend(request):
+    """The temporal neuron, once by each backend."""
+    return temporal(request.param)
+
+
+@pytest.fixture
+def kernel():
+    """The temporal neuron by Numba alone."""
+    return temporal("numba")
+
+
+@pytest.fixture
+def rng():
+    """Random numbers, the same for every test."""
+    return np.random.default_rng(1606_08165)

@@ -1,0 +1,59 @@
+"""The one table of tolerances: each number stands here once, with the reason why it is not smaller.
+
+A test writes `tol("worked example")`. Where a name says "in units of", the test multiplies by that unit itself.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Tolerance(NamedTuple):
+    """A number and why it is this number."""
+
+    value: float
+    why: str
+
+
+TABLE = {
+    "worked example": Tolerance(
+        1e-12, "relative, float64; the figures in docs/derivations/temporal.md have 16 digits, and dividing by a margin of "
+        "0.4 leaves a few ulp (2e-16)"),
+    "exact differences": Tolerance(
+        1e-18, "relative; a central difference in exact fractions with h = 1e-12 has no rounding, only a remainder of order "
+        "h^2 = 1e-24 times a third derivative of at most 1e5"),
+    "central differences": Tolerance(
+        1e-7, "relative to the largest entry, float64; h = 1e-6 loses eps/h = 2e-10 to rounding and h^2 = 1e-12 to curvature, "
+        "times beta^3 = 1e3 for the loss on times"),
+    "identity": Tolerance(
+        1e-9, "relative, float64; sums over some 20 inputs, divided by margins that the tests keep above 1e-3"),
+    "formula": Tolerance(
+        1e-13, "relative, float64; the same few elementary functions in another order"),
+    "formula float32": Tolerance(
+        1e-5, "relative, float32; some 100 roundings of 6e-8, and beta = 10 multiplies those of ln z"),
+    "band": Tolerance(
+        4.0, "in units of N eps (1 + sum |w|): two correct orders of summation may disagree about V >= threshold inside; "
+        "twice the worst case of either"),
+    "z_out": Tolerance(
+        6.0, "in units of kappa eps z_out, kappa being the condition of (T3), plus N eps for what kappa leaves out; "
+        "the largest seen in the 10,000 problems is 2.2 (reference) and 1.8 (numba)"),
+    "gradient": Tolerance(
+        16.0, "in units of eps times the sum of the absolute terms times their conditions (sum |w| + threshold)/margin and "
+        "kappa, plus the number of terms; the largest seen is 3.2"),
+    "kappa float32": Tolerance(
+        1e4, "up to this condition float32 z_out are compared, beyond it only decisions: 1e4 eps = 1e-3 is all that is left"),
+    "kappa float64": Tolerance(
+        1e10, "as for float32; 1e10 eps = 2e-6"),
+    "rare": Tolerance(
+        0.01, "largest share of neurons inside the band where the inputs are not chosen to be there (float32, up to 24 inputs)"),
+}
+
+
+def tol(name):
+    """Return one number of the table."""
+    return TABLE[name].value
+
+
+def kappa_limit(dtype):
+    """Return the condition up to which z_out is compared."""
+    return tol(f"kappa {np.dtype(dtype).name}")
