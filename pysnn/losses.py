@@ -1,6 +1,6 @@
 """Losses on the spike times of the last layer; the first spike wins.
 
-Both return the mean over the batch and its gradient. A silent output counts as Z_MAX and its gradient is exactly 0: there is nothing to move.
+Both return the mean over the batch and its gradient. A silent output counts as Z_MAX and its gradient is exactly 0: nothing there can move.
 """
 
 import numpy as np
@@ -32,7 +32,7 @@ def softmax_z(z, y):
         If z is no float array or y holds no labels for it.
     """
     z, y = _labelled(z, y)
-    loss, d = _cross_entropy(-np.minimum(z, z.dtype.type(Z_MAX)), y)
+    loss, d = _cross_entropy(-_seen(z), y)
     return loss, np.where(z < NO_SPIKE, -d, 0).astype(z.dtype, copy=False)
 
 
@@ -62,13 +62,18 @@ def softmax_t(z, y, beta=10.0):
     """
     z, y = _labelled(z, y)
     beta = z.dtype.type(_checks.positive(beta, "beta"))
-    loss, d = _cross_entropy(-beta * np.log(np.minimum(z, z.dtype.type(Z_MAX))), y)
+    loss, d = _cross_entropy(-beta * np.log(_seen(z)), y)
     return loss, np.where(z < NO_SPIKE, -beta * d / z, 0).astype(z.dtype, copy=False)
 
 
 def _labelled(z, y):
     z = _checks.array(z, "z", ndim=2)
     return z, _checks.labels(y, "y", len(z), z.shape[1])
+
+
+def _seen(z):
+    """Return z as the loss sees it: silent outputs, and only those, at Z_MAX."""
+    return np.where(z < NO_SPIKE, z, z.dtype.type(Z_MAX))
 
 
 def _cross_entropy(scores, y):

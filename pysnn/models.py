@@ -1,5 +1,7 @@
 """The networks by name."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from .layers import TemporalDense
@@ -55,7 +57,7 @@ def temporal_params(spec, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32)
     """
     sizes = parse(spec)
     params = {}
-    for k, (n_in, n_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1):
+    for k, (n_in, n_out) in enumerate(pairwise(sizes), 1):
         n = n_in + bias
         params[f"w{k}"] = (mean / n + std / np.sqrt(n) * rng.standard_normal((n, n_out))).astype(dtype)
     return params
@@ -92,7 +94,7 @@ def build(spec, neuron="temporal", params=None, bias=False, drops=None, backend=
     if neuron != "temporal":
         raise ValueError(f"neuron: expected 'temporal', got {neuron!r}")
     sizes = parse(spec)
-    wanted = {f"w{k}": (a + bias, b) for k, (a, b) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1)}
+    wanted = {f"w{k}": (a + bias, b) for k, (a, b) in enumerate(pairwise(sizes), 1)}
     found = {name: w.shape for name, w in params.items()}
     if found != wanted:
         raise ValueError(f"params: expected {wanted} for model {spec}, got {found}")

@@ -1,4 +1,4 @@
-"""Optimisers. `update` changes the parameters in place; everything they remember is in `state`, a dict of arrays that a checkpoint keeps."""
+"""Optimisers. `update` changes parameters in place; all that they remember is in `state`, a dict of arrays that a checkpoint keeps."""
 
 import numpy as np
 

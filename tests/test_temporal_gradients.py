@@ -98,13 +98,15 @@ def test_other_thresholds(op, threshold):
     verify.temporal.complex_step_check(op, z_in, [w], threshold).raise_if_failed()
 
 
-def test_thousands_of_neurons_meet_the_definition(op):
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_thousands_of_neurons_meet_the_definition(op, dtype):
     rng = np.random.default_rng(6)
     n_fired = n_silent = 0
     for n_in in (1, 2, 5, 20):
         z_in, w = np.exp(rng.uniform(0, 2, (500, n_in))), rng.normal(1 / n_in, 1 / np.sqrt(n_in), (n_in, 4))
         z_in[::2] = np.ceil(z_in[::2])                                  # many equal times
         z_in[rng.random(z_in.shape) < 0.1] = INF
+        z_in, w = z_in.astype(dtype), w.astype(dtype)
         z_out, _ = op.forward(z_in, w)
         found = verify.temporal.check_definition(z_in, w, z_out)
         assert found.ok, found

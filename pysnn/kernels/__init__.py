@@ -1,0 +1,1 @@
+"""The operations again, written to be fast (Numba)."""

@@ -145,9 +145,23 @@ def _scan(spikes, w, threshold, last, out, block):
             if r_j < 0:                                     # (T4) after the last input it fires exactly when a > 0
                 a_j = sums[0, j0 + j] - threshold if whole else a_j + sums[b, j0 + j]
                 bound_j = np.inf if a_j > 0 else 0
-            z_out[b, j0 + j] = (z_last if bound_j == np.inf else bound_j) - r_j / a_j if bound_j > 0 else np.inf
+            z = (z_last if bound_j == np.inf else bound_j) - r_j / a_j if bound_j > 0 else np.inf
+            if 8 * z < bound_j < np.inf:                    # long before the next input: the difference has lost digits
+                z = _ratio(order[b], z_sorted[b], packed, j, bound_j, a_j)
+            z_out[b, j0 + j] = z
             margin[b, j0 + j] = a_j if bound_j > 0 else 1
             z_bound[b, j0 + j] = bound_j
+
+
+@njit
+def _ratio(order, z_sorted, packed, j, bound, a):
+    """(T3) z_out as the ratio of two sums over the causal set."""
+    sum_wz = a * 0
+    k = 0
+    while z_sorted[k] < bound:
+        sum_wz += packed[order[k], j] * z_sorted[k]
+        k += 1
+    return sum_wz / a
 
 
 @njit

@@ -1,0 +1,1 @@
+"""NumPy only; normative; written to be read."""

@@ -70,7 +70,7 @@ def check_definition(z_in, w, z_out, threshold=1.0):
     w : (N_in, N_out) array
         Weights.
     z_out : (B, N_out) array
-        exp of the output times to be checked; inf: silent.
+        exp of the output times to be checked; inf: silent. Its dtype says how much rounding is allowed.
     threshold : float
         Firing threshold divided by tau.
 
@@ -79,10 +79,10 @@ def check_definition(z_in, w, z_out, threshold=1.0):
     Definition
         Largest deviations; `ok` if they are within rounding. What is no spike time (NaN, 0 or less) deviates by inf.
     """
-    z_in, w, z_out = (np.asarray(x, np.float64) for x in (z_in, w, z_out))
+    unit = _rounding(z_in, w, threshold, z_out.dtype)
+    z_in, w, z_out = (x.astype(np.float64) for x in (z_in, w, z_out))
     fired, silent = (z_out > 0) & np.isfinite(z_out), z_out == np.inf
     t_out = np.log(np.where(fired, z_out, 1))
-    unit = _rounding(z_in, w, threshold, np.float64)
     at_spike = np.einsum("bjj->bj", membrane(t_out, z_in, w)) - threshold
     t_in = np.sort(np.log(z_in), axis=1)
     middle = (t_in[:, 1:] + t_in[:, :-1]) / 2
