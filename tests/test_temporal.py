@@ -232,7 +232,7 @@ def is_right(z_out, o, threshold, eps):
     z = z_out.astype(np.longdouble)[:, None, :]
     fired = np.isfinite(z)
     z = np.where(fired, z, 1)
-    slack = 16 * eps * o.band.size ** 0
+    slack = 16 * eps
     inside = (z >= o.z_sorted * (1 - slack)) & (z <= o.z_next * (1 + slack))
     v = o.total - o.moment / z - threshold
     size = np.abs(o.total) + np.abs(o.moment) / z + threshold
@@ -295,7 +295,7 @@ def sum_at_threshold(rng, n_batch, n_in, n_out):
 
 def v_at_threshold(rng, n_batch, n_in, n_out):
     """V a few ulp around the threshold at one of the arrivals of the first sample."""
-    z, w = np.exp(rng.uniform(0, 2, (n_batch, n_in))), _weights(rng, n_in, n_out, 3.0)
+    z, w = np.exp(rng.uniform(0, 2, (n_batch, n_in))), _weights(rng, n_in, n_out, 0.5, 2.0)
     lag = 1 - z[0] / rng.permutation(z[0])[0]
     v = (np.maximum(lag, 0)[:, None] * w).sum(axis=0)
     scale = np.where(np.abs(v) > 0.1, np.abs(v), 1)
@@ -399,7 +399,7 @@ def test_shapes_across_the_blocks_of_the_kernel(shape, dtype, kernel, rng):
     got, got_cache = kernel.forward(z_in, w)
     assert 0.05 < np.isfinite(z_out).mean() < 0.999
     np.testing.assert_array_equal(np.isinf(got), np.isinf(z_out))
-    np.testing.assert_allclose(got, z_out, rtol=tol("z_out") * np.finfo(dtype).eps)
+    np.testing.assert_allclose(got, z_out, rtol=tol("z_out of exact sums") * np.finfo(dtype).eps)
     dz_out = rng.normal(size=z_out.shape).astype(dtype)
     dz_in, dw = reference.backward(dz_out, cache)
     got_dz, got_dw = kernel.backward(dz_out, got_cache)
@@ -455,7 +455,7 @@ def layer(rng):
     """Two layers of weights and inputs, some of them silent; margins not too small."""
     z_in = np.exp(rng.uniform(0, 2, (12, 20)))
     z_in[rng.random(z_in.shape) < 0.1] = INF
-    return z_in, rng.normal(0.12, 0.3, (20, 15)), rng.normal(0.3, 0.4, (15, 6))
+    return z_in, rng.normal(0.12, 0.3, (20, 15)), rng.normal(0.05, 0.4, (15, 6))
 
 
 def test_spikes_meet_the_definition(backend, layer):
@@ -480,7 +480,7 @@ def test_spikes_meet_the_definition(backend, layer):
 
 def test_membrane_equation(rng):
     """(T1) integrated in small steps gives (T2): two differential equations against one closed form, tau = 2."""
-    t_in, w, tau, steps = np.array([0.0, 0.5, 1.25]), np.array([0.8, -0.4, 0.7]), 2.0, 40_000
+    t_in, w, tau, steps = np.array([0.0, 0.5, 1.25]), np.array([0.8, -0.4, 0.7]), 2.0, 12_000
     dt, v, current = 3.0 / steps, 0.0, 0.0
     for n in range(steps):
         t = n * dt
@@ -489,7 +489,7 @@ def test_membrane_equation(rng):
         v += dt * half                                                   # midpoint rule
         current *= np.exp(-dt / tau)
     closed = (tau * w * (1 - np.exp(-(3.0 - t_in) / tau))).sum()
-    assert v == pytest.approx(closed, rel=1e-7)
+    assert v == pytest.approx(closed, rel=tol("membrane"))
 
 
 def test_shift_and_homogeneity(backend, layer):
@@ -551,7 +551,7 @@ BAD_FORWARD = {
     "bool": ((Z > 1, W), TypeError, "z_in: expected float32 or float64.*bool"),
     "float16": ((Z.astype(np.float16), W), TypeError, "float16"),
     "complex": ((Z + 0j, W), TypeError, "complex128"),
-    "foreign byte order": ((Z.astype(">f8"), W), TypeError, "z_in: expected native byte order"),
+    "foreign byte order": ((Z.astype(">f8"), W), TypeError, "z_in: expected float32 or float64.*>f8"),
     "mixed dtypes": ((Z.astype(np.float32), W), TypeError, "one float dtype.*z_in is float32, w is float64"),
     "NaN": ((np.array([[1.0, np.nan, 2.0]]), W), ValueError, r"z_in: expected z = exp\(t\) > 0 .*got nan"),
     "z = 0": ((np.array([[1.0, 0.0, 2.0]]), W), ValueError, r"z_in: expected z = exp\(t\) > 0 .*got 0\.0"),

@@ -1,0 +1,99 @@
+"""Run an experiment and write its record, docs/results/NAME.json; a run that was stopped goes on where it was.
+
+Run: python docs/results/record.py NAME [SEED ...]       NAME: one of the EXPERIMENTS below
+Options were chosen on validation splits only; each seed's test set is touched once, when its training has ended.
+"""
+
+import datetime
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pysnn import datasets, metrics, training
+from pysnn.learning import temporal
+
+HERE = Path(__file__).parent
+RUNS = HERE.parent.parent / "runs"
+
+EXPERIMENTS = {   # name: (data, preset, seeds, settings other than the preset's)
+    "mnist-ours": ("mnist", "ours", range(3), {}),
+    "mnist-authors": ("mnist", "authors", range(3), {}),
+    "fashion-ours": ("fashion-mnist", "ours", range(3), {}),
+    "yin-yang-ours": ("yin-yang", "ours", range(5), {}),
+}
+XOR_RATES = (None, 0.01, 0.1, 0.3)   # None: the default
+XOR_SEEDS = 300
+
+
+def main(name, *seeds):
+    """Run one experiment, seed by seed."""
+    if name == "xor":
+        return write(name, {"runs": [xor(rate) for rate in XOR_RATES]})
+    data_name, preset, default_seeds, chosen = EXPERIMENTS[name]
+    data = datasets.load(data_name)
+    for seed in map(int, seeds or default_seeds):
+        result = one(name, data, temporal.settings_for(data_name, preset, **chosen), seed)
+        old = json.loads((HERE / f"{name}.json").read_text())["runs"] if (HERE / f"{name}.json").is_file() else []
+        runs = sorted([r for r in old if r["seed"] != seed] + [result], key=lambda r: r["seed"])
+        write(name, {"data": data_name, "preset": preset, "runs": runs})
+
+
+def one(name, data, settings, seed):
+    """Train and test one seed."""
+    path = RUNS / f"{name}-{seed}.npz"
+    if data.name == "yin-yang":
+        train, val = (data.x_train, data.y_train), datasets.yin_yang_validation()
+    else:
+        t, v = datasets.split_validation(data.y_train, len(data.y_train) // 12, np.random.default_rng(0))
+        train, val = (data.x_train[t], data.y_train[t]), (data.x_train[v], data.y_train[v])
+    run = training.load(path) if path.is_file() else training.start(
+        "temporal", settings, seed, {"name": data.name, "n_val": len(val[1]), "split_seed": 0})
+    if run.nets.settings != settings:
+        raise SystemExit(f"{path} was trained with other settings: remove it to start again")
+    for r in training.epochs(run, train, val):
+        training.save(run, path)
+        print(f"{name} seed {seed} epoch {r['epoch']} loss {r['loss']:.4f} train {r['train_accuracy']:.4f} val {r['val_accuracy']:.4f} "
+              f"silent {np.round(r['silent'], 4)} {r['seconds']:.1f} s", flush=True)
+    found = temporal.score(run.nets, data.x_test, data.y_test)
+    result = {"seed": seed, "epochs": run.epoch, "validation": run.records[-1]["val_accuracy"], "test": found._asdict(),
+              "seconds": sum(r["seconds"] for r in run.records), "settings": vars(settings), "records": run.records}
+    if data.name == "yin-yang":
+        x, y = datasets.yin_yang(10_000, 1000 + seed)
+        result["fresh"] = temporal.score(run.nets, x, y)._asdict()
+    print(name, seed, found, flush=True)
+    return result
+
+
+def xor(rate):
+    """Count the restarts of XOR that end with all four patterns strictly right, and after how many epochs."""
+    data = datasets.load("xor")
+    settings = temporal.settings_for("xor", **({} if rate is None else {"lr": rate}))
+    solved = []
+    for seed in range(XOR_SEEDS):
+        run = training.start("temporal", settings, seed)
+        epochs = (r["epoch"] for r in training.epochs(run, (data.x_train, data.y_train))
+                  if metrics.accuracy(temporal.predict(run.nets, data.x_train), data.y_train).strict == 1)
+        solved.append(next(epochs, None))
+    print("xor", settings.lr, sum(s is not None for s in solved), "of", XOR_SEEDS, flush=True)
+    return {"lr": settings.lr, "default": rate is None, "limit": settings.epochs, "solved_after": solved}
+
+
+def write(name, record):
+    """Write a record with what is needed to repeat it."""
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
+               "") if os.path.exists("/proc/cpuinfo") else platform.processor()
+    record = {"command": f"python docs/results/record.py {name}", "date": datetime.date.today().isoformat(), "versions": training.versions(),
+              "cpu": f"{cpu}, {os.cpu_count()} cores", **record}
+    part = HERE / f".{name}.part"
+    part.write_text(json.dumps(record, indent=None, separators=(",", ":")) + "\n")
+    os.replace(part, HERE / f"{name}.json")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in (*EXPERIMENTS, "xor"):
+        raise SystemExit(__doc__ + "\nexperiments: " + ", ".join((*EXPERIMENTS, "xor")))
+    main(*sys.argv[1:])
