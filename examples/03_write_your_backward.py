@@ -32,7 +32,7 @@ def mark(backward):
     rng = np.random.default_rng(0)
     z_in = np.exp(rng.uniform(0, 2, 12))
     w = rng.normal(0.3, 0.3, (12, 6))
-    z_out, cache = temporal.forward(z_in[None], w)
+    z_out, _ = temporal.forward(z_in[None], w)
     fires = np.isfinite(z_out[0])
     w, z_out = w[:, fires], z_out[0, fires]
     causal = z_in[:, None] < z_out

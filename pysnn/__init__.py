@@ -11,7 +11,7 @@ _MODULES = ("checkpoint", "datasets", "encode", "evaluation", "figures", "layers
             "optim", "plots", "reference", "training", "verify")
 _NAMES = {"Network": "network", "TemporalDense": "layers", "build": "models", "Adam": "optim", "SGD": "optim", "softmax_t": "losses",
           "softmax_z": "losses", "accuracy": "metrics", "set_threads": "_blas", "get_threads": "_blas"}
-__all__ = ["__version__", *_MODULES, *_NAMES]  # noqa: PLE0604
+__all__ = ["__version__", *_MODULES, *_NAMES]
 
 
 def __getattr__(name):

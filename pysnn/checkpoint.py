@@ -1,9 +1,11 @@
-"""Checkpoints: one .npz with a JSON header, read without pickle, written so that a kill leaves the old file or the new one, never half of one."""
+"""Checkpoints: one .npz with a JSON header, read without pickle; a kill leaves the old file or the new one, never half of one."""
 
 import contextlib
+import glob
 import json
 import os
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import numpy as np
 FORMAT = "pysnn-checkpoint"
 VERSION = 1
 PRETRAINED = Path(__file__).parent / "pretrained"
+STALE_AFTER = 3600.0    # seconds; a younger .part file may belong to a write that is going on
 
 
 class CheckpointError(RuntimeError):
@@ -49,12 +52,39 @@ def write(path, header, arrays, compress=False):
             os.fsync(f.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
+        _remove_stale(path)
     except OSError as error:
-        raise CheckpointError(f"cannot write the checkpoint {path}: {error.strerror or error}") from error
+        raise CheckpointError(f"cannot write the checkpoint {path}: {reason(error)}") from error
     finally:
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _remove_stale(path):
+    """Remove what killed writes of this checkpoint left behind."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > STALE_AFTER:
+                part.unlink()
+
+
+def reason(error):
+    """Say in words why a file cannot be read or written.
+
+    Parameters
+    ----------
+    error : OSError
+        What happened.
+
+    Returns
+    -------
+    str
+        The reason, without the file's name.
+    """
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return f"expected a folder, got the file {error.filename}"
+    return error.strerror or str(error)
 
 
 def read(path):
@@ -79,14 +109,16 @@ def read(path):
     """
     path = find(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("no whole .npz archive")
+        with open(path, "rb") as f, np.load(f, allow_pickle=False) as stored:
             if "header" not in stored:
                 raise CheckpointError(f"{path}: expected a pysnn checkpoint, got an archive of {', '.join(stored.files[:4]) or 'nothing'}")
             header = json.loads(str(stored["header"][()]))
             arrays = {name: stored[name] for name in stored.files if name != "header"}
     except CheckpointError:
         raise
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:      # zipfile, zlib, numpy, json: a damaged file can fail anywhere, even in NumPy's tokeniser
         raise CheckpointError(f"{path}: expected a pysnn checkpoint, got a file that is damaged or of another kind ({error})") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise CheckpointError(f"{path}: expected a pysnn checkpoint, got an archive without its header")

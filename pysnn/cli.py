@@ -24,7 +24,9 @@ def main(argv=None):
     try:
         if args.threads is not None:
             _blas.set_threads(args.threads)
-        with np.errstate(all="ignore"):
+        args.stdout = sys.stdout
+        _check_json(args.json)
+        with np.errstate(all="ignore"), contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
             args.run(args)
     except KeyboardInterrupt:
         print("\npysnn: stopped", file=sys.stderr)
@@ -32,10 +34,11 @@ def main(argv=None):
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (ValueError, TypeError, RuntimeError, ImportError, OSError) as error:
+    except (ValueError, TypeError, RuntimeError, ImportError, OSError, MemoryError) as error:
         if os.environ.get("PYSNN_DEBUG"):
             raise
-        print(f"pysnn: error: {error}", file=sys.stderr)
+        known = isinstance(error, OSError) and error.filename
+        print("pysnn: error:", f"cannot use {error.filename}: {checkpoint.reason(error)}" if known else error, file=sys.stderr)
         return 1
     return 0
 
@@ -52,7 +55,7 @@ def parser():
         sub = verbs.add_parser(name, help=help, description=help, formatter_class=HELP,
                                epilog="examples:\n" + "\n".join(f"  pysnn {e}" for e in examples))
         sub.add_argument("--seed", type=_count, default=0, help="everything random follows from it (default 0)")
-        sub.add_argument("--json", metavar="FILE", help="also write the results to FILE (- for standard output)")
+        sub.add_argument("--json", metavar="FILE", help="write the results to FILE, too (-: standard output, all else to standard error)")
         sub.add_argument("--threads", type=int, metavar="N", help="threads; the results do not depend on it (default: all processors)")
         sub.set_defaults(run=run)
         return sub
@@ -72,7 +75,7 @@ def parser():
     sub.add_argument("--batch", type=_count, help="samples an update")
     sub.add_argument("--lr", type=float, help="learning rate at the start")
     sub.add_argument("--backend", choices=("auto", "reference", "numba"), help="what computes (default: Numba where installed)")
-    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting; `pysnn info --settings` lists them")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting; see `pysnn info --settings`")
     sub.add_argument("--val", type=_count, metavar="N", help="training samples held out for validation (default: a twelfth)")
     sub.add_argument("--no-test", action="store_true", help="leave the test set alone")
     sub.add_argument("--out", metavar="FILE", help="checkpoint to write (default runs/METHOD-DATA.npz)")
@@ -113,18 +116,25 @@ def parser():
 
 def _count(text):
     """Read a whole number that is not negative."""
-    if not text.isdigit():
+    if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
     return int(text)
+
+
+def _check_json(name):
+    """Refuse, before any work is done, a file for results that cannot be written."""
+    if name and name != "-":
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        if Path(name).is_dir() or not os.access(Path(name).parent, os.W_OK):
+            raise ValueError(f"--json: expected a file that can be written, got {name}")
 
 
 def _emit(args, result):
     """Write a verb's result where --json says."""
     if args.json == "-":
-        print(json.dumps(result, indent=1))
+        print(json.dumps(result, indent=1), file=args.stdout)
     elif args.json:
         path = Path(args.json)
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.part")
         try:
             temporary.write_text(json.dumps(result, indent=1) + "\n")
@@ -143,16 +153,18 @@ def _settings(args):
             raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
         with contextlib.suppress(json.JSONDecodeError):
             value = json.loads(value)
+        if isinstance(getattr(temporal.Settings, name, None), bool) and not isinstance(value, bool):
+            raise ValueError(f"{name}: expected true or false, got {value!r}")
         chosen[name] = value
     return temporal.settings_for(args.data, args.preset, **chosen)
 
 
 def _split(run, data):
     """Return training and validation samples as the run remembers them."""
-    n_val = run.data["n_val"]
+    n_val = run.data.get("n_val", 0)
     if not n_val:
         return (data.x_train, data.y_train), None
-    t, v = datasets.split_validation(data.y_train, n_val, np.random.default_rng(run.data["split_seed"]))
+    t, v = datasets.split_validation(data.y_train, n_val, np.random.default_rng(run.data.get("split_seed", 0)))
     return (data.x_train[t], data.y_train[t]), (data.x_train[v], data.y_train[v])
 
 
@@ -161,16 +173,14 @@ def train(args):
     data = datasets.load(args.data, args.folder)
     out = Path(args.out or f"runs/{args.method}-{args.data}.npz")
     settings = _settings(args)
+    training.check_fit(settings.model, data)
+    n_val = (0 if args.data == "xor" else len(data.x_train) // 12) if args.val is None else args.val
+    if n_val >= len(data.x_train):
+        raise ValueError(f"--val: expected 0 to {len(data.x_train) - 1} of the training samples, got {n_val}")
     if args.resume and out.is_file():
-        run = training.load(out)
-        if run.rng is None:
-            raise ValueError(f"{out}: holds weights only and cannot be resumed")
-        if (run.nets.settings, run.seed, run.data["name"]) != (settings, args.seed, args.data):
-            raise ValueError(f"{out}: was trained with other settings, seed or data than this command says; "
-                             f"give the same, or another --out (`pysnn info {out}` shows them)")
+        run = _resumed(args, out, settings)
         print(f"going on after epoch {run.epoch} of {settings.epochs}: {out}")
     else:
-        n_val = (0 if args.data == "xor" else len(data.x_train) // 12) if args.val is None else args.val
         run = training.start(args.method, settings, args.seed, {"name": args.data, "n_val": n_val, "split_seed": 0})
         training.save(run, out)
     began = time.perf_counter()
@@ -193,6 +203,19 @@ def train(args):
     _emit(args, result)
 
 
+def _resumed(args, out, settings):
+    """Load the run to go on with, and refuse one that this command would not have begun."""
+    run = training.load(out)
+    if run.rng is None:
+        raise ValueError(f"{out}: holds weights only and cannot be resumed")
+    n_val = run.data.get("n_val", 0)
+    there = {"method": run.method, "data": run.data.get("name"), "seed": run.seed, "val": n_val, **vars(run.nets.settings)}
+    here = {"method": args.method, "data": args.data, "seed": args.seed, "val": n_val if args.val is None else args.val, **vars(settings)}
+    if differ := [f"{name} {there[name]} there, {here[name]} here" for name in here if there[name] != here[name]]:
+        raise ValueError(f"{out}: was trained otherwise than this command says ({'; '.join(differ)}); give the same, or another --out")
+    return run
+
+
 def _loop(run, data, out, quiet):
     """Go through the epochs, show them, and write the checkpoint after each."""
     training_data, validation = _split(run, data)
@@ -210,14 +233,13 @@ def _loop(run, data, out, quiet):
             if bar:
                 bar.update()
 
-    for r in training.epochs(run, training_data, validation, ticks):
-        training.save(run, out)
-        if r["epoch"] % often == 0 or r["epoch"] in (1, s.epochs):
-            valid = f"{r['val_accuracy']:7.2%}" if "val_accuracy" in r else "      -"
-            say(f"{r['epoch']:5d} {r['loss']:8.4f} {r['train_accuracy']:7.2%} {valid}  "
-                f"{' '.join(f'{share:.1%}' for share in r['silent']):<24} {min(r['margin']):+7.2f} {max(r['dead_gradient']):9.1%}")
-    if bar:
-        bar.close()
+    with contextlib.closing(bar) if bar else contextlib.nullcontext():
+        for r in training.epochs(run, training_data, validation, ticks):
+            training.save(run, out)
+            if r["epoch"] % often == 0 or r["epoch"] in (1, s.epochs):
+                valid = f"{r['val_accuracy']:7.2%}" if "val_accuracy" in r else "      -"
+                say(f"{r['epoch']:5d} {r['loss']:8.4f} {r['train_accuracy']:7.2%} {valid}  "
+                    f"{' '.join(f'{share:.1%}' for share in r['silent']):<24} {min(r['margin']):+7.2f} {max(r['dead_gradient']):9.1%}")
 
 
 def _bar(total, quiet):
@@ -234,7 +256,12 @@ def _bar(total, quiet):
 def _trained(args):
     """Load the checkpoint and the data that a verb is about."""
     run = training.load(args.checkpoint)
-    return run, datasets.load(args.data or run.data["name"], args.folder)
+    name = args.data or run.data.get("name")
+    if name is None:
+        raise ValueError(f"{args.checkpoint}: does not say which data it was trained on: expected --data NAME")
+    found = datasets.load(name, args.folder)
+    training.check_fit(run.nets.settings.model, found)
+    return run, found
 
 
 def evaluate(args):
@@ -286,8 +313,7 @@ def data(args):
             raise ValueError(f"data fetch: expected a name, one of {', '.join(datasets.FETCHABLE)}")
         path = datasets.fetch(args.name, folder=args.folder)
         print(path)
-        _emit(args, {"name": args.name, "path": str(path)})
-        return
+        return _emit(args, {"name": args.name, "path": str(path)})
     cache = datasets.cache_folder()
     here = {name: name not in datasets.FETCHABLE or (Path(cache) / name).is_dir() for name in datasets.NAMES}
     if args.action == "where":
@@ -295,7 +321,7 @@ def data(args):
     else:
         for name, there in here.items():
             print(f"{name:<16}{'here' if there else f'fetch it: pysnn data fetch {name}'}")
-    _emit(args, {"cache": str(cache), "here": here})
+    return _emit(args, {"cache": str(cache), "here": here})
 
 
 def info(args):
@@ -306,9 +332,10 @@ def info(args):
             print(f"{name:<14}" + "".join(f"{preset} {values[name]!s:<16}" for preset, values in presets.items()).rstrip())
         return _emit(args, presets)
     if args.checkpoint:
+        training.load(args.checkpoint)      # says what does not fit together
         header, arrays = checkpoint.read(args.checkpoint)
-        print(f"{args.checkpoint}: {header['method']}, trained on {header['data'].get('name')}, seed {header['seed']}, epoch {header['epoch']}, "
-              f"{'resumable' if header['resumable'] else 'weights only'}")
+        print(f"{args.checkpoint}: {header['method']}, trained on {header['data'].get('name')}, seed {header['seed']}, "
+              f"epoch {header['epoch']}, {'resumable' if header['resumable'] else 'weights only'}")
         for name, x in arrays.items():
             if name.startswith("params/"):
                 print(f"  {name[7:]:<6}{' x '.join(map(str, x.shape)):<14}{x.dtype}")

@@ -105,7 +105,10 @@ def _weights(run, data, sample, seed):
 def _regions(run, data, sample, seed):
     if data.kind != "points":
         raise ValueError(f"regions: expected a network on points such as yin-yang, got one on {data.name}")
-    return plots.decision_regions(lambda x: temporal.predict(run.nets, np.clip(x, 0, 1)).argmin(axis=1), data.x_test, data.y_test, data.classes)
+    def decide(x):
+        return temporal.predict(run.nets, np.clip(x, 0, 1)).argmin(axis=1)
+
+    return plots.decision_regions(decide, data.x_test, data.y_test, data.classes)
 
 
 FIGURES = {"raster": _raster, "times": _spike_times, "curves": _curves, "confusion": _confusion, "in-time": _in_time,

@@ -4,7 +4,6 @@ import importlib.util
 
 import numpy as np
 
-from .conventions import NO_SPIKE
 from .encode import drop_spikes
 from .reference import temporal as reference_temporal
 
@@ -110,7 +109,3 @@ class TemporalDense:
             return None, {self.name: self.op.backward_w(dz, cache)}
         dz_in, dw = self.op.backward(dz, cache)
         return dz_in[:, :-1] if self.bias else dz_in, {self.name: dw}
-
-    def silent(self, z_out):
-        """Count the neurons that stayed silent for each sample."""
-        return (z_out == NO_SPIKE).sum(axis=1)

@@ -103,7 +103,13 @@ def confusion(y, y_found, n_classes):
     -------
     (n_classes, n_classes) array of integers
         Rows: true class; columns: decision.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one of them is no array of labels 0 to n_classes - 1.
     """
+    y, y_found = _checks.labels(y, "y", len(y), n_classes), _checks.labels(y_found, "y_found", len(y), n_classes)
     out = np.zeros((n_classes, n_classes), np.int64)
     np.add.at(out, (y, y_found), 1)
     return out

@@ -63,21 +63,3 @@ class Network:
             dx, found = self.layers[i].backward(dx, caches[i], need_dx or i > 0)
             grads.update(found)
         return dx, grads
-
-    def predict(self, x, batch=500):
-        """Yield the outputs of all layers, a batch at a time, without caches.
-
-        Parameters
-        ----------
-        x : (N, n_in) array
-            Input.
-        batch : int
-            Samples at a time.
-
-        Yields
-        ------
-        list of arrays
-            Output of each layer.
-        """
-        for start in range(0, len(x), batch):
-            yield self.forward(x[start:start + batch])[0]

@@ -1,10 +1,22 @@
 """Optimisers. `update` changes parameters in place; all that they remember is in `state`, a dict of arrays that a checkpoint keeps."""
 
+import functools
+import importlib.util
+
 import numpy as np
 
 from ._blas import cut, spread
 
 _BLOCK = 1 << 14   # numbers that stay in the cache while a block's operations run
+
+
+@functools.cache
+def _fastest(step, loop):
+    """Return the loop, compiled, or the step in NumPy where Numba is not installed."""
+    if importlib.util.find_spec("numba") is None:
+        return step
+    from ._jit import njit
+    return njit(loop)
 
 
 class SGD:
@@ -33,6 +45,21 @@ class SGD:
             params[name] -= params[name].dtype.type(lr) * dw
 
 
+def _adam_step(w, dw, m, v, c1, c2, rate, eps):
+    """Take Adam's step on one block, in place."""
+    m += c1 * (dw - m)
+    v += c2 * (dw * dw - v)
+    w -= rate * m / (np.sqrt(v) + eps)
+
+
+def _adam_step_loop(w, dw, m, v, c1, c2, rate, eps):
+    """Take the same step in one pass over memory; for Numba."""
+    for k in range(len(w)):
+        m[k] += c1 * (dw[k] - m[k])
+        v[k] += c2 * (dw[k] * dw[k] - v[k])
+        w[k] -= rate * m[k] / (np.sqrt(v[k]) + eps)
+
+
 class Adam:
     """Adam (Kingma and Ba, arXiv 1412.6980, algorithm 1).
 
@@ -48,6 +75,7 @@ class Adam:
 
     def __init__(self, params, beta1=0.9, beta2=0.999, eps=1e-8):
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
+        self._step = _fastest(_adam_step, _adam_step_loop)
         self.state = {"n_steps": np.zeros((), np.int64)}
         for name, w in params.items():
             self.state[f"m/{name}"] = np.zeros_like(w)
@@ -72,11 +100,8 @@ class Adam:
             kind = flat[0].dtype.type
             c1, c2, rate_, eps = kind(1 - self.beta1), kind(1 - self.beta2), kind(rate), kind(self.eps * correct2)
 
-            def block(start, stop, flat=flat, c1=c1, c2=c2, rate_=rate_, eps=eps):
-                w, dw, m, v = (x[start:stop] for x in flat)
-                m += c1 * (dw - m)
-                v += c2 * (dw * dw - v)
-                w -= rate_ * m / (np.sqrt(v) + eps)
+            def block(start, stop, flat=flat, constants=(c1, c2, rate_, eps)):
+                self._step(*(x[start:stop] for x in flat), *constants)
 
             spread(block, cut(flat[0].size, _BLOCK))
 

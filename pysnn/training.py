@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from . import __version__, checkpoint, metrics, optim
+from . import __version__, checkpoint, metrics, models, optim
 from .learning import temporal
 
 METHODS = {"temporal": temporal}
@@ -51,6 +51,27 @@ def start(method, settings, seed=0, data=None):
     return Run(method, nets, optim.OPTIMISERS[settings.optimiser](nets.net.params), rng, seed, data or {})
 
 
+def check_fit(model, data):
+    """Refuse a model that does not fit the data.
+
+    Parameters
+    ----------
+    model : str
+        Layer sizes, such as "784-800-10".
+    data : pysnn.datasets.Dataset
+        Data.
+
+    Raises
+    ------
+    ValueError
+        If the first layer is not as large as a sample, or the last has not one neuron a class.
+    """
+    sizes = models.parse(model)
+    n_in, n_out = int(np.prod(data.x_train.shape[1:])), len(data.classes)
+    if (sizes[0], sizes[-1]) != (n_in, n_out):
+        raise ValueError(f"model: expected {n_in}-...-{n_out} for {data.name}, got {model}")
+
+
 def epochs(run, train, validation=None, progress=None):
     """Train until the settings' number of epochs is reached.
 
@@ -74,10 +95,12 @@ def epochs(run, train, validation=None, progress=None):
     Raises
     ------
     ValueError
-        If there are no samples, or the loss is not finite.
+        If there are no samples, the loss or the weights are not finite, or the run holds weights only.
     """
     x, y = train
     rule, s = METHODS[run.method], run.nets.settings
+    if run.rng is None:
+        raise ValueError("run: expected one that can go on, got one that holds weights only")
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"train: expected as many labels as samples, and some, got {len(x)} and {len(y)}")
     schedule = optim.SCHEDULES[s.schedule]
@@ -96,6 +119,8 @@ def epochs(run, train, validation=None, progress=None):
             sums.add(len(some), loss=step.loss, train_accuracy=metrics.accuracy(step.z_out, y[some]).expected,
                      dead_gradient=np.array(step.stats["dead_gradient"]))
             n_silent += int(np.isinf(step.z_out).all(axis=1).sum())
+        if not all(np.isfinite(w).all() for w in run.nets.net.params.values()):
+            raise ValueError(f"the weights are no longer finite after epoch {run.epoch + 1}: try a smaller lr")
         run.epoch += 1
         record = {"epoch": run.epoch, **sums.means(), "n_silent": n_silent, "lr": lr}
         x_seen, y_seen = validation if validation is not None else (x[:1000], y[:1000])
@@ -172,6 +197,9 @@ def load(path):
         params = {k.removeprefix("params/"): v.astype(kind) for k, v in arrays.items() if k.startswith("params/")}
         run = Run(header["method"], rule.build(settings, params), optim.OPTIMISERS[settings.optimiser](params), np.random.default_rng(0),
                   header["seed"], header["data"], header["epoch"], header["records"])
+        for name, wanted in (("data", dict), ("epoch", int), ("records", list)):
+            if not isinstance(header[name], wanted):
+                raise ValueError(f"{name}: expected {wanted.__name__}, got {header[name]!r:.60}")
         if not all(np.isfinite(w).all() for w in params.values()):
             raise ValueError("weights that are not finite")
         if header["resumable"]:
@@ -183,7 +211,7 @@ def load(path):
                 x[...] = stored
         else:
             run.rng = None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise checkpoint.CheckpointError(f"{path}: the checkpoint's parts do not fit together: {error}") from error
     return run
 

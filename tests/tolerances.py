@@ -41,7 +41,7 @@ TABLE = {
         10.0, "in ulp; only the last division rounds, but the kernel takes z_next - r/a, up to 8 z_out minus 7 z_out"),
     "gradient": Tolerance(
         4.0, "in units of eps times the sum of the absolute terms times their conditions (sum |w| + threshold)/margin and "
-        "kappa, plus one for each term of the sum; the largest seen is 1.2"),
+        "kappa, plus one for each term of the sum; the largest seen is 1.1"),
     "membrane": Tolerance(
         1e-7, "relative; the midpoint rule with steps of 2.5e-4 leaves 5e-9"),
     "kappa float32": Tolerance(

@@ -69,7 +69,7 @@ def one(name, data, settings, seed):
 
 
 def xor(rate):
-    """Count the restarts of XOR that end with all four patterns strictly right, and after how many epochs."""
+    """Count the restarts of XOR that end with all four patterns strictly right, and their epochs."""
     data = datasets.load("xor")
     settings = temporal.settings_for("xor", **({} if rate is None else {"lr": rate}))
     solved = []
@@ -86,7 +86,8 @@ def write(name, record):
     """Write a record with what is needed to repeat it."""
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
                "") if os.path.exists("/proc/cpuinfo") else platform.processor()
-    record = {"command": f"python docs/results/record.py {name}", "date": datetime.date.today().isoformat(), "versions": training.versions(),
+    record = {"command": f"python docs/results/record.py {name}", "date": datetime.date.today().isoformat(),
+              "versions": training.versions(),
               "cpu": f"{cpu}, {os.cpu_count()} cores", **record}
     part = HERE / f".{name}.part"
     part.write_text(json.dumps(record, indent=None, separators=(",", ":")) + "\n")

@@ -1,8 +1,9 @@
 """The temporal neuron, written to be fast (Numba); the same names, arguments and results as reference/temporal.py.
 
-The forward pass is the running form (T9): going through the sorted inputs, a = sum w - threshold and r = z (V - threshold) cost one add and one
-multiply-add a synapse, and a neuron has fired as soon as r >= 0. A neuron that has fired keeps its a and r, so no branch is needed.
-A block of weights, `_tile` outputs wide, stays in the cache while the samples stream past it.
+The forward pass is the running form (T9): going through the sorted inputs, a = sum w - threshold and r = z (V - threshold) cost one add
+and one multiply-add a synapse, and a neuron has fired as soon as r >= 0. A neuron that has fired keeps its a and r, so no branch is
+needed. A block of weights, `_tile` outputs wide, stays in the cache while the samples stream past it. Inputs of but two times, as in
+binary images, take the shorter way through matrix products, two_valued.py.
 """
 
 from typing import NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from .. import _checks
 from .._blas import cut, matmul
 from .._jit import njit, spread
+from . import two_valued
 
 _LANES = 16          # outputs are padded to whole vectors
 _CACHE = 600_000     # bytes of weights that a core's second-level cache holds beside the rest
@@ -26,6 +28,7 @@ class Cache(NamedTuple):
     z_out: np.ndarray
     margin: np.ndarray
     z_bound: np.ndarray
+    levels: two_valued.Levels | None    # where the inputs have but two times
 
 
 def _tile(n_in, itemsize):
@@ -38,6 +41,10 @@ def forward(z_in, w, threshold=1.0):
     z_in, w, threshold = _checks.temporal_forward(z_in, w, threshold)
     n_batch, n_in = z_in.shape
     n_out = w.shape[1]
+    levels = two_valued.levels(z_in)
+    if levels is not None:
+        out = two_valued.forward(levels, w, threshold)
+        return out[0], Cache(z_in, w, *out, levels)
     spikes = (np.empty(z_in.shape, np.uint32), np.empty_like(z_in), np.empty((n_batch, 2), np.int64))
     keys = z_in.view(np.uint32 if w.dtype == np.float32 else np.uint64)
     spread(lambda b0, b1: _sort(z_in, keys, spikes, b0, b1), cut(n_batch, _SAMPLES))
@@ -45,7 +52,7 @@ def forward(z_in, w, threshold=1.0):
     out = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3))
     blocks = [(*j, *b) for j in cut(n_out, _tile(n_in, w.itemsize)) for b in cut(n_batch, 4 * _SAMPLES)]
     spread(lambda j0, j1, b0, b1: _scan(spikes, w, threshold, (last, whole), out, (j0, j1, b0, b1)), blocks)
-    return out[0], Cache(z_in, w, *out)
+    return out[0], Cache(z_in, w, *out, None)
 
 
 def _last_arrivals(z_in, w, spikes):
@@ -55,7 +62,7 @@ def _last_arrivals(z_in, w, spikes):
     the sum of all weights is returned, as an array of one row.
     """
     _, z_sorted, count = spikes
-    n_head, n_all = count.T
+    n_all = count[:, 1]
     if n_all.min() == z_in.shape[1]:
         return w.sum(axis=0, keepdims=True), True
     z_last = z_sorted[np.arange(len(z_in)), np.maximum(n_all, 1) - 1]
@@ -204,20 +211,32 @@ def _advance(order, z_sorted, n_head, packed, a, r, bound):
 def backward(dz_out, cache):
     """Pull a gradient back through `forward`; see `pysnn.reference.temporal.backward`."""
     h, z = _scaled(dz_out, cache)
+    if cache.levels is not None:
+        return two_valued.backward_z(h, cache.z_bound, cache.levels, cache.w), two_valued.backward_w(h, z, cache.levels)
     return _backward_z(h, cache), _backward_w(h, z, cache)
 
 
 def backward_w(dz_out, cache):
     """Return only dw of `backward`, for a first layer: nobody asks for the gradient of an image."""
-    return _backward_w(*_scaled(dz_out, cache), cache)
+    h, z = _scaled(dz_out, cache)
+    return two_valued.backward_w(h, z, cache.levels) if cache.levels is not None else _backward_w(h, z, cache)
 
 
 def _scaled(dz_out, cache):
     """Return h = dz_out / (S - threshold) and z_out, both 0 where silent."""
     dz_out = _checks.temporal_backward(dz_out, cache.z_out)
-    fires = cache.z_out < np.inf
-    zero = dz_out.dtype.type(0)
-    return np.where(fires, dz_out, zero) / cache.margin, np.where(fires, cache.z_out, zero)
+    h, z = np.empty_like(dz_out), np.empty_like(dz_out)
+    _scale(dz_out, cache.z_out, cache.margin, h, z)
+    return h, z
+
+
+@njit
+def _scale(dz_out, z_out, margin, h, z):
+    for b in range(len(h)):
+        for j in range(h.shape[1]):
+            fires = z_out[b, j] < np.inf
+            h[b, j] = dz_out[b, j] / margin[b, j] if fires else 0
+            z[b, j] = z_out[b, j] if fires else 0
 
 
 def _backward_w(h, z_out, cache):
@@ -235,7 +254,7 @@ def _backward_w(h, z_out, cache):
 
 @njit
 def _sum_w(z_in, h, z_out, dw, block):
-    """(T7) dw_ij = -sum_b h_bj max(z_out_bj - z_in_bi, 0), which vanishes by itself outside the causal set; 4 inputs by 4 samples a pass."""
+    """(T7) dw_ij = -sum_b h_bj max(z_out_bj - z_in_bi, 0), 0 outside the causal set by itself; 4 inputs by 4 samples a pass."""
     i0, i1, j0, j1 = block
     zero = dw.dtype.type(0)
     for i in range(i0, i1, 4):

@@ -28,7 +28,8 @@ class Settings:
     beta: float = 10.0               # for the loss on times, in 1/tau
     weight_sum: float = 1.0          # K: cost of a neuron whose weights sum up to less than the threshold
     l2: float = 0.0                  # lambda: cost of the squared weights
-    max_norm: float = 1.0            # bound of each matrix' data gradient, Frobenius norm; 0: none
+    max_norm: float = 1.0            # bound of each matrix' gradient, Frobenius norm; 0: none
+    bound: str = "data"              # what that bound applies to: data (the gradient of the loss on data) or all (with the costs)
     drop_in: float = 0.2             # share of the input spikes lost in training
     drop_hidden: float = 0.3         # share of the hidden spikes lost in training
     jitter: float = 0.0              # standard deviation of the input times in training, in tau
@@ -59,15 +60,16 @@ class Settings:
         models.parse(self.model)
 
 
-CHOICES = {"code": ("binary", "latency"), "bright": ("early", "late"), "loss": ("t", "z"), "optimiser": ("adam", "sgd"),
-           "schedule": ("cosine", "exponential"), "dtype": ("float32", "float64"), "backend": ("auto", "reference", "numba")}
-RANGES = {"late": (1.001, 1e6), "beta": (1e-6, 1e6), "weight_sum": (0, 1e6), "l2": (0, 1e6), "max_norm": (0, 1e6), "drop_in": (0, 0.99),
-          "drop_hidden": (0, 0.99), "jitter": (0, 1e3), "shift": (0, 1000), "lr": (1e-12, 1e3), "lr_end": (1e-12, 1e3),
-          "batch": (1, 1e9), "epochs": (0, 1e9), "init_mean": (-1e3, 1e3), "init_std": (0, 1e3)}
+CHOICES = {"bound": ("data", "all"), "code": ("binary", "latency"), "bright": ("early", "late"), "loss": ("t", "z"),
+           "optimiser": ("adam", "sgd"), "schedule": ("cosine", "exponential"), "dtype": ("float32", "float64"),
+           "backend": ("auto", "reference", "numba")}
+RANGES = {"late": (1.001, 1e6), "beta": (1e-6, 1e6), "weight_sum": (0, 1e6), "l2": (0, 1e6), "max_norm": (0, 1e6),
+          "drop_in": (0, 0.99), "drop_hidden": (0, 0.99), "jitter": (0, 1e3), "shift": (0, 1000),
+          "lr": (1e-12, 1e3), "lr_end": (1e-12, 1e3), "batch": (1, 1e9), "epochs": (0, 1e9), "init_mean": (-1e3, 1e3), "init_std": (0, 1e3)}
 
 PRESETS = {
     "ours": {},
-    "authors": {"loss": "z", "weight_sum": 100.0, "l2": 1e-3, "max_norm": 10.0, "drop_in": 0.0, "drop_hidden": 0.0,
+    "authors": {"loss": "z", "weight_sum": 100.0, "l2": 1e-3, "max_norm": 10.0, "bound": "all", "drop_in": 0.0, "drop_hidden": 0.0,
                 "optimiser": "sgd", "lr": 1e-2, "lr_end": 1e-4, "schedule": "exponential", "batch": 10, "epochs": 100},
 }
 
@@ -113,7 +115,22 @@ def build(settings, params=None, rng=None):
 
 
 def encode_batch(nets, x, rng=None):
-    """Turn images or points into input spikes; with rng, disturb them as training does."""
+    """Turn images or points into input spikes.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (B, ...) array
+        Images (uint8) or points in [0, 1].
+    rng : numpy.random.Generator, optional
+        Given in training: images shift and times jitter, if the settings say so.
+
+    Returns
+    -------
+    (B, n_in) array
+        exp(t/tau) of the input spikes.
+    """
     s = nets.settings
     if rng is not None and s.shift and x.ndim > 2:
         x = encode.shift_images(x, s.shift, rng)
@@ -125,7 +142,8 @@ def encode_batch(nets, x, rng=None):
 def gradients(nets, x, y, rng=None):
     """Compute the loss of a batch and its gradient for every parameter; update nothing.
 
-    In this order: gradient of the batch's mean loss; rescaled if a matrix' norm exceeds the bound; then the weight-sum cost and L2.
+    In this order: gradient of the batch's mean loss; rescaled if a matrix' norm exceeds the bound; then the weight-sum cost and L2. With
+    bound="all" the rescaling comes last, as in the paper; then one neuron that lacks weight can push the share of the data to almost 0.
 
     Parameters
     ----------
@@ -148,23 +166,49 @@ def gradients(nets, x, y, rng=None):
     loss, dz = losses.softmax_z(outputs[-1], y) if s.loss == "z" else losses.softmax_t(outputs[-1], y, s.beta)
     _, grads = net.backward(dz, caches)
     stats = {"silent": [float(np.mean(z == np.inf)) for z in outputs],
-             "dead_gradient": [float(np.mean(grads[layer.name] == 0)) for layer in net.layers]}
+             "dead_gradient": [1 - np.count_nonzero(grads[layer.name]) / grads[layer.name].size for layer in net.layers]}
     for name, dw in grads.items():
         w = net.params[name]
-        rescale(dw, s.max_norm)
+        if s.bound == "data":
+            rescale(dw, s.max_norm)
         loss += add_costs(dw, w, s.weight_sum, s.l2)
+        if s.bound == "all":
+            rescale(dw, s.max_norm)
     return Step(loss, outputs[-1], grads, stats)
 
 
 def rescale(dw, max_norm):
-    """Shrink a gradient in place so that its Frobenius norm is at most max_norm (0: no bound)."""
+    """Shrink a gradient in place so that its Frobenius norm is at most max_norm.
+
+    Parameters
+    ----------
+    dw : array
+        Gradient, changed in place.
+    max_norm : float
+        Bound; 0 means none.
+    """
     norm = float(np.sqrt(np.vdot(dw, dw)))
     if 0 < max_norm < norm:
         dw *= dw.dtype.type(max_norm / norm)
 
 
 def add_costs(dw, w, weight_sum, l2):
-    """Add to dw the gradient of (L3) K sum_j max(0, 1 - sum_i w_ij) and (L4) lambda sum w^2; return the costs."""
+    """Add to dw the gradient of (L3) K sum_j max(0, 1 - sum_i w_ij) and (L4) lambda sum w^2.
+
+    Parameters
+    ----------
+    dw : (n_in, n_out) array
+        Gradient, changed in place.
+    w : (n_in, n_out) array
+        Weights.
+    weight_sum, l2 : float
+        K and lambda; 0 switches a cost off.
+
+    Returns
+    -------
+    float
+        The two costs.
+    """
     cost = 0.0
     if weight_sum:
         lacking = np.maximum(1 - w.sum(axis=0), 0)
@@ -223,7 +267,22 @@ def report(nets, x):
 
 
 def score(nets, x, y):
-    """Return the `metrics.Accuracy` of the network on labelled samples."""
+    """Score the network on labelled samples.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (N, ...) array
+        Images or points.
+    y : (N,) array of integers
+        Labels.
+
+    Returns
+    -------
+    pysnn.metrics.Accuracy
+        The accuracy and its bounds.
+    """
     return metrics.accuracy(predict(nets, x), y)
 
 

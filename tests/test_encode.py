@@ -1,0 +1,78 @@
+"""From images to spike times."""
+
+import numpy as np
+import pytest
+
+from pysnn import encode
+
+DTYPES = [np.float32, np.float64]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_intensities_of_images(dtype):
+    got = encode.intensities(np.array([[[0, 51], [255, 102]]], np.uint8), dtype)
+    assert got.dtype == dtype and got.shape == (1, 4)
+    np.testing.assert_allclose(got, [[0, 0.2, 1, 0.4]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_intensities_of_points(dtype):
+    x = np.array([[0.0, 0.25], [1.0, 0.5]])
+    got = encode.intensities(x, dtype)
+    assert got.dtype == dtype and (got == x).all() and not np.shares_memory(got, x)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_codes(dtype):
+    x = np.array([[0.0, 0.49, 0.5, 1.0]], dtype)
+    early, late, latency = encode.binary(x, 6.0), encode.binary(x, 6.0, bright="late"), encode.latency(x, 6.0)
+    assert early.dtype == late.dtype == latency.dtype == dtype
+    assert early.tolist() == [[6, 6, 1, 1]] and late.tolist() == [[1, 1, 6, 6]]
+    assert encode.binary(x, 3.0, cut=0.6).tolist() == [[3, 3, 3, 1]]
+    np.testing.assert_allclose(latency, [[6, 6 ** 0.51, 6 ** 0.5, 1]], rtol=1e-6)
+    assert latency[0, 3] == 1                       # the brightest input spikes at t = 0 exactly
+
+
+def test_latency_is_linear_in_time():
+    x = np.linspace(0, 1, 11)[None]
+    np.testing.assert_allclose(np.log(encode.latency(x, np.exp(2))), 2 * (1 - x), atol=1e-15)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_jitter(rng, dtype):
+    z = np.full((100, 200), 3, dtype)
+    z[:, 0] = np.inf
+    got = encode.jitter(z, 0.1, rng)
+    moved = np.log(got[:, 1:]) - np.log(3)
+    assert got.dtype == dtype and np.isinf(got[:, 0]).all() and (z[:, 1:] == 3).all()
+    assert abs(moved.mean()) < 0.003 and abs(moved.std() - 0.1) < 0.003 and (got > 0).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_drop_spikes(rng, dtype):
+    z = np.full((100, 200), 2, dtype)
+    got = encode.drop_spikes(z, 0.3, rng)
+    assert got.dtype == dtype and abs(np.isinf(got).mean() - 0.3) < 0.02 and (got[np.isfinite(got)] == 2).all() and (z == 2).all()
+    assert np.isfinite(encode.drop_spikes(z, 0.0, rng)).all() and np.isinf(encode.drop_spikes(z, 1.0, rng)).all()
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_shift_images(rng, colours):
+    x = np.zeros((400, 7, 7, *colours), np.uint8)
+    x[:, 3, 3] = 9
+    was = x.copy()
+    got = encode.shift_images(x, 2, rng)
+    assert got.shape == x.shape and got.dtype == x.dtype and (x == was).all() and (got.sum(axis=(1, 2)) == 9).all()
+    lit = np.argwhere(got.reshape(400, 7, 7, -1)[..., 0])
+    assert {tuple(p) for p in lit[:, 1:]} == {(r, c) for r in range(1, 6) for c in range(1, 6)}     # every shift from -2 to 2 happens
+    corner = np.zeros((50, 3, 3), np.uint8)
+    corner[:, 0, 0] = 1
+    sums = encode.shift_images(corner, 1, rng).sum(axis=(1, 2))
+    assert set(sums) == {0, 1}                                                   # what leaves is lost, it does not come round
+
+
+def test_same_seed_same_disturbance():
+    z, x = np.full((5, 6), 2.0), np.arange(5 * 16, dtype=np.uint8).reshape(5, 4, 4)
+    for disturb in (lambda r: encode.jitter(z, 0.2, r), lambda r: encode.drop_spikes(z, 0.5, r), lambda r: encode.shift_images(x, 1, r)):
+        first, again, other = (disturb(np.random.default_rng(seed)) for seed in (1, 1, 2))
+        assert (first == again).all() and (first != other).any()

@@ -1,0 +1,90 @@
+"""Optimisers and schedules, against their textbook forms."""
+
+import numpy as np
+import pytest
+
+from pysnn import _blas, optim
+
+
+@pytest.fixture
+def threads():
+    """Let a test choose the number of threads; the old number comes back."""
+    before = _blas.get_threads()
+    yield _blas.set_threads
+    _blas.set_threads(before)
+
+
+def textbook_adam(w, gradients, lr, beta1=0.9, beta2=0.999, eps=1e-8):
+    """Write algorithm 1 of arXiv 1412.6980 line by line."""
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for t, g in enumerate(gradients, 1):
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g ** 2
+        m_hat, v_hat = m / (1 - beta1 ** t), v / (1 - beta2 ** t)
+        w = w - lr * m_hat / (np.sqrt(v_hat) + eps)
+    return w, m, v
+
+
+@pytest.mark.parametrize("dtype, rtol", [(np.float64, 1e-13), (np.float32, 1e-5)])
+def test_adam_is_the_textbook_one(rng, dtype, rtol):
+    w = {"a": rng.standard_normal((170, 130)), "b": rng.standard_normal((3, 2))}     # a: more than one block
+    scales = [0 if k == 3 else 10.0 ** rng.integers(-9, 3) for k in range(20)]       # tiny gradients show where eps stands; one is 0
+    gradients = {name: [s * rng.standard_normal(x.shape) for s in scales] for name, x in w.items()}
+    got = {name: x.astype(dtype) for name, x in w.items()}
+    adam = optim.Adam(got)
+    for k in range(20):
+        adam.update(got, {name: g[k].astype(dtype) for name, g in gradients.items()}, 0.03)
+    for name, x in w.items():
+        ref, m, v = textbook_adam(x, gradients[name], 0.03)
+        assert got[name].dtype == adam.state[f"m/{name}"].dtype == dtype
+        np.testing.assert_allclose(got[name], ref, rtol=rtol, atol=rtol)
+        np.testing.assert_allclose(adam.state[f"m/{name}"], m, rtol=rtol, atol=rtol * np.abs(m).max())
+        np.testing.assert_allclose(adam.state[f"v/{name}"], v, rtol=10 * rtol, atol=rtol * v.max())
+    assert adam.state["n_steps"] == 20
+
+
+def test_first_step_of_adam_is_lr_times_the_sign():
+    w = {"w": np.zeros((1, 3))}
+    optim.Adam(w).update(w, {"w": np.array([[5.0, -1e-3, 0.0]])}, 0.1)
+    np.testing.assert_allclose(w["w"], [[-0.1, 0.1, 0.0]], rtol=1e-4)
+
+
+def test_sgd():
+    w = {"w": np.array([[1.0, 2.0]], np.float32)}
+    sgd, here = optim.SGD(w), w["w"]
+    sgd.update(w, {"w": np.array([[10.0, -1.0]], np.float32)}, 0.1)
+    np.testing.assert_allclose(w["w"], [[0.0, 2.1]], atol=1e-7)
+    assert w["w"] is here and w["w"].dtype == np.float32 and sgd.state == {}
+
+
+@pytest.mark.parametrize("name", optim.OPTIMISERS)
+def test_update_is_in_place_and_leaves_gradients_and_the_rest_alone(rng, name):
+    params = {"w1": rng.standard_normal((200, 100)), "w2": rng.standard_normal((4, 4))}
+    w1, w2 = params["w1"], params["w2"]
+    was1, was2, dw = w1.copy(), w2.copy(), rng.standard_normal((200, 100))
+    kept = dw.copy()
+    optim.OPTIMISERS[name](params).update(params, {"w1": dw}, 0.1)
+    assert params["w1"] is w1 and (w1 != was1).all() and (w2 == was2).all() and (dw == kept).all()
+
+
+@pytest.mark.parametrize("name", optim.OPTIMISERS)
+def test_same_bits_for_any_number_of_threads(rng, threads, name):
+    w = rng.standard_normal((333, 257)).astype(np.float32)
+    steps = [rng.standard_normal(w.shape).astype(np.float32) for _ in range(5)]
+    found = []
+    for n in (1, 2, 3):
+        threads(n)
+        params = {"w": w.copy()}
+        optimiser = optim.OPTIMISERS[name](params)
+        for dw in steps:
+            optimiser.update(params, {"w": dw}, 1e-2)
+        found.append(params["w"].tobytes())
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("name", optim.SCHEDULES)
+def test_schedules_fall_from_end_to_end(name):
+    rate = [optim.SCHEDULES[name](step, 100, 1e-2, 1e-4) for step in range(101)]
+    np.testing.assert_allclose([rate[0], rate[-1]], [1e-2, 1e-4], rtol=1e-12)
+    assert (np.diff(rate) < 0).all() and isinstance(rate[5], float)
+    np.testing.assert_allclose(rate[50], {"cosine": 5.05e-3, "exponential": 1e-3}[name], rtol=1e-12)     # arithmetic, geometric mean
