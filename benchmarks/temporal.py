@@ -3,10 +3,11 @@
 Run: make bench      or: python benchmarks/temporal.py [--json FILE] [--threads N] [--quick]
 
 How it measures. Every contender lives in a process of its own, so that no library's threads spin while another is measured and its peak
-memory is its own. The processes take turns: in each round every one, in random order, takes one step that is not timed and then a few that
-are, while the others sleep. A figure is the median over rounds of a round's mean step; a ratio is the median over rounds of the ratios within
-a round. A step is forward, loss, backward and Adam on encoded input spikes: reading and encoding images is not in it. The weights are those
-after some training on the same images, since how early neurons fire decides how much there is to do.
+memory is its own. The processes take turns: in each round every one, in random order, takes one step that is not timed and then a few
+that are, while the others sleep. A figure is the median over rounds of a round's mean step; a ratio is the median over rounds of the
+ratios within a round. A step is forward, loss, backward and Adam on encoded input spikes: reading and encoding images is not in it. The
+weights are those after some training on the same images, since how early neurons fire decides how much there is to do (for the distinct
+times, which mean nothing, those drawn at the start).
 """
 
 import argparse
@@ -19,137 +20,19 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from pysnn import _blas, datasets, encode, layers, losses, models, optim, training
+from pysnn import _blas, datasets, encode, layers, losses, models, training
 from pysnn.learning import temporal
 
-sys.path.insert(0, str(Path(__file__).parent))     # for _peers, in every process
+sys.path.insert(0, str(Path(__file__).parent))     # spawned processes inherit it
+from _contenders import BATCH, CONTENDERS, LATE, MODEL, Job, Pysnn, serve
 
-MODEL, BATCH, LATE, LR = "784-800-10", 128, 6.0, 1e-4
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYSNN_THREADS")
 RECORDED = ("OPENBLAS", "OMP_", "GOMP", "MKL", "KMP", "NUMBA", "PYSNN", "LD_PRELOAD", "MALLOC")
-FLOAT_TOLERANCE = {"float32": 1e-3, "float64": 1e-9}   # of z_out and gradients, norm of the difference over the norm; sums over 800 terms
-
-
-class Contender(NamedTuple):
-    """One row of the table."""
-
-    text: str
-    kind: str              # pysnn, numpy or blas here; usual, temporal, relu or products in _peers
-    inputs: str            # binary, latency, distinct or images
-    options: dict = {}     # noqa: RUF012
-
-
-CONTENDERS = {
-    "a binary": Contender("pysnn, two input times", "pysnn", "binary"),
-    "a binary dropped": Contender("pysnn, two input times, spikes dropped as in training", "pysnn", "binary", {"drop": True}),
-    "a latency": Contender("pysnn, continuous input times", "pysnn", "latency"),
-    "a distinct": Contender("pysnn, 784 distinct input times (worst case)", "pysnn", "distinct"),
-    "b": Contender("PyTorch, usual formulation (from 8 samples x 16)", "usual", "binary", {"layers": "usual", "adam": "default"}),
-    "b' default": Contender("PyTorch, our best, two input times only", "temporal", "binary", {"layers": "two-valued", "adam": "default"}),
-    "b' fused": Contender("  the same, fused Adam", "temporal", "binary", {"layers": "two-valued", "adam": "fused"}),
-    "c default": Contender("PyTorch ReLU network, Adam by default", "relu", "images", {"adam": "default"}),
-    "c foreach": Contender("  foreach Adam", "relu", "images", {"adam": "foreach"}),
-    "c fused": Contender("  fused Adam", "relu", "images", {"adam": "fused"}),
-    "d pysnn": Contender("bare matrix products of the ReLU network, pysnn", "blas", "images"),
-    "d numpy": Contender("  NumPy", "numpy", "images"),
-    "d torch": Contender("  PyTorch", "products", "images"),
-}
 CHECKED = (("b", "binary"), ("b", "latency"), ("b", "distinct"), ("b' default", "binary"))   # compared with pysnn on these inputs
-
-
-class Job(NamedTuple):
-    """What a process needs."""
-
-    kind: str
-    options: dict
-    batches: list          # of (z or x, y)
-    params: dict
-    sizes: tuple
-    threads: int
-    late: float = LATE
-    lr: float = LR
-
-
-# ------------------------------------------------------------------------------------------------- in a contender's process
-
-class Pysnn:
-    """A training step of pysnn, costs and rescaling as in the preset."""
-
-    def __init__(self, job):
-        self.settings = temporal.Settings(**({} if job.options.get("drop") else {"drop_in": 0.0, "drop_hidden": 0.0}))
-        self.net = temporal.build(self.settings, {name: w.copy() for name, w in job.params.items()}).net if job.params else None
-        self.batches, self.lr = job.batches, job.lr
-        self.rng = np.random.default_rng(0) if job.options.get("drop") else None
-        self.optimiser = optim.Adam(self.net.params)
-
-    def step(self, k):
-        z, y = self.batches[k % len(self.batches)]
-        outputs, caches = self.net.forward(z, self.rng)
-        loss, dz = losses.softmax_t(outputs[-1], y, self.settings.beta)
-        _, grads = self.net.backward(dz, caches)
-        for name, dw in grads.items():
-            temporal.rescale(dw, self.settings.max_norm)
-            loss += temporal.add_costs(dw, self.net.params[name], self.settings.weight_sum, self.settings.l2)
-        self.optimiser.update(self.net.params, grads, self.lr)
-        return loss
-
-
-class Products:
-    """The five matrix products of the ReLU network's step, and nothing else."""
-
-    def __init__(self, job):
-        self.matmul = _blas.matmul if job.kind == "blas" else np.matmul
-        self.x, (self.w1, self.w2) = [x for x, _ in job.batches], job.params.values()
-
-    def step(self, k):
-        x = self.x[k % len(self.x)]
-        h = self.matmul(x, self.w1)
-        dy = self.matmul(h, self.w2)
-        dh = self.matmul(dy, self.w2.T)
-        return self.matmul(x.T, dh), self.matmul(h.T, dy)
-
-
-def peak_mib():
-    """Peak resident memory of this process. Not from getrusage where /proc is there: its figure survives exec and may be the parent's."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        return int(next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))) / 1024
-    import resource
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-
-
-def serve(pipe, job):
-    """Make one contender and do what the parent asks."""
-    if job.kind in ("pysnn", "blas", "numpy"):
-        layers.temporal_backend()
-        kinds, found = {"pysnn": Pysnn, "blas": Products, "numpy": Products}, {}
-    else:
-        import _peers
-        kinds, found = _peers.KINDS, _peers.versions()
-    imported = peak_mib()
-    contender, k = kinds[job.kind](job), 0
-    peak = contender.peak(peak_mib) if hasattr(contender, "peak") else None
-    pipe.send(found)
-    for what, *args in iter(pipe.recv, None):
-        if what == "time":
-            seconds = []
-            for _ in range(args[0] + 1):
-                began = time.perf_counter()
-                extrapolated = contender.seconds(k) if hasattr(contender, "seconds") else contender.step(k) and None
-                seconds.append(extrapolated or time.perf_counter() - began)
-                k += 1
-            pipe.send(seconds[1:])
-        elif what == "check":
-            pipe.send(contender.check(*args))
-        else:
-            pipe.send({"peak_mib": peak or peak_mib(), "imports_mib": imported})
-
-
-# --------------------------------------------------------------------------------------------------------- in the parent
+FLOAT_TOLERANCE = {"float32": 1e-3, "float64": 1e-9}   # of z_out and gradients, norm of the difference over the norm; sums over 800 terms
 
 def real_images(n):
     """Return the name of the data, n images as intensities, and labels: MNIST if it has been fetched, else the shipped sample."""
@@ -269,8 +152,9 @@ def growth(base=(BATCH, 784, 800), halvings=3, doublings=1, rounds=5):
             op.backward(z_out, cache)
             if r:                                                        # the first round warms up
                 times.append((middle - began, time.perf_counter() - began))
-    return [{**case, **dict(zip(("forward_ns", "step_ns"), (np.median(times, axis=0) / np.prod(case["shape"]) * 1e9).tolist(), strict=True))}
-            for case, _, _, times in cases]
+    for case, _, _, times in cases:
+        case["forward_ns"], case["step_ns"] = (np.median(times, axis=0) / np.prod(case["shape"]) * 1e9).tolist()
+    return [case for case, *_ in cases]
 
 
 def show(record):
@@ -288,6 +172,8 @@ def show(record):
     for inputs, axis in sorted({(g["inputs"], g["axis"]) for g in record["growth"]}):
         some = [g for g in record["growth"] if (g["inputs"], g["axis"]) == (inputs, axis)]
         print(f"  {inputs:10} {axis:6}" + "".join(f"{g['size']:7}: {g['forward_ns']:.3f} {g['step_ns']:.3f}" for g in some))
+    if record["machine"]["load"] > 0.3:
+        print(f"\nWARNING: other programs were running (load {record['machine']['load']:.1f}): these figures are not to be quoted")
     print("\nBLAS environment:", {k: v for k, v in record["environment"].items() if "BLAS" in k} or "nothing set")
 
 
@@ -320,10 +206,11 @@ def run(threads=2, rounds=21, steps=5, pause=0.05, n_batches=40):
     for pipe in pipes.values():
         pipe.send(None)
     peer, rows = rows_of(seconds, memory)
-    return {"what": "one training step", "command": [sys.executable, *sys.argv], "date": datetime.date.today().isoformat(), "machine": where,
-            "environment": environment, "versions": training.versions() | found, "data": data, "model": MODEL, "batch": BATCH,
-            "threads": threads, "rounds": rounds, "steps": steps, "pause_s": pause, "peer": peer, "rows": rows, "checks": checks,
-            "growth": growth(rounds=min(rounds, 7), halvings=3 if rounds > 3 else 1, doublings=1 if rounds > 3 else 0),
+    sizes = {"halvings": 3, "doublings": 1} if rounds > 3 else {"halvings": 1, "doublings": 0}
+    return {"what": "one training step", "command": [sys.executable, *sys.argv], "date": datetime.date.today().isoformat(),
+            "machine": where, "environment": environment, "versions": training.versions() | found,
+            "data": data, "model": MODEL, "batch": BATCH, "threads": threads, "rounds": rounds, "steps": steps, "pause_s": pause,
+            "peer": peer, "rows": rows, "checks": checks, "growth": growth(rounds=min(rounds, 7), **sizes),
             "seconds": time.perf_counter() - began}
 
 

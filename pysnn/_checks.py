@@ -22,8 +22,6 @@ def array(x, name, ndim=None, shape=None):
     if x.dtype not in FLOATS:
         raise TypeError(f"{name}: expected float32 or float64, got {describe(x)} "
                         "(pysnn.encode turns images and counts into spike times)")
-    if not x.dtype.isnative:
-        raise TypeError(f"{name}: expected native byte order, got {describe(x)}")
     if ndim is not None and x.ndim != ndim:
         raise ValueError(f"{name}: expected {ndim} dimensions, got {describe(x)}")
     if shape is not None:
@@ -33,7 +31,7 @@ def array(x, name, ndim=None, shape=None):
             raise ValueError(f"{name}: expected shape {wanted}, got {describe(x)}")
     if x.size == 0:
         raise ValueError(f"{name}: expected at least one element, got {describe(x)}")
-    return np.ascontiguousarray(x)
+    return np.ascontiguousarray(x) if x.flags.writeable else np.array(x)      # kernels are compiled for writable arrays
 
 
 def same_dtype(**arrays):
@@ -70,7 +68,8 @@ def temporal_forward(z_in, w, threshold):
     z_in = array(z_in, "z_in", shape=(None, w.shape[0]))
     same_dtype(z_in=z_in, w=w)
     spike_z(z_in, "z_in")
-    return z_in, w, w.dtype.type(positive(threshold, "threshold"))
+    with np.errstate(over="ignore", under="ignore"):
+        return z_in, w, w.dtype.type(positive(w.dtype.type(positive(threshold, "threshold")), f"threshold as {w.dtype}"))
 
 
 def temporal_backward(dz_out, z_out):

@@ -3,8 +3,7 @@
 - `nogil`, and never `parallel=True`: a kernel works on the block it is given, and `spread` hands out blocks to our own threads. Each block
   owns what it writes and no block depends on how many threads there are, so the bits do not either; and there are no second
   thread pool and threading layer to disturb the BLAS.
-- `fastmath` only with `contract` (fused multiply-add) and `nsz`, and `reassoc` for the one reduction that says so. Never `nnan` or `ninf`:
-  inf means "no spike".
+- `fastmath` only with `contract` (fused multiply-add) and `nsz` (no care for the sign of 0). Never `nnan` or `ninf`: inf means "no spike".
 - `error_model="numpy"`: 1/0 is inf and needs no branch in the inner loop. Denominators are tested all the same.
 - `cache=True`: compiled once a machine. Numba does not notice a change in a helper of another file, so a kernel's helpers live in its file.
 """
@@ -17,19 +16,16 @@ from numba.core import event
 
 from ._blas import spread
 
-__all__ = ["njit", "njit_reduce", "spread"]
-
-_COMMON = {"nogil": True, "cache": True, "error_model": "numpy"}
+__all__ = ["njit", "spread"]
 
 
 def njit(function):
     """Compile a kernel by the policy above."""
-    return numba.njit(fastmath={"contract", "nsz"}, **_COMMON)(function)
-
-
-def njit_reduce(function):
-    """As `njit`, for kernels with a sum in the inner loop that may be reordered so that it vectorises."""
-    return numba.njit(fastmath={"contract", "nsz", "reassoc"}, **_COMMON)(function)
+    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:             # neither the package's folder nor the home folder can be written: compile each time
+        return numba.njit(**options)(function)
 
 
 class _SayOnce(event.Listener):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ._blas import cut, spread
 
-_BLOCK = 1 << 14   # numbers that stay in the cache while a block's operations run
+_BLOCK = 1 << 16   # numbers a block
 
 
 @functools.cache

@@ -28,10 +28,10 @@ def brute_force(loss, z, y):
     total, dz = 0.0, np.zeros_like(z)
     for b in range(len(z)):
         if loss is losses.softmax_z:
-            scores = [-min(v, Z_MAX) for v in z[b]]
+            scores = [-v if v < INF else -Z_MAX for v in z[b]]
         else:
             beta = getattr(loss, "keywords", {}).get("beta", 10.0)
-            scores = [-beta * np.log(min(v, Z_MAX)) for v in z[b]]
+            scores = [-beta * np.log(v if v < INF else Z_MAX) for v in z[b]]
         e = np.exp(scores)
         p = e / e.sum()
         total += (np.log(e.sum()) - scores[y[b]]) / len(z)
@@ -126,9 +126,13 @@ def test_extreme_times_neither_overflow_nor_give_nan(loss, z, dtype):
         assert np.isfinite(value) and not np.isnan(dz).any()
 
 
-def test_a_spike_later_than_z_max_keeps_a_gradient(loss):
-    """The loss counts it as Z_MAX, but it fired: its gradient still pulls it forward."""
-    _, dz = loss(np.array([[2 * Z_MAX, 1.0]]), np.array([0]))
+def test_a_spike_later_than_z_max_counts_as_what_it_is(loss):
+    """Z_MAX is for silence alone: a spike at 2 Z_MAX costs more, and its gradient is that of the loss."""
+    late, y = np.array([[2 * Z_MAX, 1.0]]), np.array([0])
+    value, dz = loss(late, y)
+    assert value > loss(np.array([[INF, 1.0]]), y)[0]
+    found = central(lambda z: loss(z, y)[0], late, h=1e-3)
+    np.testing.assert_allclose(dz, found, rtol=0, atol=tol("central differences") * 10 * np.abs(dz).max())
     assert dz[0, 0] > 0
 
 

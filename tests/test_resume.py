@@ -12,7 +12,8 @@ import pytest
 from pysnn import checkpoint, datasets, training
 from pysnn.learning import temporal
 
-JOB = ["train", "temporal", "--model", "784-30-10", "--epochs", "6", "--batch", "25", "--val", "5500", "--no-test", "--quiet", "--seed", "4"]
+N_EPOCHS = 8
+JOB = f"train temporal --model 784-30-10 --epochs {N_EPOCHS} --batch 25 --val 5500 --no-test --quiet --seed 4".split()
 TRAIN = [sys.executable, "-m", "pysnn", *JOB]
 OPTIONS = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
 
@@ -35,20 +36,20 @@ def run_to_the_end(path, threads, resume=False):
 
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory):
-    """Train without interruption, with one thread and with two; gives the ends and the seconds it took."""
-    folder = tmp_path_factory.mktemp("straight")
-    run_to_the_end(folder / "warm.npz", 1)                           # compiles the kernels, so that the time counts training
-    found = {}
+    """Train without interruption, with one thread and with two; gives the ends by threads, and the seconds it took."""
+    folder, found = tmp_path_factory.mktemp("straight"), {}
     for threads in (1, 2):
         began = time.perf_counter()
         run_to_the_end(folder / f"{threads}.npz", threads)
-        found[threads] = ends(folder / f"{threads}.npz"), time.perf_counter() - began
-    assert found[1][0]["epoch"] == 6
-    return found
+        found[threads] = ends(folder / f"{threads}.npz")
+        seconds = time.perf_counter() - began                        # of the second; the first may have compiled the kernels
+    assert found[1]["epoch"] == N_EPOCHS
+    return found, seconds
 
 
 def test_one_and_two_threads_agree(straight):
-    assert straight[1][0] == straight[2][0]
+    found, _ = straight
+    assert found[1] == found[2]
 
 
 def parts(path):
@@ -57,13 +58,15 @@ def parts(path):
 
 
 def kill_at(process, path, moment):
-    """Send SIGKILL after so many seconds, or, if moment is None, while a checkpoint is being written; tell whether it came in time."""
-    began, left = time.perf_counter(), set(parts(path))
+    """Send SIGKILL after so many seconds, or, if moment is a whole number, amid the write of so many checkpoints; tell whether in time."""
+    began, seen = time.perf_counter(), set(parts(path))
+    least = len(seen) + moment
     while process.poll() is None:
-        if time.perf_counter() - began >= moment if moment is not None else set(parts(path)) - left:
+        seen.update(parts(path))
+        if len(seen) >= least if isinstance(moment, int) else time.perf_counter() - began >= moment:
             process.kill()
             break
-        time.sleep(0.0005)
+        time.sleep(0.0003)
     error = process.communicate()[1].decode()
     assert process.returncode in (0, -signal.SIGKILL), error
     return process.returncode == -signal.SIGKILL
@@ -72,12 +75,12 @@ def kill_at(process, path, moment):
 def kill_and_resume(path, threads, n_kills, seconds, rng):
     """Train, be killed n_kills times, go on until the end; gives how many epochs were done at each kill (-1: no checkpoint yet)."""
     seen = []
-    for k in range(n_kills):
+    for k in rng.permutation(n_kills):
         for _ in range(20):
-            begun = path.exists() and checkpoint.read(path)[0]["epoch"] == 6
-            if begun:                                                # it got to the end before the next kill: begin again
+            if path.exists() and checkpoint.read(path)[0]["epoch"] == N_EPOCHS:      # it got to the end before the next kill: begin again
                 path.unlink()
-            moment = None if k % 3 == 2 else seconds * (k + rng.random()) / n_kills if k else seconds * 0.6 * rng.random()
+            # from start to end of a run, imports and all; every third amid a write
+            moment = int(rng.integers(1, 4)) if k % 3 == 2 else seconds * float(0.1 + 0.9 * (k + rng.random()) / n_kills)
             process = subprocess.Popen([*TRAIN, "--out", path, "--threads", str(threads), "--resume"], **OPTIONS)
             if kill_at(process, path, moment):
                 break
@@ -88,10 +91,11 @@ def kill_and_resume(path, threads, n_kills, seconds, rng):
     return seen
 
 
-@pytest.mark.parametrize("threads, n_kills", [(2, 3), pytest.param(1, 10, marks=pytest.mark.slow), pytest.param(2, 10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("threads, n_kills", [
+    (2, 3), pytest.param(1, 10, marks=pytest.mark.slow), pytest.param(2, 10, marks=pytest.mark.slow)])
 def test_random_kills(straight, tmp_path, threads, n_kills):
-    ref, seconds = straight[threads]
-    path = tmp_path / "a.npz"
+    found, seconds = straight
+    ref, path = found[threads], tmp_path / "a.npz"
     seen = kill_and_resume(path, threads, n_kills, seconds, np.random.default_rng(threads))
     print(f"epochs done at the kills: {seen}; unfinished writes left: {len(parts(path))}")
     assert len(seen) == n_kills and ends(path) == ref
@@ -123,8 +127,9 @@ cli.main(sys.argv[2:])
 """
 
 
-@pytest.mark.parametrize("moment, epoch, left", [("fsync", 1, 1), ("batch", 2, 0), pytest.param("savez", 1, 1, marks=pytest.mark.slow),
-    pytest.param("replace", 1, 1, marks=pytest.mark.slow), pytest.param("replaced", 2, 0, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("moment, epoch, left", [
+    ("fsync", 1, 1), *(pytest.param(*case, marks=pytest.mark.slow) for case in (
+        ("savez", 1, 1), ("replace", 1, 1), ("replaced", 2, 0), ("batch", 2, 0)))])
 def test_kill_at_a_nasty_moment(straight, tmp_path, moment, epoch, left):
     """While the checkpoint of epoch 2 is half written, or written but not yet named, or just named; or amid the batches of epoch 3."""
     path = tmp_path / "a.npz"
@@ -132,7 +137,7 @@ def test_kill_at_a_nasty_moment(straight, tmp_path, moment, epoch, left):
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     assert checkpoint.read(path)[0]["epoch"] == epoch and len(parts(path)) == left
     run_to_the_end(path, 1, resume=True)
-    assert ends(path) == straight[1][0]
+    assert ends(path) == straight[0][1]
 
 
 @pytest.mark.parametrize("chosen", [

@@ -1,8 +1,8 @@
 """The temporal neuron whose inputs spike at one of two times, or not at all: one or two matrix products a pass.
 
-Between the two times a = sum w - threshold over the early inputs is one product, and after the late ones it is another; so are the sums over
-the batch in backward. Where no input is silent the late inputs are all but the early ones, and column sums take the place of the second
-product.
+Between the two times a = sum w - threshold over the early inputs is one product, and after the late ones it is another; so are the sums
+over the batch in backward. Where no input is silent the late inputs are all but the early ones, and column sums take the place of the
+second product.
 """
 
 from typing import NamedTuple
@@ -71,7 +71,7 @@ def _decide(early, every, whole, has_late, z, threshold, z_out, margin, z_bound)
             a = early[b, j] - threshold
             r = (z1 - z0) * a - threshold * z0                        # z (V - threshold) at the late time
             if a > 0 and (r >= 0 or not has_late[b]):
-                z_out[b, j], margin[b, j], z_bound[b, j] = z0 + threshold * z0 / a, a, next_z
+                z_out[b, j], margin[b, j], z_bound[b, j] = min(z0 + threshold * z0 / a, next_z), a, next_z
                 continue
             a = every[0, j] - threshold if whole else a + every[b, j]
             if a > 0 and has_late[b]:

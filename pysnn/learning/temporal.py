@@ -287,7 +287,8 @@ def score(nets, x, y):
 
 
 DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen on validation splits like the preset itself
-    "xor": {"model": "2-4-2", "late": float(np.exp(2)), "drop_in": 0.0, "drop_hidden": 0.0, "batch": 4, "epochs": 2000},
+    "xor": {"model": "2-4-2", "late": float(np.exp(2)), "drop_in": 0.0, "drop_hidden": 0.0, "batch": 4, "epochs": 2000,
+            "lr": 0.03},
     "yin-yang": {"model": "4-200-3", "bias": True, "code": "latency", "drop_in": 0.0, "drop_hidden": 0.0, "batch": 20, "epochs": 100},
     "fashion-sample": {"code": "latency", "drop_in": 0.1},
     "fashion-mnist": {"code": "latency", "drop_in": 0.1},
