@@ -526,7 +526,7 @@ def save(fig, path):
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        fig.savefig(part, format=kind, metadata=undated[kind])
+        fig.savefig(part, format=kind, metadata=undated[kind], bbox_inches="tight", pad_inches=0.08)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

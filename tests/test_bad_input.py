@@ -18,7 +18,7 @@ from pysnn.datasets import xor
 from pysnn.learning import temporal
 from pysnn.models import temporal_params
 
-XOR = "train temporal --data xor --set backend=reference --epochs 3 --quiet --no-test --out good.npz "
+XOR = "train temporal --data xor --set backend=reference --epochs 3 --lr 0.01 --quiet --no-test --out good.npz "
 SAMPLE = "train temporal --set backend=reference --out good.npz "
 
 # What is typed, the exit code (1: an error, 2: wrong usage), and words that the message must have.
@@ -89,7 +89,7 @@ ROWS = [
     ("plot raster half.npz", 1, "half.npz: expected a pysnn checkpoint"),
     # going on
     (XOR + "--resume --epochs 4", 1, "good.npz: was trained otherwise than this command says (epochs 3 there, 4 here)"),
-    (XOR + "--resume --seed 1 --lr 0.5", 1, "seed 0 there, 1 here; lr 0.003 there, 0.5 here"),
+    (XOR + "--resume --seed 1 --lr 0.5", 1, "seed 0 there, 1 here; lr 0.01 there, 0.5 here"),
     (XOR + "--resume --val 2", 1, "val 0 there, 2 here"),
     (SAMPLE + "--resume --model 784-3-10", 1, "data xor there, fashion-sample here", "model 2-4-2 there, 784-3-10 here"),
     (XOR + "--resume --out weights.npz", 1, "weights.npz: holds weights only and cannot be resumed"),
@@ -118,7 +118,7 @@ ROWS = [
 def shelf(tmp_path_factory):
     """Make a folder with one good checkpoint and everything that is wrong."""
     folder = tmp_path_factory.mktemp("shelf")
-    run = training.start("temporal", temporal.settings_for("xor", backend="reference", epochs=3), 0, {"name": "xor", "n_val": 0})
+    run = training.start("temporal", temporal.settings_for("xor", backend="reference", epochs=3, lr=0.01), 0, {"name": "xor", "n_val": 0})
     for _ in training.epochs(run, xor()):
         pass
     training.save(run, folder / "good.npz")

@@ -122,12 +122,14 @@ def test_three_layers_and_loss(torch, peer_layer, name, loss, kind):
     z = tensors["z_in"]
     for key in params:
         z = peer_layer(z, tensors[key])
+    z.retain_grad()
     seen = torch.where(torch.isfinite(z), z, 1e3)
     scores = -seen if loss == "z" else -3.0 * torch.log(seen)
     value_t = torch.nn.functional.cross_entropy(scores, torch.from_numpy(y))
     value_t.backward()
     np.testing.assert_allclose(value, value_t.item(), rtol=CLOSE)
     assert_close(outputs[-1], z.detach().numpy())
+    assert_close(dz, z.grad.numpy())
     for key, got in {"z_in": dz_in, **grads}.items():
         assert_close(got, tensors[key].grad.numpy())
 
