@@ -4,6 +4,7 @@ import contextlib
 import glob
 import json
 import os
+import shutil
 import tempfile
 import time
 import zipfile
@@ -21,7 +22,7 @@ class CheckpointError(RuntimeError):
     """A file that is no checkpoint of ours, not a whole one, or one that cannot be written."""
 
 
-def write(path, header, arrays, compress=False):
+def write(path, header, arrays, compress=False, keep=False):
     """Write a checkpoint atomically.
 
     Parameters
@@ -34,6 +35,8 @@ def write(path, header, arrays, compress=False):
         Named arrays.
     compress : bool
         Whether to spend time on a smaller file.
+    keep : bool
+        Whether a file that was there before stays, as NAME.previous.npz.
 
     Raises
     ------
@@ -51,6 +54,8 @@ def write(path, header, arrays, compress=False):
             f.flush()
             os.fsync(f.fileno())
         os.chmod(temporary, 0o644)
+        if keep and path.is_file():
+            shutil.copy2(path, path.with_suffix(".previous.npz"))
         os.replace(temporary, path)
         _remove_stale(path)
     except OSError as error:

@@ -78,7 +78,7 @@ def parser():
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting; see `pysnn info --settings`")
     sub.add_argument("--val", type=_count, metavar="N", help="training samples held out for validation (default: a twelfth)")
     sub.add_argument("--no-test", action="store_true", help="leave the test set alone")
-    sub.add_argument("--out", metavar="FILE", help="checkpoint to write (default runs/METHOD-DATA.npz)")
+    sub.add_argument("--out", metavar="FILE", help="checkpoint to write (default runs/METHOD-DATA.npz); an older one stays, .previous.npz")
     sub.add_argument("--resume", action="store_true", help="go on from the checkpoint --out, if it is there")
     sub.add_argument("--quiet", action="store_true", help="no progress, no table")
 
@@ -182,7 +182,7 @@ def train(args):
         print(f"going on after epoch {run.epoch} of {settings.epochs}: {out}")
     else:
         run = training.start(args.method, settings, args.seed, {"name": args.data, "n_val": n_val, "split_seed": 0})
-        training.save(run, out)
+        training.save(run, out, keep=True)
     began = time.perf_counter()
     _loop(run, data, out, args.quiet)
     seconds = time.perf_counter() - began

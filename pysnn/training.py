@@ -148,7 +148,7 @@ class _Means:
         return {name: (value / self.n).tolist() if isinstance(value, np.ndarray) else value / self.n for name, value in self.sums.items()}
 
 
-def save(run, path, weights_only=False):
+def save(run, path, weights_only=False, keep=False):
     """Write a run to a checkpoint.
 
     Parameters
@@ -159,6 +159,8 @@ def save(run, path, weights_only=False):
         File to write.
     weights_only : bool
         Whether to keep the weights alone, as float16, for a small file to share; such a run cannot be resumed.
+    keep : bool
+        Whether a file that was there before stays, as NAME.previous.npz.
     """
     header = {"method": run.method, "settings": asdict(run.nets.settings), "data": run.data, "seed": run.seed, "epoch": run.epoch,
               "records": run.records, "versions": versions(), "resumable": not weights_only}
@@ -168,7 +170,7 @@ def save(run, path, weights_only=False):
     else:
         header["rng"] = run.rng.bit_generator.state
         arrays |= {f"optimiser/{name}": x for name, x in run.optimiser.state.items()}
-    checkpoint.write(path, header, arrays, compress=weights_only)
+    checkpoint.write(path, header, arrays, compress=weights_only, keep=keep)
 
 
 def load(path):

@@ -205,3 +205,11 @@ def test_find_and_names(tmp_path, monkeypatch):
         checkpoint.find("other")
     with pytest.raises(CheckpointError, match="no checkpoint"):
         checkpoint.read(tmp_path)
+
+
+def test_training_anew_keeps_the_older_checkpoint(tmp_path):
+    path = tmp_path / "run.npz"
+    checkpoint.write(path, {"epoch": 40}, {"w": np.ones(3)})
+    checkpoint.write(path, {"epoch": 0}, {"w": np.zeros(3)}, keep=True)
+    assert checkpoint.read(path)[0]["epoch"] == 0
+    assert checkpoint.read(tmp_path / "run.previous.npz")[0]["epoch"] == 40

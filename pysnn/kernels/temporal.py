@@ -46,8 +46,7 @@ def forward(z_in, w, threshold=1.0):
         out = two_valued.forward(levels, w, threshold)
         return out[0], Cache(z_in, w, *out, levels)
     spikes = (np.empty(z_in.shape, np.uint32), np.empty_like(z_in), np.empty((n_batch, 2), np.int64))
-    keys = z_in.view(np.uint32 if w.dtype == np.float32 else np.uint64)
-    spread(lambda b0, b1: _sort(z_in, keys, spikes, b0, b1), cut(n_batch, _SAMPLES))
+    spread(lambda b0, b1: _sort(z_in, spikes, b0, b1), cut(n_batch, _SAMPLES))
     last, whole = _last_arrivals(z_in, w, spikes)
     out = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3))
     blocks = [(*j, *b) for j in cut(n_out, _tile(n_in, w.itemsize)) for b in cut(n_batch, 4 * _SAMPLES)]
@@ -69,49 +68,44 @@ def _last_arrivals(z_in, w, spikes):
     return matmul((z_in == z_last[:, None]).astype(w.dtype), w), False
 
 
-@njit
-def _sort(z, keys, spikes, b0, b1):
-    """Sort the spikes of each sample by time: a radix sort, since positive floats sort like their bits."""
+def _sort(z, spikes, b0, b1):
+    """Sort the spikes of samples b0:b1 by time, ties by index, and say where the last time begins and where silence does."""
     order, z_sorted, n_spikes = spikes
-    n = z.shape[1]
-    n_digits = keys.itemsize
-    eight, mask = keys.dtype.type(8), keys.dtype.type(255)
-    index = np.empty((2, n), np.uint32)
-    key = np.empty((2, n), keys.dtype)
-    count = np.empty((n_digits, 256), np.int64)
-    for b in range(b0, b1):
-        n_all = 0
-        count[:] = 0
-        for i in range(n):
-            if z[b, i] < np.inf:
-                bits = keys[b, i]
-                index[0, n_all] = i
-                key[0, n_all] = bits
-                n_all += 1
-                for d in range(n_digits):
-                    count[d, bits & mask] += 1
-                    bits = bits >> eight
-        side = 0
-        for d in range(n_digits):
-            shift = keys.dtype.type(8 * d)
-            if n_all == 0 or count[d, (key[side, 0] >> shift) & mask] == n_all:
-                continue                              # all have the same digit here
-            start = 0
-            for c in range(256):
-                start, count[d, c] = start + count[d, c], start
-            for k in range(n_all):
-                bits = key[side, k]
-                c = (bits >> shift) & mask
-                place = count[d, c]
-                count[d, c] = place + 1
-                key[1 - side, place] = bits
-                index[1 - side, place] = index[side, k]
-            side = 1 - side
-        for k in range(n_all):
-            order[b, k] = index[side, k]
-            z_sorted[b, k] = z[b, index[side, k]]
+    if z.dtype == np.float32:       # positive floats sort like their bits: bits and index in one integer is what NumPy sorts fastest
+        keys = np.empty(z[b0:b1].shape, np.uint64)
+        _pack(z.view(np.uint32)[b0:b1], keys)
+        keys.sort(axis=1)
+        _unpack(keys, order[b0:b1], z_sorted.view(np.uint32)[b0:b1])
+    else:
+        order[b0:b1] = z[b0:b1].argsort(axis=1, kind="stable")
+        z_sorted[b0:b1] = np.take_along_axis(z[b0:b1], order[b0:b1].astype(np.int64), axis=1)
+    _count(z_sorted[b0:b1], n_spikes[b0:b1])
+
+
+@njit
+def _pack(bits, keys):
+    for b in range(bits.shape[0]):
+        for i in range(bits.shape[1]):
+            keys[b, i] = np.uint64(bits[b, i]) << np.uint64(32) | np.uint64(i)
+
+
+@njit
+def _unpack(keys, order, bits):
+    for b in range(keys.shape[0]):
+        for i in range(keys.shape[1]):
+            order[b, i] = np.uint32(keys[b, i])
+            bits[b, i] = np.uint32(keys[b, i] >> np.uint64(32))
+
+
+@njit
+def _count(z_sorted, n_spikes):
+    """Count the spikes before the last time, and all."""
+    for b in range(z_sorted.shape[0]):
+        n_all = z_sorted.shape[1]
+        while n_all > 0 and z_sorted[b, n_all - 1] == np.inf:
+            n_all -= 1
         n_head = n_all
-        while n_head > 0 and key[side, n_head - 1] == key[side, n_all - 1]:
+        while n_head > 0 and z_sorted[b, n_head - 1] == z_sorted[b, n_all - 1]:
             n_head -= 1
         n_spikes[b, 0], n_spikes[b, 1] = n_head, n_all
 

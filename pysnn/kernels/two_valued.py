@@ -63,21 +63,22 @@ def forward(levels, w, threshold):
 
 @njit
 def _decide(early, every, whole, has_late, z, threshold, z_out, margin, z_bound):
-    """Fire between the two times (T5), after the second, or not at all."""
+    """Fire between the two times (T5), after the second, or not at all; both answers are computed, so that it vectorises."""
     z0, z1 = z
+    zero, one, inf = threshold * 0, threshold / threshold, z1 * np.inf
     for b in range(early.shape[0]):
-        next_z = z1 if has_late[b] else np.inf
+        late = has_late[b]
+        z_next = z1 if late else inf
+        sums = every[0] if whole else every[b]
         for j in range(early.shape[1]):
             a = early[b, j] - threshold
             r = (z1 - z0) * a - threshold * z0                        # z (V - threshold) at the late time
-            if a > 0 and (r >= 0 or not has_late[b]):
-                z_out[b, j], margin[b, j], z_bound[b, j] = min(z0 + threshold * z0 / a, next_z), a, next_z
-                continue
-            a = every[0, j] - threshold if whole else a + every[b, j]
-            if a > 0 and has_late[b]:
-                z_out[b, j], margin[b, j], z_bound[b, j] = z1 - r / a, a, np.inf
-            else:
-                z_out[b, j], margin[b, j], z_bound[b, j] = np.inf, 1, 0
+            a_late = sums[j] - threshold if whole else a + sums[j]
+            first = (a > 0) & ((r >= 0) | (not late))
+            second = (a_late > 0) & late
+            z_out[b, j] = min(z0 + threshold * z0 / a, z_next) if first else (z1 - r / a_late if second else inf)
+            margin[b, j] = a if first else (a_late if second else one)
+            z_bound[b, j] = z_next if first else (inf if second else zero)
 
 
 def backward_w(h, z_out, levels):
@@ -86,8 +87,10 @@ def backward_w(h, z_out, levels):
     early = h * np.maximum(z_out - z0, 0)
     late = h * np.maximum(z_out - z1, 0)
     if levels.late is None:
-        return -matmul(levels.early.T, early - late) - late.sum(axis=0)
-    return -matmul(levels.early.T, early) - matmul(levels.late.T, late)
+        dw = matmul(levels.early.T, late - early)
+        dw -= late.sum(axis=0)
+        return dw
+    return -matmul(np.concatenate([levels.early, levels.late]).T, np.concatenate([early, late]))
 
 
 def backward_z(h, z_bound, levels, w):

@@ -57,6 +57,8 @@ class Settings:
         for name in ("batch", "epochs", "shift"):
             if not isinstance(getattr(self, name), int):
                 raise ValueError(f"{name}: expected a whole number, got {getattr(self, name)!r}")
+        if not isinstance(self.bias, bool):
+            raise ValueError(f"bias: expected true or false, got {self.bias!r}")
         models.parse(self.model)
 
 
