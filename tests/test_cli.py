@@ -181,7 +181,7 @@ def test_test_set_is_touched_once_or_not_at_all(monkeypatch, data, extra):
     guarded = Guarded(datasets.load(data))
     monkeypatch.setattr(datasets, "load", lambda *args: guarded)
     order, real = [], training.save
-    monkeypatch.setattr(training, "save", lambda run, path: (order.append((run.epoch, guarded.n_taken)), real(run, path)))
+    monkeypatch.setattr(training, "save", lambda run, path, **options: (order.append((run.epoch, guarded.n_taken)), real(run, path, **options)))
     command = ["train", "temporal", "--data", data, "--backend", "reference", "--epochs", "2", "--out", "a.npz", *extra]
     assert cli.main([*command, "--no-test", "--json", "a.json"]) == 0
     assert guarded.n_taken == 0 and "test" not in strict_json(Path("a.json").read_text())
