@@ -181,7 +181,11 @@ def test_test_set_is_touched_once_or_not_at_all(monkeypatch, data, extra):
     guarded = Guarded(datasets.load(data))
     monkeypatch.setattr(datasets, "load", lambda *args: guarded)
     order, real = [], training.save
-    monkeypatch.setattr(training, "save", lambda run, path, **options: (order.append((run.epoch, guarded.n_taken)), real(run, path, **options)))
+    def save(run, path, **options):
+        order.append((run.epoch, guarded.n_taken))
+        real(run, path, **options)
+
+    monkeypatch.setattr(training, "save", save)
     command = ["train", "temporal", "--data", data, "--backend", "reference", "--epochs", "2", "--out", "a.npz", *extra]
     assert cli.main([*command, "--no-test", "--json", "a.json"]) == 0
     assert guarded.n_taken == 0 and "test" not in strict_json(Path("a.json").read_text())
@@ -201,7 +205,7 @@ def test_options_reach_the_settings():
     assert cli.main([*TRAIN, *typed.split()]) == 0
     s = training.load("a.npz").nets.settings
     assert (s.epochs, s.batch, s.lr, s.loss, s.bias, s.l2, s.model) == (4, 2, 0.02, "z", True, 1e-4, "2-5-2")
-    assert (s.optimiser, s.weight_sum) == ("sgd", 100.0)                          # from the preset
+    assert (s.optimiser, s.weight_sum) == ("sgd", 10.0)                           # from the preset
 
 
 def test_resume_of_a_finished_run(capsys):
@@ -278,7 +282,7 @@ def test_bar_on_a_terminal_and_table_without_tqdm(monkeypatch, capsys, installed
     assert ("batch/s" in err or "?batch" in err) == installed
     assert re.search(r"^ +4 +\d\.\d{4}", out, re.MULTILINE)
     with monkeypatch.context() as patch:
-        patch.setattr(training, "save", lambda run, path, real=training.save: real(run, path) if run.epoch < 2 else 1 / 0)
+        patch.setattr(training, "save", lambda run, path, keep=False, real=training.save: real(run, path) if run.epoch < 2 else 1 / 0)
         with pytest.raises(ZeroDivisionError):
             cli.main(TRAIN)
     assert not installed or capsys.readouterr().err.endswith("\r")               # the bar is gone, the error gets a clean line

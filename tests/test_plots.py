@@ -113,7 +113,7 @@ def test_a_figure_is_drawn_labelled_and_leaves_no_trace(name, tmp_path):
     assert all(ax.get_ylabel() for ax in fig.axes)
     path = plots.save(fig, tmp_path / "new" / "folder" / "figure.png")
     height, width = matplotlib.image.imread(path).shape[:2]
-    assert 500 <= width <= 940 and height >= 200         # 7 inches at 120 dpi, cut or widened to what is drawn
+    assert 400 <= width <= 940 and height >= 200         # 7 inches at 120 dpi, cut or widened to what is drawn
     assert settings() == before
     assert "nan" not in texts(fig).lower().split()
     sizes = [text.get_fontsize() for text in fig.findobj(matplotlib.text.Text) if text.get_text()]

@@ -16,9 +16,9 @@ from ..network import Network
 class Settings:
     """What a run of temporal coding can choose; the defaults are the preset `ours`.
 
-    `ours` was chosen on MNIST's validation split. `authors` is the paper's recipe: loss on z, weight-sum cost, L2, the whole gradient rescaled,
-    plain gradient descent in batches of 10, no dropout. A batch counts as its mean, not its sum, so that K = 100 and the bound 10 of the
-    literature became a tenth; learning rate and lambda were chosen on the validation split, too. See docs/results.md.
+    `ours` was chosen on MNIST's validation split. `authors` is the paper's recipe: loss on z, weight-sum cost, L2, the whole gradient
+    rescaled, plain gradient descent in batches of 10, no dropout. A batch counts as its mean, not its sum, so that K = 100 and the bound
+    of 10 became a tenth; learning rate and lambda were chosen on the validation split, too. See docs/results.md.
     """
 
     model: str = "784-800-10"        # layer sizes
