@@ -61,7 +61,20 @@ def speed():
     return record["table"] if record else ["not measured yet"]
 
 
-TABLES = {"accuracy": accuracy, "xor": xor, "speed": speed}
+def exploration():
+    """What the weight-sum cost, beta and the late time did on MNIST's validation split."""
+    rows = ["| K | beta | late z | other | validation % |", "|---|---|---|---|---|"]
+    record = load("exploration")
+    for run in record["runs"]:
+        chosen = dict(run["chosen"])
+        if run["data"] == "mnist" and (chosen.pop("epochs", 0), chosen.pop("lr", 0)) == (8, 1e-3):
+            k, beta, late = (chosen.pop(name, record["base"][name]) for name in ("weight_sum", "beta", "late"))
+            rows.append(f"| {k:g} | {beta:g} | {late:g} | {', '.join(f'{n} = {v}' for n, v in chosen.items())} "
+                        f"| {100 * run['validation']:.2f} |")
+    return rows
+
+
+TABLES = {"exploration": exploration, "accuracy": accuracy, "xor": xor, "speed": speed}
 
 
 def main(check=False):
