@@ -51,6 +51,7 @@ test-frameworks: .venv-frameworks/ready  ## against PyTorch, in an environment o
 
 bench: .venv-frameworks/ready  ## timings against PyTorch; close everything else first
 	.venv-frameworks/bin/python benchmarks/temporal.py --json docs/results/benchmark-temporal.json
+	.venv-frameworks/bin/python benchmarks/memory.py --json docs/results/benchmark-memory.json
 
 docs: .venv/ready  ## rebuild the tables of docs/results.md from the records
 	$(RUN) docs/results/tables.py

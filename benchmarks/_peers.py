@@ -26,7 +26,7 @@ def usual_layer(z, w, threshold=1.0):
 
 
 def masked_layer(z, w, threshold=1.0):
-    """As `usual_layer`, but autograd sees masked sums over the causal set only: some 30 % faster for few outputs."""
+    """As `usual_layer`, but autograd sees masked sums over the causal set only; faster for few outputs."""
     with torch.no_grad():
         z_sorted, order = z.sort(dim=1)
         comes = torch.isfinite(z_sorted)

@@ -12,6 +12,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pysnn import training
+
 LIMIT = 1024   # MiB
 
 
@@ -37,7 +39,7 @@ def main(argv=None):
     print(f"pysnn {' '.join(command[:-2])}: peak {peak:.0f} MiB (limit {LIMIT})")
     if args.json:
         record = {"what": "peak resident memory", "command": command[:-2], "date": datetime.date.today().isoformat(),
-                  "peak_mib": peak, "limit_mib": LIMIT}
+                  "versions": training.versions(), "cpu": f"{os.cpu_count()} cores", "peak_mib": peak, "limit_mib": LIMIT}
         Path(args.json).write_text(json.dumps(record, indent=1) + "\n")
     return int(peak >= LIMIT)
 

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parent))     # spawned processes inherit i
 from _contenders import BATCH, CONTENDERS, LATE, MODEL, Job, Pysnn, serve
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYSNN_THREADS")
-RECORDED = ("OPENBLAS", "OMP_", "GOMP", "MKL", "KMP", "NUMBA", "PYSNN", "LD_PRELOAD", "MALLOC")
+RECORDED = ("OPENBLAS_", "OMP_", "GOMP_", "MKL_", "KMP_", "NUMBA_NUM", "NUMBA_CPU", "PYSNN_THREADS")
 CHECKED = (("b", "binary"), ("b", "latency"), ("b", "distinct"), ("b' default", "binary"))   # compared with pysnn on these inputs
 FLOAT_TOLERANCE = {"float32": 1e-3, "float64": 1e-9}   # of z_out and gradients, norm of the difference over the norm; sums over 800 terms
 
@@ -183,7 +183,9 @@ def machine():
     lines = info.read_text().splitlines() if info.is_file() else []
     model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": model, "cores": os.cpu_count(), "usable": usable, "system": platform.platform(), "load": os.getloadavg()[0]}
+    return {"cpu": model, "cores": os.cpu_count(), "usable": usable, "system": f"{platform.system()} {platform.machine()}",
+            "load": os.getloadavg()[0]}
+
 
 
 def run(threads=2, rounds=21, steps=5, pause=0.05, n_batches=40):
@@ -207,8 +209,9 @@ def run(threads=2, rounds=21, steps=5, pause=0.05, n_batches=40):
         pipe.send(None)
     peer, rows = rows_of(seconds, memory)
     sizes = {"halvings": 3, "doublings": 1} if rounds > 3 else {"halvings": 1, "doublings": 0}
-    return {"what": "one training step", "command": [sys.executable, *sys.argv], "date": datetime.date.today().isoformat(),
-            "machine": where, "environment": environment, "versions": training.versions() | found,
+    return {"what": "one training step", "command": "make bench", "date": datetime.date.today().isoformat(),
+            "machine": where, "cpu": f"{where['cpu']}, {where['cores']} cores",
+            "environment": environment, "versions": training.versions() | found,
             "data": data, "model": MODEL, "batch": BATCH, "threads": threads, "rounds": rounds, "steps": steps, "pause_s": pause,
             "peer": peer, "rows": rows, "checks": checks, "growth": growth(rounds=min(rounds, 7), **sizes),
             "seconds": time.perf_counter() - began}

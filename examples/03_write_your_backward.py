@@ -1,8 +1,8 @@
 """Write your own backward pass and have it marked.
 
-The forward pass of the temporal neuron is given. Fill in dz_in and dw below, run the file, and read the comparison: every item is called
-exact, approximate or wrong, with its largest difference from pysnn. The derivation is in docs/derivations/temporal.md; a solution stands
-at the end of the file.
+The forward pass of the temporal neuron is given. Fill in dz_in and dw below, run the file, and read the comparison: every item is
+called exact, approximate or DIFFERENT, with its largest difference from pysnn. The derivation is in docs/derivations/temporal.md; a
+solution stands at the end of the file.
 
 Run: python examples/03_write_your_backward.py            marks your_backward
      python examples/03_write_your_backward.py solution   marks the solution
@@ -61,4 +61,4 @@ def solution(dz_out, z_in, w, z_out, causal, threshold=1.0):
 
 if __name__ == "__main__":
     found = mark(solution if sys.argv[1:] == ["solution"] else your_backward)
-    print("right: every item agrees" if found.ok else "not yet: look at the items called wrong, and at (T7) and (T8)")
+    print("right: every item agrees" if found.ok else "not yet: look at the items called DIFFERENT, and at (T7) and (T8)")

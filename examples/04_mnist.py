@@ -19,10 +19,10 @@ def main(epochs=3, name="mnist", **chosen):
         print(f"{error}\n... going on with the shipped sample")
         data = datasets.load("fashion-sample")
     settings = temporal.settings_for(data.name, epochs=epochs, **chosen)
-    train, val = datasets.split_validation(data.y_train, len(data.y_train) // 12, np.random.default_rng(0))
+    train, validation = datasets.held_out(data)
 
     run = training.start("temporal", settings, seed=0, data={"name": data.name})
-    for r in training.epochs(run, (data.x_train[train], data.y_train[train]), (data.x_train[val], data.y_train[val])):
+    for r in training.epochs(run, train, validation):
         print(f"epoch {r['epoch']:3d}   loss {r['loss']:.4f}   validation {r['val_accuracy']:.2%}   "
               f"silent by layer {np.round(r['silent'], 3)}   {r['seconds']:.1f} s")
 

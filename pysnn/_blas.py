@@ -1,7 +1,7 @@
 """The one matrix product, and the one pool of threads.
 
-OpenBLAS gives different bits for different thread counts. Here the output is cut into blocks whose size does not depend on the number of
-threads, and each block is one single-threaded BLAS call on one of our own threads.
+OpenBLAS gives different bits for different thread counts, also for the sum of a vector's squares. Here the output is cut into blocks
+whose size does not depend on the number of threads, and each block is one single-threaded BLAS call on one of our own threads.
 """
 
 import os
@@ -36,7 +36,7 @@ def get_threads():
     """Return the number of threads: PYSNN_THREADS, else the processors this process may use."""
     if _n_threads is None:
         given = os.environ.get("PYSNN_THREADS", "")
-        if given and not given.isdigit():
+        if given and not (given.isdecimal() and int(given)):
             raise ValueError(f"PYSNN_THREADS: expected a whole number of at least 1, got {given!r}")
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         set_threads(int(given) if given else usable)
@@ -59,7 +59,7 @@ def cut(n, size):
 
 
 def _one_thread():
-    """Hold the BLAS to one thread while our own threads call it; without threadpoolctl leave it as it is."""
+    """Hold the BLAS to one thread while our own threads call it; without threadpoolctl its threads, and so its bits, are its own affair."""
     global _controller
     if _controller is None:
         try:
@@ -89,3 +89,20 @@ def matmul(a, b):
     with _one_thread():
         spread(lambda i0, i1, j0, j1: np.matmul(a[i0:i1], b[:, j0:j1], out=out[i0:i1, j0:j1]), blocks)
     return out
+
+
+def squares(x):
+    """Sum the squares of an array: the same bits for any number of threads.
+
+    Parameters
+    ----------
+    x : array
+        Any shape.
+
+    Returns
+    -------
+    float
+        The sum.
+    """
+    with _one_thread():
+        return float(np.vdot(x, x))

@@ -36,7 +36,7 @@ def write(path, header, arrays, compress=False, keep=False):
     compress : bool
         Whether to spend time on a smaller file.
     keep : bool
-        Whether a file that was there before stays, as NAME.previous.npz.
+        Whether a run that was there before stays, as NAME.previous.npz; of two such runs the one with more epochs.
 
     Raises
     ------
@@ -54,8 +54,8 @@ def write(path, header, arrays, compress=False, keep=False):
             f.flush()
             os.fsync(f.fileno())
         os.chmod(temporary, 0o644)
-        if keep and path.is_file():
-            shutil.copy2(path, path.with_suffix(".previous.npz"))
+        if keep and _epoch(path) >= max(_epoch(previous := path.with_suffix(".previous.npz")), 1):
+            shutil.copy2(path, previous)
         os.replace(temporary, path)
         _remove_stale(path)
     except OSError as error:
@@ -64,6 +64,14 @@ def write(path, header, arrays, compress=False, keep=False):
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
+
+
+def _epoch(path):
+    """Return how far the run in a checkpoint has come; 0 if there is none."""
+    try:
+        return read(path)[0].get("epoch", 0)
+    except CheckpointError:
+        return 0
 
 
 def _remove_stale(path):

@@ -25,7 +25,7 @@ def main(argv=None):
         if args.threads is not None:
             _blas.set_threads(args.threads)
         args.stdout = sys.stdout
-        _check_json(args.json)
+        _check_json(args)
         with np.errstate(all="ignore"), contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
             args.run(args)
     except KeyboardInterrupt:
@@ -121,12 +121,13 @@ def _count(text):
     return int(text)
 
 
-def _check_json(name):
+def _check_json(args):
     """Refuse, before any work is done, a file for results that cannot be written."""
-    if name and name != "-":
-        Path(name).parent.mkdir(parents=True, exist_ok=True)
-        if Path(name).is_dir() or not os.access(Path(name).parent, os.W_OK):
-            raise ValueError(f"--json: expected a file that can be written, got {name}")
+    if args.json and args.json != "-":
+        path, taken = Path(args.json), [Path(getattr(args, name, None) or "-").resolve() for name in ("out", "checkpoint")]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() or not os.access(path.parent, os.W_OK) or path.resolve() in taken:
+            raise ValueError(f"--json: expected a file that can be written and holds nothing else, got {args.json}")
 
 
 def _emit(args, result):
@@ -159,32 +160,28 @@ def _settings(args):
     return temporal.settings_for(args.data, args.preset, **chosen)
 
 
-def _split(run, data):
-    """Return training and validation samples as the run remembers them."""
-    n_val = run.data.get("n_val", 0)
-    if not n_val:
-        return (data.x_train, data.y_train), None
-    t, v = datasets.split_validation(data.y_train, n_val, np.random.default_rng(run.data.get("split_seed", 0)))
-    return (data.x_train[t], data.y_train[t]), (data.x_train[v], data.y_train[v])
-
-
 def train(args):
     """Train a network."""
     data = datasets.load(args.data, args.folder)
     out = Path(args.out or f"runs/{args.method}-{args.data}.npz")
     settings = _settings(args)
     training.check_fit(settings.model, data)
-    n_val = (0 if args.data == "xor" else len(data.x_train) // 12) if args.val is None else args.val
-    if n_val >= len(data.x_train):
-        raise ValueError(f"--val: expected 0 to {len(data.x_train) - 1} of the training samples, got {n_val}")
+    parts = datasets.held_out(data, args.val)
     if args.resume and out.is_file():
         run = _resumed(args, out, settings)
+        parts = datasets.held_out(data, run.data.get("n_val"), run.data.get("split_seed", 0))
         print(f"going on after epoch {run.epoch} of {settings.epochs}: {out}")
     else:
-        run = training.start(args.method, settings, args.seed, {"name": args.data, "n_val": n_val, "split_seed": 0})
+        if args.resume:
+            print(f"no checkpoint {out}: beginning anew")
+        run = training.start(args.method, settings, args.seed, {"name": args.data, "n_val": args.val, "split_seed": 0})
         training.save(run, out, keep=True)
     began = time.perf_counter()
-    _loop(run, data, out, args.quiet)
+    try:
+        _loop(run, *parts, out, args.quiet)
+    except KeyboardInterrupt:
+        print(f"\n{out} holds the last finished epoch; go on with the same command and --resume", file=sys.stderr)
+        raise
     seconds = time.perf_counter() - began
     result = {"command": "pysnn " + " ".join(sys.argv[1:]), "checkpoint": str(out), "seed": run.seed, "data": run.data,
               "settings": vars(run.nets.settings), "records": run.records, "seconds": seconds, "versions": training.versions()}
@@ -208,7 +205,10 @@ def _resumed(args, out, settings):
     run = training.load(out)
     if run.rng is None:
         raise ValueError(f"{out}: holds weights only and cannot be resumed")
-    n_val = run.data.get("n_val", 0)
+    then, now = checkpoint.read(out)[0].get("versions", {}), training.versions()
+    if changed := [f"{name} {then.get(name)} then, {now[name]} now" for name in ("pysnn", "numpy") if then.get(name) != now[name]]:
+        print(f"note: other versions may give other bits ({'; '.join(changed)})")
+    n_val = run.data.get("n_val")
     there = {"method": run.method, "data": run.data.get("name"), "seed": run.seed, "val": n_val, **vars(run.nets.settings)}
     here = {"method": args.method, "data": args.data, "seed": args.seed, "val": n_val if args.val is None else args.val, **vars(settings)}
     if differ := [f"{name} {there[name]} there, {here[name]} here" for name in here if there[name] != here[name]]:
@@ -216,9 +216,8 @@ def _resumed(args, out, settings):
     return run
 
 
-def _loop(run, data, out, quiet):
+def _loop(run, training_data, validation, out, quiet):
     """Go through the epochs, show them, and write the checkpoint after each."""
-    training_data, validation = _split(run, data)
     s = run.nets.settings
     n_batches = -(-len(training_data[0]) // s.batch)
     bar = _bar(n_batches * (s.epochs - run.epoch), quiet)
@@ -244,13 +243,9 @@ def _loop(run, data, out, quiet):
 
 def _bar(total, quiet):
     """Return a tqdm bar, or None where it is not wanted or not installed."""
-    if quiet or not sys.stderr.isatty():
-        return None
-    try:
+    with contextlib.suppress(ImportError):
         from tqdm import tqdm
-    except ImportError:
-        return None
-    return tqdm(total=total, unit="batch", leave=False)
+        return None if quiet or not sys.stderr.isatty() else tqdm(total=total, unit="batch", leave=False)
 
 
 def _trained(args):
@@ -259,7 +254,13 @@ def _trained(args):
     name = args.data or run.data.get("name")
     if name is None:
         raise ValueError(f"{args.checkpoint}: does not say which data it was trained on: expected --data NAME")
-    found = datasets.load(name, args.folder)
+    try:
+        found = datasets.load(name, args.folder)
+    except datasets.DataError:
+        if name != "fashion-mnist" or args.data or args.folder:
+            raise
+        print("Fashion-MNIST is not here (pysnn data fetch fashion-mnist): taking the sample that ships with pysnn", file=sys.stderr)
+        found = datasets.load("fashion-sample")
     training.check_fit(run.nets.settings.model, found)
     return run, found
 
@@ -297,12 +298,9 @@ def plot(args):
         run, data = _trained(args)
         kinds = figures.fitting(run, data) if args.kind == "all" else [args.kind]
         drawn = {kind: figures.draw(kind, run, data, args.sample, args.seed) for kind in kinds}
-    written = []
-    for kind, figure in drawn.items():
-        path = Path(args.out) if args.out and args.kind != "all" else Path(args.out or "figures") / f"{kind}.png"
-        plots.save(figure, path)
-        written.append(str(path))
-        print(path)
+    out = Path(args.out or "figures")
+    written = [str(plots.save(figure, out if args.kind != "all" and out.suffix else out / f"{kind}.png")) for kind, figure in drawn.items()]
+    print(*written, sep="\n")
     _emit(args, {"figures": written})
 
 

@@ -59,6 +59,8 @@ def binary(x, late=6.0, cut=0.5, bright="early"):
     """
     if bright not in ("early", "late"):
         raise ValueError(f"bright: expected 'early' or 'late', got {bright!r}")
+    x = _unit(x)
+    _checks.positive(late, "late")
     early = (x >= cut) == (bright == "early")
     return np.where(early, x.dtype.type(1), x.dtype.type(late))
 
@@ -78,7 +80,16 @@ def latency(x, late=6.0):
     (B, n) array
         exp(t/tau) of the spikes.
     """
-    return np.exp((1 - x) * x.dtype.type(np.log(late)))
+    x = _unit(x)
+    return np.exp((1 - x) * x.dtype.type(np.log(_checks.positive(late, "late"))))
+
+
+def _unit(x):
+    """Let only intensities through."""
+    x = _checks.array(x, "x")
+    if not ((x >= 0) & (x <= 1)).all():
+        raise ValueError(f"x: expected intensities in [0, 1], got {x.min()} to {x.max()}")
+    return x
 
 
 def jitter(z, sigma, rng):
@@ -98,6 +109,7 @@ def jitter(z, sigma, rng):
     (B, n) array
         exp(t/tau) of the moved spikes.
     """
+    z = _checks.array(z, "z")
     return z * np.exp(z.dtype.type(sigma) * rng.standard_normal(z.shape, dtype=z.dtype))
 
 
@@ -118,6 +130,7 @@ def drop_spikes(z, p, rng):
     (B, n) array
         A copy, with inf for the lost spikes.
     """
+    z = _checks.array(z, "z")
     return np.where(rng.random(z.shape, dtype=np.float32) < p, z.dtype.type(NO_SPIKE), z)
 
 

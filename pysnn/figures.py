@@ -66,7 +66,10 @@ def _times(run, x):
 
 def _raster(run, data, sample, seed):
     t = [x[0] for x in _times(run, data.x_test[sample:sample + 1])]
-    return plots.raster(t, evaluation.layer_names(run.nets), float(t[-1].min()))
+    figure = plots.raster(t, evaluation.layer_names(run.nets), float(t[-1].min()))
+    label = int(data.y_test[sample])
+    figure.suptitle(f"Test sample {sample}, class {label} ({data.classes[label]}). {figure.get_suptitle()}", fontsize=9)
+    return figure
 
 
 def _spike_times(run, data, sample, seed):

@@ -29,7 +29,7 @@ def softmax_z(z, y):
     Raises
     ------
     TypeError, ValueError
-        If z is no float array or y holds no labels for it.
+        If z is no float array or holds anything but positive numbers and inf, or y holds no labels for it.
     """
     z, y = _labelled(z, y)
     loss, d = _cross_entropy(-_seen(z), y)
@@ -58,7 +58,7 @@ def softmax_t(z, y, beta=10.0):
     Raises
     ------
     TypeError, ValueError
-        If z is no float array or y holds no labels for it.
+        If z is no float array or holds anything but positive numbers and inf, or y holds no labels for it.
     """
     z, y = _labelled(z, y)
     beta = z.dtype.type(_checks.positive(beta, "beta"))
@@ -68,6 +68,7 @@ def softmax_t(z, y, beta=10.0):
 
 def _labelled(z, y):
     z = _checks.array(z, "z", ndim=2)
+    _checks.spike_z(z, "z")
     return z, _checks.labels(y, "y", len(z), z.shape[1])
 
 

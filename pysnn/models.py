@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from . import _checks
 from .layers import TemporalDense
 from .network import Network
 
@@ -27,7 +28,7 @@ def parse(spec):
         If that is not what spec says.
     """
     parts = spec.split("-") if isinstance(spec, str) else []
-    if len(parts) < 2 or not all(p.isdigit() and int(p) > 0 for p in parts):
+    if len(parts) < 2 or not all(p.isdecimal() and int(p) > 0 for p in parts):
         raise ValueError(f"model: expected layer sizes such as 784-800-10, got {spec!r}")
     return tuple(int(p) for p in parts)
 
@@ -89,14 +90,18 @@ def build(spec, neuron="temporal", params=None, bias=False, drops=None, backend=
     Raises
     ------
     ValueError
-        If the parameters are not those of the model.
+        If the parameters are not those of the model, or not finite.
     """
     if neuron != "temporal":
         raise ValueError(f"neuron: expected 'temporal', got {neuron!r}")
+    if params is None:
+        raise ValueError("params: expected a dict of weights, such as temporal_params(spec, rng) draws, got None")
     sizes = parse(spec)
     wanted = {f"w{k}": (a + bias, b) for k, (a, b) in enumerate(pairwise(sizes), 1)}
     found = {name: w.shape for name, w in params.items()}
     if found != wanted:
         raise ValueError(f"params: expected {wanted} for model {spec}, got {found}")
+    for name, w in params.items():
+        _checks.finite(w, name)
     drops = drops or [0.0] * len(wanted)
     return Network([TemporalDense(params, name, bias, p, backend) for name, p in zip(wanted, drops, strict=True)], params)

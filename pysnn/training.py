@@ -160,7 +160,7 @@ def save(run, path, weights_only=False, keep=False):
     weights_only : bool
         Whether to keep the weights alone, as float16, for a small file to share; such a run cannot be resumed.
     keep : bool
-        Whether a file that was there before stays, as NAME.previous.npz.
+        Whether a run that was there before stays, as NAME.previous.npz; of two such runs the one with more epochs.
     """
     header = {"method": run.method, "settings": asdict(run.nets.settings), "data": run.data, "seed": run.seed, "epoch": run.epoch,
               "records": run.records, "versions": versions(), "resumable": not weights_only}
@@ -202,8 +202,6 @@ def load(path):
         for name, wanted in (("data", dict), ("epoch", int), ("records", list)):
             if not isinstance(header[name], wanted):
                 raise ValueError(f"{name}: expected {wanted.__name__}, got {header[name]!r:.60}")
-        if not all(np.isfinite(w).all() for w in params.values()):
-            raise ValueError("weights that are not finite")
         if header["resumable"]:
             run.rng.bit_generator.state = header["rng"]
             for name, x in run.optimiser.state.items():

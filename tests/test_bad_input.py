@@ -60,8 +60,8 @@ ROWS = [
     (XOR + "--model 2-4-3", 1, "model: expected 2-...-2 for xor, got 2-4-3"),
     (SAMPLE + "--model 100-30-10", 1, "model: expected 784-...-10 for fashion-sample, got 100-30-10"),
     (XOR + "--model 2-99999999999-2", 1, "Unable to allocate"),
-    (XOR + "--val 4", 1, "--val: expected 0 to 3 of the training samples, got 4"),
-    (SAMPLE + "--val 6000", 1, "--val: expected 0 to 5999", "got 6000"),
+    (XOR + "--val 4", 1, "validation: expected 0 to 3 of the training samples, got 4"),
+    (SAMPLE + "--val 6000", 1, "validation: expected 0 to 5999", "got 6000"),
     # data that are not there or not whole
     ("train temporal --data mnist --folder nowhere --out good.npz", 1, "there is no folder nowhere", "pysnn data fetch mnist"),
     ("train temporal --data mnist --folder cut --out good.npz", 1, "train-images-idx3-ubyte: expected", "truncated", "got 116"),
@@ -81,7 +81,7 @@ ROWS = [
     ("evaluate pickled.npz", 1, "pickled.npz: expected a pysnn checkpoint", "Object arrays cannot be loaded when allow_pickle=False"),
     ("evaluate future.npz", 1, "future.npz: expected checkpoint version 1, got 99"),
     ("evaluate misfit.npz", 1, "misfit.npz: the checkpoint's parts do not fit together", "expected {'w1': (2, 4)", "got {'w1': (3, 3)"),
-    ("evaluate nan.npz", 1, "nan.npz: the checkpoint's parts do not fit together: weights that are not finite"),
+    ("evaluate nan.npz", 1, "nan.npz: the checkpoint's parts do not fit together: w1: expected finite numbers, got nan"),
     ("evaluate nameless.npz", 1, "nameless.npz: does not say which data it was trained on: expected --data NAME"),
     ("evaluate good.npz --data yin-yang", 1, "model: expected 4-...-3 for yin-yang, got 2-4-2"),
     ("info half.npz", 1, "half.npz: expected a pysnn checkpoint"),
@@ -90,7 +90,7 @@ ROWS = [
     # going on
     (XOR + "--resume --epochs 4", 1, "good.npz: was trained otherwise than this command says (epochs 3 there, 4 here)"),
     (XOR + "--resume --seed 1 --lr 0.5", 1, "seed 0 there, 1 here; lr 0.01 there, 0.5 here"),
-    (XOR + "--resume --val 2", 1, "val 0 there, 2 here"),
+    (XOR + "--resume --val 2", 1, "val None there, 2 here"),
     (SAMPLE + "--resume --model 784-3-10", 1, "data xor there, fashion-sample here", "model 2-4-2 there, 784-3-10 here"),
     (XOR + "--resume --out weights.npz", 1, "weights.npz: holds weights only and cannot be resumed"),
     (XOR + "--resume --out half.npz", 1, "half.npz: expected a pysnn checkpoint, got a file that is damaged"),
@@ -99,7 +99,8 @@ ROWS = [
     (XOR + "--out text.txt/new.npz", 1, "cannot write the checkpoint text.txt/new.npz: expected a folder, got the file text.txt"),
     (XOR + "--out cut", 1, "cannot write the checkpoint cut: Is a directory"),
     (XOR + "--json text.txt/new.json", 1, "cannot use text.txt: expected a folder, got the file text.txt"),
-    (XOR + "--json cut", 1, "--json: expected a file that can be written, got cut"),
+    (XOR + "--json a.npz", 1, "--json: expected a file that can be written and holds nothing else, got a.npz"),
+    (XOR + "--json cut", 1, "--json: expected a file that can be written and holds nothing else, got cut"),
     ("plot neuron --out text.txt/new.png", 1, "cannot use text.txt: expected a folder, got the file text.txt"),
     ("plot all good.npz --out text.txt", 1, "cannot use text.txt: expected a folder, got the file text.txt"),
     # figures

@@ -213,3 +213,6 @@ def test_training_anew_keeps_the_older_checkpoint(tmp_path):
     checkpoint.write(path, {"epoch": 0}, {"w": np.zeros(3)}, keep=True)
     assert checkpoint.read(path)[0]["epoch"] == 0
     assert checkpoint.read(tmp_path / "run.previous.npz")[0]["epoch"] == 40
+    checkpoint.write(path, {"epoch": 3}, {"w": np.zeros(3)})
+    checkpoint.write(path, {"epoch": 0}, {"w": np.zeros(3)}, keep=True)          # and of two older ones the longer
+    assert checkpoint.read(tmp_path / "run.previous.npz")[0]["epoch"] == 40

@@ -136,7 +136,7 @@ def test_bad_input_is_refused_with_what_was_expected_and_what_came(name):
 
 
 def test_neuron_finds_the_spike_worked_by_hand():
-    # methods.md, section 1: C = {0, 1}, z_out = 6.0774...
+    # docs/derivations/temporal.md, the worked example: C = {0, 1}, z_out = 6.0774...
     assert plots._crossing(np.array([0.0, 1, 2]), np.array([0.8, 0.6, -0.3]), 1.0) == pytest.approx(1.8045807151057172)
     said = texts(plots.neuron([0.0, 1, 2, NO_SPIKE], [0.8, 0.6, -0.3, 9.0]))
     assert "1.805" in said and "causal inputs: 2" in said and "silent inputs: 1 of 4" in said

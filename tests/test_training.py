@@ -387,3 +387,16 @@ def test_statistics_of_a_step():
 
 def test_versions_name_what_results_depend_on():
     assert {"pysnn", "python", "numpy", "numba", "machine"} == set(training.versions())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rescaling_has_the_same_bits_for_any_number_of_blas_threads(dtype):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    dw = np.random.default_rng(0).standard_normal((784, 800)).astype(dtype)
+    found = []
+    for n in (1, 2):
+        with threadpoolctl.threadpool_limits(n, "blas"):
+            w = dw.copy()
+            temporal.rescale(w, 1.0)
+            found.append(w)
+    assert (found[0] == found[1]).all() and np.isclose(np.sqrt(np.square(found[0]).sum()), 1)

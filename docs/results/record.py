@@ -45,13 +45,9 @@ def main(name, *seeds):
 def one(name, data, settings, seed):
     """Train and test one seed."""
     path = RUNS / f"{name}-{seed}.npz"
-    if data.name == "yin-yang":
-        train, val = (data.x_train, data.y_train), datasets.yin_yang_validation()
-    else:
-        t, v = datasets.split_validation(data.y_train, len(data.y_train) // 12, np.random.default_rng(0))
-        train, val = (data.x_train[t], data.y_train[t]), (data.x_train[v], data.y_train[v])
+    train, val = datasets.held_out(data)
     run = training.load(path) if path.is_file() else training.start(
-        "temporal", settings, seed, {"name": data.name, "n_val": len(val[1]), "split_seed": 0})
+        "temporal", settings, seed, {"name": data.name, "n_val": None if data.name == "yin-yang" else len(val[1]), "split_seed": 0})
     if run.nets.settings != settings:
         raise SystemExit(f"{path} was trained with other settings: remove it to start again")
     for r in training.epochs(run, train, val):

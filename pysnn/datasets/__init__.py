@@ -4,10 +4,10 @@ from .cache import cache_folder
 from .catalogue import FETCHABLE, NAMES, DataError, Dataset
 from .fetching import fetch
 from .formats import read_idx
-from .loading import load, split_validation
+from .loading import held_out, load, split_validation
 from .points import xor, yin_yang, yin_yang_validation
 
 __all__ = [
-    "FETCHABLE", "NAMES", "DataError", "Dataset", "cache_folder", "fetch", "load", "read_idx", "split_validation",
+    "FETCHABLE", "NAMES", "DataError", "Dataset", "cache_folder", "fetch", "held_out", "load", "read_idx", "split_validation",
     "xor", "yin_yang", "yin_yang_validation",
 ]

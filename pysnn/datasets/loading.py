@@ -12,7 +12,7 @@ import numpy as np
 from .cache import cache_folder
 from .catalogue import CLASSES, FETCHABLE, FILES, DataError, Dataset, check_name
 from .formats import parse_cifar, parse_idx, verified
-from .points import YIN_YANG_SETS, xor, yin_yang
+from .points import YIN_YANG_SETS, xor, yin_yang, yin_yang_validation
 
 SAMPLE = pathlib.Path(__file__).with_name("fashion_sample.npz")
 
@@ -91,6 +91,42 @@ def split_validation(y, n_val, rng):
     chosen = [rng.permutation(np.flatnonzero(y == label))[:q] for label, q in zip(labels, quota, strict=True)]
     val_idx = np.sort(np.concatenate(chosen))
     return np.setdiff1d(np.arange(len(y)), val_idx), val_idx
+
+
+def held_out(data, n_val=None, seed=0):
+    """Set validation samples apart from a data set's training samples.
+
+    Parameters
+    ----------
+    data : Dataset
+        The data; its test set stays where it is.
+    n_val : int, optional
+        How many training samples to hold out, 0 for none; by default a twelfth, none of XOR's four, and for Yin-Yang the published
+        validation set, which costs no training samples.
+    seed : int
+        For the choice.
+
+    Returns
+    -------
+    train, validation : tuple
+        (x, y) each; validation is None if there is none.
+
+    Raises
+    ------
+    ValueError
+        If n_val leaves nothing to train on.
+    """
+    n = len(data.x_train)
+    if n_val is None and data.name == "yin-yang":
+        return (data.x_train, data.y_train), yin_yang_validation()
+    if n_val is None:
+        n_val = 0 if data.name == "xor" else n // 12
+    if not 0 <= n_val < n:
+        raise ValueError(f"validation: expected 0 to {n - 1} of the training samples, got {n_val}")
+    if n_val == 0:
+        return (data.x_train, data.y_train), None
+    t, v = split_validation(data.y_train, n_val, np.random.default_rng(seed))
+    return (data.x_train[t], data.y_train[t]), (data.x_train[v], data.y_train[v])
 
 
 def _read_full(name, folder):
