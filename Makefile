@@ -46,6 +46,7 @@ test-py: ## every Python from 3.11 that is here: NumPy alone first, then everyth
 	.venv-frameworks/bin/pip install --quiet --editable '.[full,test]' torch==2.13.0
 	@touch $@
 
+# PyTorch's small CPU build, where the index offers both: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-frameworks
 test-frameworks: .venv-frameworks/ready  ## against PyTorch, in an environment of its own
 	.venv-frameworks/bin/python -m pytest -m frameworks
 

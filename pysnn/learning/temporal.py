@@ -74,8 +74,8 @@ RANGES = {"late": (1.001, 1e6), "beta": (1e-6, 1e6), "weight_sum": (0, 1e6), "l2
 
 PRESETS = {
     "ours": {},
-    "authors": {"loss": "z", "weight_sum": 10.0, "l2": 2e-5, "max_norm": 1.0, "bound": "all", "drop_in": 0.0, "drop_hidden": 0.0,
-                "optimiser": "sgd", "lr": 0.5, "lr_end": 1e-3, "schedule": "exponential", "batch": 10, "epochs": 20},
+    "authors": {"loss": "z", "weight_sum": 10.0, "l2": 1e-5, "max_norm": 1.0, "bound": "all", "drop_in": 0.0, "drop_hidden": 0.0,
+                "optimiser": "sgd", "lr": 0.5, "lr_end": 0.05, "schedule": "exponential", "batch": 10, "epochs": 20},
 }
 
 
