@@ -188,7 +188,7 @@ def machine():
 
 
 
-def run(threads=2, rounds=21, steps=5, pause=0.05, n_batches=40):
+def run(threads=2, rounds=21, steps=5, pause=0.1, n_batches=40):
     """Measure everything; return the record."""
     began, environment = time.perf_counter(), {k: v for k, v in os.environ.items() if k.startswith(RECORDED)}
     where = machine()

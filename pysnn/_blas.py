@@ -10,7 +10,6 @@ from contextlib import nullcontext
 
 import numpy as np
 
-_ROWS = 256       # rows of one block of a product
 _pool = None
 _n_threads = None
 _controller = None
@@ -29,7 +28,7 @@ def set_threads(n):
         raise ValueError(f"threads: expected a whole number of at least 1, got {n!r}")
     if _pool is not None:
         _pool.shutdown()
-    _pool, _n_threads = (ThreadPoolExecutor(n, "pysnn") if n > 1 else None), n
+    _pool, _n_threads = (ThreadPoolExecutor(n - 1, "pysnn") if n > 1 else None), n
 
 
 def get_threads():
@@ -49,8 +48,13 @@ def spread(work, blocks):
         for block in blocks:
             work(*block)
         return
-    for done in [_pool.submit(work, *block) for block in blocks]:
-        done.result()
+    others = [(block, _pool.submit(work, *block)) for block in blocks[1:]]
+    work(*blocks[0])
+    for block, done in reversed(others):        # this thread works, too, from the other end, until all are taken
+        if done.cancel():
+            work(*block)
+        else:
+            done.result()
 
 
 def cut(n, size):
@@ -83,9 +87,10 @@ def matmul(a, b):
     (n, m) array
         a @ b.
     """
-    out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
-    cols = max(64, -(-b.shape[1] // 64) * 16)      # four blocks of columns, in whole vectors
-    blocks = [(*i, *j) for i in cut(a.shape[0], _ROWS) for j in cut(b.shape[1], cols)]
+    n, m = a.shape[0], b.shape[1]
+    out = np.empty((n, m), np.result_type(a, b))
+    rows, cols = (max(64, -(-n // 4)), m) if 2 * n >= m else (n, max(64, -(-m // 64) * 16))     # four blocks
+    blocks = [(*i, *j) for i in cut(n, rows) for j in cut(m, cols)]
     with _one_thread():
         spread(lambda i0, i1, j0, j1: np.matmul(a[i0:i1], b[:, j0:j1], out=out[i0:i1, j0:j1]), blocks)
     return out

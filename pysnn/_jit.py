@@ -5,6 +5,8 @@
   thread pool and threading layer to disturb the BLAS.
 - `fastmath` only with `contract` (fused multiply-add) and `nsz` (no care for the sign of 0). Never `nnan` or `ninf`: inf means "no spike".
 - `error_model="numpy"`: 1/0 is inf and needs no branch in the inner loop. Denominators are tested all the same.
+- Freed memory stays with the process: a step needs some 20 arrays of 0.1 to 3 MB, and with glibc's first thresholds each would go back to
+  the system and be faulted in anew, which doubled the time of a step. Freeing one large array, never touched, raises these thresholds.
 - `cache=True`: compiled once a machine. Numba does not notice a change in a helper of another file, so a kernel's helpers live in its file.
 """
 
@@ -12,6 +14,7 @@ import sys
 import threading
 
 import numba
+import numpy as np
 from numba.core import event
 
 from ._blas import spread
@@ -45,3 +48,4 @@ class _SayOnce(event.Listener):
 
 
 event.register("numba:compile", _SayOnce())
+np.empty(31 << 20, np.uint8)          # made and freed at once, see above

@@ -49,7 +49,8 @@ def forward(z_in, w, threshold=1.0):
     spread(lambda b0, b1: _sort(z_in, spikes, b0, b1), cut(n_batch, _SAMPLES))
     last, whole = _last_arrivals(z_in, w, spikes)
     out = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3))
-    blocks = [(*j, *b) for j in cut(n_out, _tile(n_in, w.itemsize)) for b in cut(n_batch, 4 * _SAMPLES)]
+    some = _SAMPLES if n_out <= 4 * _LANES else 4 * _SAMPLES          # a block packs its weights first: worth it for many samples
+    blocks = [(*j, *b) for j in cut(n_out, _tile(n_in, w.itemsize)) for b in cut(n_batch, some)]
     spread(lambda j0, j1, b0, b1: _scan(spikes, w, threshold, (last, whole), out, (j0, j1, b0, b1)), blocks)
     return out[0], Cache(z_in, w, *out, None)
 
