@@ -90,7 +90,7 @@ ROWS = [
     # going on
     (XOR + "--resume --epochs 4", 1, "good.npz: was trained otherwise than this command says (epochs 3 there, 4 here)"),
     (XOR + "--resume --seed 1 --lr 0.5", 1, "seed 0 there, 1 here; lr 0.01 there, 0.5 here"),
-    (XOR + "--resume --val 2", 1, "val None there, 2 here"),
+    (XOR + "--resume --val 2", 1, "val 0 there, 2 here"),
     (SAMPLE + "--resume --model 784-3-10", 1, "data xor there, fashion-sample here", "model 2-4-2 there, 784-3-10 here"),
     (XOR + "--resume --out weights.npz", 1, "weights.npz: holds weights only and cannot be resumed"),
     (XOR + "--resume --out half.npz", 1, "half.npz: expected a pysnn checkpoint, got a file that is damaged"),
@@ -99,7 +99,7 @@ ROWS = [
     (XOR + "--out text.txt/new.npz", 1, "cannot write the checkpoint text.txt/new.npz: expected a folder, got the file text.txt"),
     (XOR + "--out cut", 1, "cannot write the checkpoint cut: Is a directory"),
     (XOR + "--json text.txt/new.json", 1, "cannot use text.txt: expected a folder, got the file text.txt"),
-    (XOR + "--json a.npz", 1, "--json: expected a file that can be written and holds nothing else, got a.npz"),
+    (XOR + "--json good.npz", 1, "--json: expected a file that can be written and holds nothing else, got good.npz"),
     (XOR + "--json cut", 1, "--json: expected a file that can be written and holds nothing else, got cut"),
     ("plot neuron --out text.txt/new.png", 1, "cannot use text.txt: expected a folder, got the file text.txt"),
     ("plot all good.npz --out text.txt", 1, "cannot use text.txt: expected a folder, got the file text.txt"),
@@ -178,7 +178,7 @@ def test_there_are_many_rows():
 
 def test_environment_variable(monkeypatch, capsys):
     from pysnn import _blas
-    for value, words in (("many", "PYSNN_THREADS: expected a whole number of at least 1, got 'many'"), ("0", "of at least 1, got 0")):
+    for value, words in (("many", "PYSNN_THREADS: expected a whole number of at least 1, got 'many'"), ("0", "of at least 1, got '0'")):
         monkeypatch.setenv("PYSNN_THREADS", value)
         monkeypatch.setattr(_blas, "_n_threads", None)
         assert cli.main(["info"]) == 1 and words in capsys.readouterr().err
