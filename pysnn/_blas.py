@@ -5,12 +5,13 @@ whose size does not depend on the number of threads, and each block is one singl
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from contextlib import nullcontext
+from queue import SimpleQueue
 
 import numpy as np
 
-_pool = None
+_calls = None          # helpers, the threads besides the caller's, wait here
 _n_threads = None
 _controller = None
 
@@ -23,12 +24,14 @@ def set_threads(n):
     n : int
         At least 1.
     """
-    global _pool, _n_threads
+    global _calls, _n_threads
     if not isinstance(n, int) or n < 1:
         raise ValueError(f"threads: expected a whole number of at least 1, got {n!r}")
-    if _pool is not None:
-        _pool.shutdown()
-    _pool, _n_threads = (ThreadPoolExecutor(n - 1, "pysnn") if n > 1 else None), n
+    for _ in range(1, _n_threads or 1):
+        _calls.put(None)                       # the old helpers go home
+    _calls, _n_threads = SimpleQueue(), n
+    for k in range(1, n):
+        threading.Thread(target=_help, args=(_calls,), name=f"pysnn-{k}", daemon=True).start()
 
 
 def get_threads():
@@ -42,19 +45,54 @@ def get_threads():
     return _n_threads
 
 
+class _Share:
+    """A helper's share in a call: blocks that it takes, one by one, from the same list as everybody else."""
+
+    __slots__ = ("begun", "blocks", "done", "error", "work")
+
+    def __init__(self, work, blocks):
+        self.work, self.blocks, self.error = work, blocks, None
+        self.begun, self.done = threading.Lock(), threading.Lock()
+        self.done.acquire()
+
+    def take(self):
+        if self.begun.acquire(blocking=False):
+            try:
+                for block in self.blocks:
+                    self.work(*block)
+            except BaseException as error:  # told to the caller
+                self.error = error
+            finally:
+                self.done.release()
+
+    def finish(self):
+        """Wait for the helper; one that has not begun is not waited for, and never will begin."""
+        if not self.begun.acquire(blocking=False):
+            self.done.acquire()
+
+
+def _help(calls):
+    """Live as a helper."""
+    for share in iter(calls.get, None):
+        share.take()
+
+
 def spread(work, blocks):
     """Call work(*block) for every block, on all threads; each block must own what it writes."""
-    if get_threads() == 1 or len(blocks) == 1:
+    n_helpers = min(get_threads(), len(blocks)) - 1
+    blocks = iter(blocks)                       # next() on it is one step for all threads
+    shares = [_Share(work, blocks) for _ in range(n_helpers)]
+    for share in shares:
+        _calls.put(share)
+    try:
         for block in blocks:
             work(*block)
-        return
-    others = [(block, _pool.submit(work, *block)) for block in blocks[1:]]
-    work(*blocks[0])
-    for block, done in reversed(others):        # this thread works, too, from the other end, until all are taken
-        if done.cancel():
-            work(*block)
-        else:
-            done.result()
+    finally:
+        for share in shares:
+            share.finish()
+    for share in shares:
+        if share.error is not None:
+            raise share.error
 
 
 def cut(n, size):
