@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 PAGES = (HERE.parent / "results.md", HERE.parent.parent / "README.md")
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
+SEEDS = {"mnist-authors": (3, 4, 5)}     # the other seeds' test figures had a part in choosing the preset
 
 
 def load(name):
@@ -34,7 +35,7 @@ def accuracy():
     rows = ["| network | seeds | epochs | validation % | test % | strict % | training time |", "|---|---|---|---|---|---|---|"]
     for name, label in LABELS.items():
         if record := load(name):
-            runs = record["runs"]
+            runs = [r for r in record["runs"] if r["seed"] in SEEDS.get(name, (r["seed"],))]
             rows.append(f"| {label} | {len(runs)} | {runs[0]['epochs']} | {spread([r['validation'] for r in runs])} "
                         f"| **{spread([r['test']['expected'] for r in runs])}** | {spread([r['test']['strict'] for r in runs])} "
                         f"| {np.median([r['seconds'] for r in runs]) / 60:.1f} min |")
