@@ -41,17 +41,21 @@ test-py: ## every Python from 3.11 that is here: NumPy alone first, then everyth
 	  (cd /tmp && $(CURDIR)/.venv-py/bin/pysnn train temporal --data xor --epochs 20 --quiet --no-test --out $(CURDIR)/runs/numpy-alone.npz) && \
 	  .venv-py/bin/pip install --quiet '.[full,test,lint]' && .venv-py/bin/python -m pytest || exit 1; done; rm -rf .venv-py
 
-.venv-frameworks/ready: setup.cfg
+# SpikingJelly names torchvision and torchaudio as dependencies, and with them another torch: without dependencies, but for what it imports.
+.venv-frameworks/ready: setup.cfg Makefile
 	$(PYTHON) -m venv .venv-frameworks
 	.venv-frameworks/bin/pip install --quiet --editable '.[full,test]' torch==2.13.0
+	.venv-frameworks/bin/pip install --quiet --no-deps spikingjelly==2.0.0 snntorch==1.0.0 loguru==0.7.3
+	.venv-frameworks/bin/python -c 'import snntorch, spikingjelly.activation_based.neuron'
 	@touch $@
 
 # PyTorch's small CPU build, where the index offers both: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-frameworks
-test-frameworks: .venv-frameworks/ready  ## against PyTorch, in an environment of its own
+test-frameworks: .venv-frameworks/ready  ## against PyTorch, SpikingJelly and snnTorch, in an environment of its own
 	.venv-frameworks/bin/python -m pytest -m frameworks
 
-bench: .venv-frameworks/ready  ## timings against PyTorch; close everything else first
+bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnTorch; close everything else first
 	.venv-frameworks/bin/python benchmarks/temporal.py --json docs/results/benchmark-temporal.json
+	.venv-frameworks/bin/python benchmarks/rate.py --json docs/results/benchmark-rate.json
 	.venv-frameworks/bin/python benchmarks/memory.py --json docs/results/benchmark-memory.json
 
 docs: .venv/ready  ## rebuild the tables of docs/results.md from the records

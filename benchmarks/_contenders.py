@@ -111,7 +111,7 @@ def serve(pipe, job):
     """Make one contender and do what the parent asks."""
     kinds, found = {"pysnn": Pysnn, "blas": Products, "numpy": Products}, {}
     if job.kind == "pysnn":
-        layers.temporal_backend()                                        # loads Numba
+        layers.backend_of("temporal")                                        # loads Numba
     elif job.kind not in kinds:
         import _peers
         kinds, found = _peers.KINDS, _peers.versions()

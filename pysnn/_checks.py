@@ -86,3 +86,169 @@ def labels(y, name, n, n_classes):
     if y.min() < 0 or y.max() >= n_classes:
         raise ValueError(f"{name}: expected labels 0 to {n_classes - 1}, got {y.min()} to {y.max()}")
     return y
+
+
+def whole(x, name, least):
+    """Pass a whole number through as an int."""
+    if isinstance(x, (bool, np.bool_)) or not isinstance(x, (int, np.integer)) or x < least:
+        raise ValueError(f"{name}: expected a whole number of at least {least}, got {describe(x)}")
+    return int(x)
+
+
+def gradient(dy, y):
+    """Let only a gradient through that is like the output; y is the output, or a (shape, dtype) pair."""
+    shape, dtype = y if isinstance(y, tuple) else (y.shape, y.dtype)
+    dy = array(dy, "dy", shape=shape)
+    if dy.dtype != dtype:
+        raise TypeError(f"expected one float dtype for all arrays, but dy is {dy.dtype}, y is {dtype}")
+    return dy
+
+
+def dense(x, w, b):
+    """Let only good arguments of a dense layer pass through; the same for all backends."""
+    w = array(w, "w", ndim=2)
+    x = array(x, "x", shape=(None, w.shape[0]))
+    if b is None:
+        same_dtype(x=x, w=w)
+        return x, w, None
+    b = array(b, "b", shape=(w.shape[1],))
+    same_dtype(x=x, w=w, b=b)
+    return x, w, b
+
+
+def conv2d(x, w, stride, padding):
+    """Let only good arguments of a convolution pass through; also give the shape of its output."""
+    w = array(w, "w", ndim=4)
+    x = array(x, "x", shape=(None, None, None, w.shape[2]))
+    same_dtype(x=x, w=w)
+    stride, padding = whole(stride, "stride", 1), whole(padding, "padding", 0)
+    room = [n + 2 * padding - k for n, k in zip(x.shape[1:3], w.shape[:2], strict=True)]
+    if min(room) < 0:
+        raise ValueError(f"w: expected a kernel no larger than the padded input, got {w.shape[0]} x {w.shape[1]} "
+                         f"for {x.shape[1]} x {x.shape[2]} with padding {padding}")
+    return x, w, stride, padding, (len(x), room[0] // stride + 1, room[1] // stride + 1, w.shape[3])
+
+
+def pool2d(x, size, stride):
+    """Let only good arguments of a pooling layer pass through; also give the shape of its output."""
+    x = array(x, "x", ndim=4)
+    size = whole(size, "size", 1)
+    stride = size if stride is None else whole(stride, "stride", 1)
+    if size > min(x.shape[1:3]):
+        raise ValueError(f"size: expected a window no larger than the input, got {size} for {x.shape[1]} x {x.shape[2]}")
+    return x, size, stride, (len(x), (x.shape[1] - size) // stride + 1, (x.shape[2] - size) // stride + 1, x.shape[3])
+
+
+def samples(x):
+    """Pass an array of two dimensions or more through."""
+    x = array(x, "x")
+    if x.ndim < 2:
+        raise ValueError(f"x: expected 2 dimensions or more, got {describe(x)}")
+    return x
+
+
+def batch_norm(x, gamma, beta, mean, var, eps):
+    """Let only good arguments of a batch normalisation pass through; mean and var both given, or neither."""
+    x = samples(x)
+    if (mean is None) != (var is None):
+        raise ValueError(f"mean, var: expected both or neither, got {'var' if mean is None else 'mean'} alone")
+    given = {"gamma": gamma, "beta": beta} | ({} if mean is None else {"mean": mean, "var": var})
+    given = {name: array(value, name, shape=x.shape[-1:]) for name, value in given.items()}
+    same_dtype(x=x, **given)
+    if mean is not None and not (given["var"] >= 0).all():
+        raise ValueError(f"var: expected no negative number, got {given['var'].min()}")
+    return x, given["gamma"], given["beta"], given.get("mean"), given.get("var"), x.dtype.type(positive(eps, "eps"))
+
+
+def dropout(x, p, rng):
+    """Let only good arguments of dropout through; the same for all backends."""
+    if not np.isscalar(p) or isinstance(p, (str, bytes, bool, complex)) or not 0 <= p < 1:
+        raise ValueError(f"p: expected a number from 0 to below 1, got {describe(p)}")
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng: expected a numpy.random.Generator, got {describe(rng)}")
+    return array(x, "x"), float(p)
+
+
+def words(x, name, kind, allowed):
+    """Pass a NamedTuple of the right kind whose fields hold allowed words."""
+    if not isinstance(x, kind):
+        raise TypeError(f"{name}: expected a {kind.__name__}, got {describe(x)}")
+    for field, choices in allowed.items():
+        if getattr(x, field) not in choices:
+            raise ValueError(f"{name}: expected {field} to be one of {', '.join(choices)}, got {getattr(x, field)!r}")
+    return x
+
+
+def membrane(v, name, like):
+    """Pass a membrane potential, one number or an array like `like`, as an array."""
+    if isinstance(v, np.ndarray):
+        v = array(v, name, shape=like.shape)
+        same_dtype(**{name: v, "current": like})
+        return v
+    if not np.isscalar(v) or isinstance(v, (str, bytes, complex)) or not np.isfinite(like.dtype.type(v)):
+        raise ValueError(f"{name}: expected a finite number or an array of shape {like.shape}, got {describe(v)}")
+    return np.full_like(like, v)
+
+
+def integrate_fire_forward(current, threshold, v_init):
+    """Let only good arguments of an integrate-and-fire forward pass through; the same for all backends."""
+    current = array(current, "current")
+    if current.ndim < 2:
+        raise ValueError(f"current: expected shape (T, B, ...), got {describe(current)}")
+    return current, *integrate_fire_step(v_init, current[0], threshold, "v_init")[::2]
+
+
+def integrate_fire_step(v, current_t, threshold, name="v"):
+    """Let only good arguments of one step through; the same for all backends."""
+    current_t = array(current_t, "current_t")
+    with np.errstate(over="ignore", under="ignore"):
+        kind = current_t.dtype.type
+        threshold = kind(positive(kind(positive(threshold, "threshold")), f"threshold as {current_t.dtype}"))
+        return membrane(v, name, current_t), current_t, threshold
+
+
+def integrate_fire_backward(dspikes, dv_final, u, detach_reset):
+    """Let only gradients that fit the spikes and the last potential through; the same for all backends."""
+    if not isinstance(detach_reset, (bool, np.bool_)):
+        raise TypeError(f"detach_reset: expected True or False, got {describe(detach_reset)}")
+    dspikes = array(dspikes, "dspikes", shape=u.shape)
+    dv_final = np.zeros_like(u[0]) if dv_final is None else array(dv_final, "dv_final", shape=u.shape[1:])
+    same_dtype(dspikes=dspikes, dv_final=dv_final, current=u)
+    return dspikes, dv_final
+
+
+def relu(x, top):
+    """Let only good arguments of a ReLU through, top in the dtype of x; the same for all backends."""
+    x = array(x, "x")
+    if not np.isscalar(top) or isinstance(top, (str, bytes)) or not top > 0:
+        raise ValueError(f"top: expected a positive number or inf, got {describe(top)}")
+    return x, x.dtype.type(top)
+
+
+def spiking(stages, x, n_steps, at, pools=("", "max", "avg")):
+    """Let only good arguments of a run over time through; return `at`, or the last step alone. The same for all backends."""
+    x = array(x, "x")
+    if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
+        raise ValueError(f"n_steps: expected a whole number of at least 1, got {n_steps!r}")
+    at = [n_steps] if at is None else [int(t) for t in at]
+    if not at or at != sorted(set(at)) or at[0] < 1 or at[-1] > n_steps:
+        raise ValueError(f"at: expected rising steps from 1 to {n_steps}, got {at}")
+    if not stages or stages[-1].w.ndim != 2 or stages[-1].pool:
+        raise ValueError("stages: expected at least one, the last of them dense and without pooling")
+    shape = x.shape[1:]
+    for k, stage in enumerate(stages):
+        same_dtype(x=x, **{f"w of stage {k + 1}": stage.w})
+        if stage.w.ndim == 4:
+            array(stage.w, f"w of stage {k + 1}", shape=(3, 3, shape[-1] if len(shape) == 3 else 0, None))
+            shape = (*shape[:2], stage.w.shape[3])
+        else:
+            array(stage.w, f"w of stage {k + 1}", shape=(int(np.prod(shape)), None))
+            shape = stage.w.shape[1:]
+        if stage.b is not None:
+            same_dtype(x=x, **{f"b of stage {k + 1}": stage.b})
+            array(stage.b, f"b of stage {k + 1}", shape=shape[-1:])
+        if stage.pool not in pools or (stage.pool and len(shape) != 3):
+            raise ValueError(f"pool of stage {k + 1}: expected {' or '.join(map(repr, pools[1:]))} after a convolution, or '', "
+                             f"got {stage.pool!r}")
+        shape = (shape[0] // 2, shape[1] // 2, shape[2]) if stage.pool else shape
+    return at

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__, _blas, checkpoint, datasets, training
-from .layers import temporal_backend
+from .layers import backend_of
 from .learning import temporal
 
 KINDS = ("raster", "times", "curves", "confusion", "in-time", "robustness", "weights", "regions")    # as in figures.py
@@ -340,7 +340,7 @@ def info(args):
         changed = {k: v for k, v in header["settings"].items() if v != getattr(temporal.Settings(), k, None)}
         print("  settings other than the default: " + (", ".join(f"{k}={v}" for k, v in changed.items()) or "none"))
         return _emit(args, header)
-    backend = temporal_backend().__name__.split(".")[1]
+    backend = backend_of("temporal").__name__.split(".")[1]
     found = {**training.versions(), "backend": backend, "threads": _blas.get_threads(), "cache": str(datasets.cache_folder()),
              "networks": checkpoint.names()}
     for name, value in found.items():

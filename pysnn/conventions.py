@@ -1,5 +1,7 @@
 """What a spike, silence and a spike's place in a loss mean here, in one place."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 NO_SPIKE = np.inf
@@ -7,3 +9,65 @@ NO_SPIKE = np.inf
 
 Z_MAX = 1e3
 """The z that a loss uses for an output that stayed silent; the gradient there is exactly 0."""
+
+
+class Rule(NamedTuple):
+    """What an integrate-and-fire neuron does in one time step; (I1) to (I3) of docs/derivations/integrate-and-fire.md."""
+
+    reset: str = "subtract"     # after a spike V <- V - threshold, or "zero": V <- 0
+    timing: str = "same"        # the reset ends the step of the spike, or "next": it begins the step after it
+    fire: str = ">="            # fires where V >= threshold, or ">": where V > threshold
+
+    @property
+    def codes(self):
+        """The three words as integers, for kernels.
+
+        Returns
+        -------
+        tuple of int
+            0 is the default, 1 the other word, field by field.
+        """
+        return tuple(words.index(word) for words, word in zip(RULES.values(), self, strict=True))
+
+
+RULES = {"reset": ("subtract", "zero"), "timing": ("same", "next"), "fire": (">=", ">")}
+"""The words that a Rule may hold."""
+
+
+class Surrogate(NamedTuple):
+    """What stands for the derivative of a spike with respect to x = V - threshold; (I7) of docs/derivations/integrate-and-fire.md."""
+
+    kind: str = "atan"
+    slope: float = 2.0          # steepness, in units of 1/potential: a of atan, k of the others
+
+    @property
+    def code(self):
+        """The kind as an integer, for kernels.
+
+        Returns
+        -------
+        int
+            Its place in SURROGATES.
+        """
+        return SURROGATES["kind"].index(self.kind)
+
+
+SURROGATES = {"kind": ("atan", "fast_sigmoid", "sigmoid", "triangle")}
+"""The words that a Surrogate may hold."""
+
+
+class Stage(NamedTuple):
+    """One weight layer of a network of integrate-and-fire neurons, with its neurons; all else is folded in."""
+
+    w: np.ndarray                   # (3, 3, C_in, C_out): convolution, stride 1, zero padding 1; (N_in, N_out): dense
+    b: np.ndarray | None = None     # (C_out,) or (N_out,): constant current per step
+    pool: str = ""                  # "max" or "avg": 2 x 2 pooling of this stage's spikes; "": none
+
+
+class Run(NamedTuple):
+    """What a run of such a network gives."""
+
+    counts: np.ndarray          # (n_at, B, n_out) output spikes up to each step of `at`; without firing the summed output current
+    potential: np.ndarray       # (B, n_out) membrane potential of the output layer after the last step
+    n_spikes: list              # spikes of each stage, before pooling, over batch and steps; 0 for an output that does not fire
+    layer_counts: list | None   # (B, ...) spike counts of each stage, before pooling; the summed current where the output does not fire

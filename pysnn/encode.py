@@ -158,3 +158,50 @@ def shift_images(x, n_pixels, rng):
     for b, (r, c) in enumerate(zip(rows, cols, strict=True)):
         out[b] = padded[b, r:r + x.shape[1], c:c + x.shape[2]]
     return out
+
+
+def crop_images(x, n_pixels, rng):
+    """Keep a square of each image, at a random place, and put it in the middle of zeros.
+
+    Parameters
+    ----------
+    x : (B, H, W) or (B, H, W, C) array
+        Images.
+    n_pixels : int
+        Side of the square, at most that of the image.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    array like x
+        The squares, in images as large as before.
+    """
+    out = np.zeros_like(x)
+    room = x.shape[1] - n_pixels, x.shape[2] - n_pixels
+    r, c = room[0] // 2, room[1] // 2
+    places = rng.integers(0, np.add(room, 1), (len(x), 2))
+    for b, (i, j) in enumerate(places):
+        out[b, r:r + n_pixels, c:c + n_pixels] = x[b, i:i + n_pixels, j:j + n_pixels]
+    return out
+
+
+def flip_images(x, rng):
+    """Mirror each image left to right with probability 1/2.
+
+    Parameters
+    ----------
+    x : (B, H, W) or (B, H, W, C) array
+        Images.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    array like x
+        A copy.
+    """
+    out = x.copy()
+    some = rng.random(len(x)) < 0.5
+    out[some] = x[some, :, ::-1]
+    return out

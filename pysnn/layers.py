@@ -1,27 +1,29 @@
-"""Layers: thin objects that know the name of their parameters, whether spikes get lost in training, and which backend computes."""
+"""Layers: thin objects that know the names of their parameters, whether something gets lost in training, and which backend computes."""
 
+import importlib
 import importlib.util
 
 import numpy as np
 
 from .encode import drop_spikes
-from .reference import temporal as reference_temporal
 
 BACKENDS = ("auto", "reference", "numba")
 
 
-def temporal_backend(name="auto"):
-    """Return the module that computes temporal layers.
+def backend_of(op, name="auto"):
+    """Return the module that computes an operation.
 
     Parameters
     ----------
+    op : str
+        Name of the operation: temporal, conv, dense, ...
     name : {"auto", "reference", "numba"}
-        "auto" takes Numba where it is installed.
+        "auto" takes Numba where it is installed. An operation that gains nothing by Numba is the reference in each case.
 
     Returns
     -------
     module
-        With `forward`, `backward` and the same arguments and results for each choice.
+        With the same names, arguments and results for each choice.
 
     Raises
     ------
@@ -33,13 +35,114 @@ def temporal_backend(name="auto"):
     found = importlib.util.find_spec("numba") is not None
     if name == "numba" and not found:
         raise ImportError("backend 'numba' needs Numba: pip install numba")
-    if name == "reference" or not found:
-        return reference_temporal
-    from .kernels import temporal
-    return temporal
+    twin = f"{__package__}.kernels.{op}"
+    if name != "reference" and found and importlib.util.find_spec(twin) is not None:
+        return importlib.import_module(twin)
+    return importlib.import_module(f"{__package__}.reference.{op}")
 
 
-class TemporalDense:
+class Layer:
+    """What all layers share; a kind of layer is its `_forward` and `_backward`, and what it has to say to the others below."""
+
+    backend = "auto"
+
+    def forward(self, x, rng=None, statistics=None):
+        """Compute the output.
+
+        Parameters
+        ----------
+        x : (B, ...) array
+            Input; of temporal neurons z = exp(t/tau), where inf means no spike.
+        rng : numpy.random.Generator, optional
+            Given in training: spikes, or outputs, get lost.
+        statistics : "batch" or dict of str to array, optional
+            What batch normalisation uses: those of this batch, or given ones, mean{k} and var{k}; default: the running ones.
+
+        Returns
+        -------
+        y : (B, ...) array
+            Output.
+        cache : object
+            For `backward`.
+        """
+        return self._forward(x, rng, statistics)
+
+    def backward(self, dy, cache, need_dx=True):
+        """Compute the gradients.
+
+        Parameters
+        ----------
+        dy : (B, ...) array
+            Gradient with respect to the output.
+        cache : object
+            From `forward`.
+        need_dx : bool
+            Whether to compute the gradient of the input, too.
+
+        Returns
+        -------
+        dx : (B, ...) array or None
+            Gradient with respect to the input.
+        grads : dict of str to array
+            Gradient of the parameters.
+        """
+        return self._backward(dy, cache, need_dx)
+
+    def statistics(self, cache):
+        """Return the statistics that a forward pass used: mean{k} and var{k} of a batch normalisation.
+
+        Parameters
+        ----------
+        cache : object
+            From `forward`.
+
+        Returns
+        -------
+        dict of str to array
+            Statistics by name.
+        """
+        return self._statistics(cache)
+
+    def watch(self, x, cache):
+        """Return the statistics of what came in: mean{k} and var{k} before a batch normalisation.
+
+        Parameters
+        ----------
+        x : (B, ...) array
+            What came in.
+        cache : object
+            From `forward`.
+
+        Returns
+        -------
+        dict of str to array
+            Statistics by name.
+        """
+        return self._watch(x, cache)
+
+    def fold(self, stages, statistics=None):
+        """Add this layer to the stages that `spiking.run` takes.
+
+        Parameters
+        ----------
+        stages : list of pysnn.conventions.Stage
+            The layers before, changed in place.
+        statistics : dict of str to array, optional
+            For batch normalisation; default: the running ones.
+        """
+        self._fold(stages, statistics)
+
+    def _statistics(self, cache):
+        return {}
+
+    def _watch(self, x, cache):
+        return {}
+
+    def _fold(self, stages, statistics):
+        pass
+
+
+class TemporalDense(Layer):
     """A fully connected layer of temporal neurons.
 
     Parameters
@@ -59,25 +162,9 @@ class TemporalDense:
 
     def __init__(self, params, name, bias=False, drop=0.0, backend="auto"):
         self.params, self.name, self.bias, self.drop = params, name, bias, drop
-        self.op = temporal_backend(backend)
+        self.op = backend_of("temporal", backend)
 
-    def forward(self, z, rng=None):
-        """Compute the output spikes.
-
-        Parameters
-        ----------
-        z : (B, n_in) array
-            exp(t/tau) of the input spikes; inf means no spike.
-        rng : numpy.random.Generator, optional
-            Given in training: spikes get lost.
-
-        Returns
-        -------
-        z_out : (B, n_out) array
-            exp(t/tau) of the output spikes.
-        cache : object
-            For `backward`.
-        """
+    def _forward(self, z, rng, statistics):
         threshold = 1.0
         if rng is not None and self.drop > 0:
             z = drop_spikes(z, self.drop, rng)
@@ -86,25 +173,7 @@ class TemporalDense:
             z = np.concatenate([z, np.ones((len(z), 1), z.dtype)], axis=1)
         return self.op.forward(z, self.params[self.name], threshold)
 
-    def backward(self, dz, cache, need_dz=True):
-        """Compute the gradients.
-
-        Parameters
-        ----------
-        dz : (B, n_out) array
-            Gradient with respect to the output z.
-        cache : object
-            From `forward`.
-        need_dz : bool
-            Whether to compute the gradient of the input, too.
-
-        Returns
-        -------
-        dz_in : (B, n_in) array or None
-            Gradient with respect to the input z.
-        grads : dict of str to array
-            Gradient of the parameters.
-        """
+    def _backward(self, dz, cache, need_dz):
         if not need_dz and hasattr(self.op, "backward_w"):
             return None, {self.name: self.op.backward_w(dz, cache)}
         dz_in, dw = self.op.backward(dz, cache)

@@ -1,6 +1,7 @@
-"""Losses on the spike times of the last layer; the first spike wins.
+"""Losses: of spike times (softmax_z, softmax_t), where the first spike wins, and of counts, rates or potentials, where the largest does.
 
-Both return the mean over the batch and its gradient. A silent output counts as Z_MAX and its gradient is exactly 0: nothing there can move.
+All return the mean over the batch and its gradient. A silent output counts as Z_MAX in a loss of spike times, and its gradient is exactly
+0: nothing there can move.
 """
 
 import numpy as np
@@ -64,6 +65,64 @@ def softmax_t(z, y, beta=10.0):
     beta = z.dtype.type(_checks.positive(beta, "beta"))
     loss, d = _cross_entropy(-beta * np.log(_seen(z)), y)
     return loss, np.where(z < NO_SPIKE, -beta * d / z, 0).astype(z.dtype, copy=False)
+
+
+def mse(y, labels):
+    """Mean squared distance from the one-hot code of the label (L5).
+
+    Parameters
+    ----------
+    y : (B, n) array, float32 or float64
+        Spike counts, rates, potentials or activations.
+    labels : (B,) array of integers
+        Labels, 0 to n - 1.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch and the n outputs.
+    dy : (B, n) array
+        Gradient of the loss with respect to y.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If y is no float array or labels holds no labels for it.
+    """
+    y, labels = _scored(y, labels)
+    off = y.copy()
+    off[np.arange(len(y)), labels] -= 1
+    return float(np.mean(off * off)), off * y.dtype.type(2 / y.size)
+
+
+def cross_entropy(y, labels):
+    """Cross-entropy of softmax(y) (L6).
+
+    Parameters
+    ----------
+    y : (B, n) array, float32 or float64
+        Spike counts, rates, potentials or activations.
+    labels : (B,) array of integers
+        Labels, 0 to n - 1.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch, in nats.
+    dy : (B, n) array
+        Gradient of the loss with respect to y.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If y is no float array or labels holds no labels for it.
+    """
+    return _cross_entropy(*_scored(y, labels))
+
+
+def _scored(y, labels):
+    y = _checks.array(y, "y", ndim=2)
+    return y, _checks.labels(labels, "labels", len(y), y.shape[1])
 
 
 def _labelled(z, y):

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
-from . import __version__, checkpoint, metrics, models, optim
-from .learning import temporal
+from . import __version__, checkpoint, models, optim
+from .learning import ann, conversion, proxy, surrogate, tandem, temporal
 
-METHODS = {"temporal": temporal}
+METHODS = {"temporal": temporal, "proxy": proxy, "tandem": tandem, "surrogate": surrogate, "conversion": conversion, "ann": ann}
 
 
 @dataclass
@@ -33,7 +33,7 @@ def start(method, settings, seed=0, data=None):
     Parameters
     ----------
     method : str
-        "temporal".
+        A key of METHODS.
     settings : dataclass
         Settings of that method, such as `pysnn.learning.temporal.Settings`.
     seed : int
@@ -48,7 +48,7 @@ def start(method, settings, seed=0, data=None):
     """
     rng = np.random.default_rng(seed)
     nets = METHODS[method].build(settings, rng=rng)
-    return Run(method, nets, optim.OPTIMISERS[settings.optimiser](nets.net.params), rng, seed, data or {})
+    return Run(method, nets, METHODS[method].optimiser(settings, nets.net.params), rng, seed, data or {})
 
 
 def check_fit(model, data):
@@ -57,19 +57,20 @@ def check_fit(model, data):
     Parameters
     ----------
     model : str
-        Layer sizes, such as "784-800-10".
+        Layer sizes, such as "784-800-10", or a name or line as `pysnn.models.parts` reads it.
     data : pysnn.datasets.Dataset
         Data.
 
     Raises
     ------
     ValueError
-        If the first layer is not as large as a sample, or the last has not one neuron a class.
+        If the input is neither shaped like a sample nor as large as one laid out in a row, or the last layer has not one neuron a class.
     """
-    sizes = models.parse(model)
+    shape, found = models.parts(model)
     n_in, n_out = int(np.prod(data.x_train.shape[1:])), len(data.classes)
-    if (sizes[0], sizes[-1]) != (n_in, n_out):
-        raise ValueError(f"model: expected {n_in}-...-{n_out} for {data.name}, got {model}")
+    fitting = (*data.x_train.shape[1:], 1)[:3] if len(shape) == 3 and data.kind == "image" else (n_in,)
+    if shape != fitting or found[-1].n != n_out:
+        raise ValueError(f"model: expected {'x'.join(map(str, fitting))}-...-{n_out} for {data.name}, got {model}")
 
 
 def epochs(run, train, validation=None, progress=None):
@@ -89,8 +90,8 @@ def epochs(run, train, validation=None, progress=None):
     Yields
     ------
     dict
-        The epoch's record: loss and train_accuracy (both while training, with dropped spikes), val_accuracy, val_strict, val_inclusive,
-        silent, never, margin and dead_gradient by layer, n_silent (samples without any output spike while training), lr, seconds.
+        The epoch's record: loss and train_accuracy (both while training, with whatever disturbs it), n_silent (samples without any output
+        spike while training) and what else the method counts; val_accuracy, val_strict, val_inclusive; what its `report` says; lr, seconds.
 
     Raises
     ------
@@ -108,7 +109,7 @@ def epochs(run, train, validation=None, progress=None):
     while run.epoch < s.epochs:
         began = time.perf_counter()
         order = run.rng.permutation(len(x))
-        sums, n_silent = _Means(), 0
+        sums = _Sums()
         for k in progress(range(n_batches)) if progress else range(n_batches):
             some = order[k * s.batch:(k + 1) * s.batch]
             step = rule.gradients(run.nets, x[some], y[some], run.rng)
@@ -116,13 +117,13 @@ def epochs(run, train, validation=None, progress=None):
                 raise ValueError(f"the loss became {step.loss} in epoch {run.epoch + 1}, batch {k + 1}: try a smaller lr")
             lr = schedule(run.epoch * n_batches + k, s.epochs * n_batches, s.lr, s.lr_end)
             run.optimiser.update(run.nets.net.params, step.grads, lr)
-            sums.add(len(some), loss=step.loss, train_accuracy=metrics.accuracy(step.z_out, y[some]).expected,
-                     dead_gradient=np.array(step.stats["dead_gradient"]))
-            n_silent += int(np.isinf(step.z_out).all(axis=1).sum())
+            rule.observe(run.nets, step)
+            sums.add(len(some), loss=step.loss, train_accuracy=rule.accuracy(step.y, y[some]).expected, **step.stats)
         if not all(np.isfinite(w).all() for w in run.nets.net.params.values()):
             raise ValueError(f"the weights are no longer finite after epoch {run.epoch + 1}: try a smaller lr")
+        rule.prepare(run.nets, x)
         run.epoch += 1
-        record = {"epoch": run.epoch, **sums.means(), "n_silent": n_silent, "lr": lr}
+        record = {"epoch": run.epoch, **sums.found(), "lr": lr}
         x_seen, y_seen = validation if validation is not None else (x[:1000], y[:1000])
         record |= rule.report(run.nets, x_seen[:1000])
         if validation is not None:
@@ -133,8 +134,8 @@ def epochs(run, train, validation=None, progress=None):
         yield record
 
 
-class _Means:
-    """Running means, weighted by batch size."""
+class _Sums:
+    """Sums of what is called n_*, means of all else, weighted by batch size."""
 
     def __init__(self):
         self.n, self.sums = 0, {}
@@ -142,10 +143,10 @@ class _Means:
     def add(self, n, **values):
         self.n += n
         for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0) + n * value
+            self.sums[name] = self.sums.get(name, 0) + (value if name.startswith("n_") else n * np.asarray(value))
 
-    def means(self):
-        return {name: (value / self.n).tolist() if isinstance(value, np.ndarray) else value / self.n for name, value in self.sums.items()}
+    def found(self):
+        return {name: value if name.startswith("n_") else (value / self.n).tolist() for name, value in self.sums.items()}
 
 
 def save(run, path, weights_only=False, keep=False):
@@ -158,16 +159,15 @@ def save(run, path, weights_only=False, keep=False):
     path : str or Path
         File to write.
     weights_only : bool
-        Whether to keep the weights alone, as float16, for a small file to share; such a run cannot be resumed.
+        Whether to keep the parameters alone, as float16, and the state, for a small file to share; such a run cannot be resumed.
     keep : bool
         Whether a run that was there before stays, as NAME.previous.npz; of two such runs the one with more epochs.
     """
     header = {"method": run.method, "settings": asdict(run.nets.settings), "data": run.data, "seed": run.seed, "epoch": run.epoch,
               "records": run.records, "versions": versions(), "resumable": not weights_only}
-    arrays = {f"params/{name}": w for name, w in run.nets.net.params.items()}
-    if weights_only:
-        arrays = {name: w.astype(np.float16) for name, w in arrays.items()}
-    else:
+    arrays = {f"params/{name}": w.astype(np.float16) if weights_only else w for name, w in run.nets.net.params.items()}
+    arrays |= {f"state/{name}": x for name, x in run.nets.state.items()}
+    if not weights_only:
         header["rng"] = run.rng.bit_generator.state
         arrays |= {f"optimiser/{name}": x for name, x in run.optimiser.state.items()}
     checkpoint.write(path, header, arrays, compress=weights_only, keep=keep)
@@ -197,7 +197,8 @@ def load(path):
         settings = rule.Settings(**header["settings"])
         kind = np.dtype(settings.dtype)
         params = {k.removeprefix("params/"): v.astype(kind) for k, v in arrays.items() if k.startswith("params/")}
-        run = Run(header["method"], rule.build(settings, params), optim.OPTIMISERS[settings.optimiser](params), np.random.default_rng(0),
+        state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
+        run = Run(header["method"], rule.build(settings, params, state=state), rule.optimiser(settings, params), np.random.default_rng(0),
                   header["seed"], header["data"], header["epoch"], header["records"])
         for name, wanted in (("data", dict), ("epoch", int), ("records", list)):
             if not isinstance(header[name], wanted):

@@ -1,5 +1,6 @@
 """What all tests share: a fresh cache for compiled kernels, the backends, and randomness that does not depend on the order of tests."""
 
+import importlib
 import importlib.util
 import os
 import sys
@@ -21,17 +22,18 @@ def pytest_unconfigure():
     _cache.cleanup()
 
 
+def operation(name, backend):
+    """Return the module of an operation by one backend; numba may be missing on a user's machine, but not where CI=true."""
+    if backend == "numba" and importlib.util.find_spec("numba") is None:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail("Numba is not installed, and CI=true demands it")
+        pytest.skip("Numba is not installed")
+    return importlib.import_module(f"pysnn.{'kernels' if backend == 'numba' else 'reference'}.{name}")
+
+
 def temporal(name):
-    """Return the module of one backend; numba may be missing on a user's machine, but not where CI=true."""
-    if name == "reference":
-        from pysnn.reference import temporal as module
-    else:
-        if importlib.util.find_spec("numba") is None:
-            if os.environ.get("CI", "").lower() == "true":
-                pytest.fail("Numba is not installed, and CI=true demands it")
-            pytest.skip("Numba is not installed")
-        from pysnn.kernels import temporal as module
-    return module
+    """Return the temporal neuron by one backend."""
+    return operation("temporal", name)
 
 
 @pytest.fixture(params=["reference", "numba"])
@@ -44,6 +46,18 @@ def backend(request):
 def kernel():
     """The temporal neuron by Numba alone."""
     return temporal("numba")
+
+
+@pytest.fixture(params=["reference", "numba"])
+def neuron(request):
+    """The integrate-and-fire neuron, once by each backend."""
+    return operation("integrate_fire", request.param)
+
+
+@pytest.fixture
+def neuron_kernel():
+    """The integrate-and-fire neuron by Numba alone."""
+    return operation("integrate_fire", "numba")
 
 
 @pytest.fixture

@@ -30,15 +30,16 @@ def run(*args):
     return subprocess.run([sys.executable, *map(str, args)], capture_output=True, text=True, timeout=400, env=environment, cwd=ROOT)
 
 
-@pytest.mark.parametrize("name", ["temporal", "memory"])
+@pytest.mark.parametrize("name", ["temporal", "rate", "memory"])
 def test_imports_without_torch(name):
     done = run("-W", "error", "-c", WITHOUT_TORCH, BENCHMARKS / f"{name}.py")
     assert done.returncode == 0 and done.stdout == done.stderr == ""
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
-def test_missing_torch_is_one_clear_line():
-    done = run(BENCHMARKS / "temporal.py", "--quick")
+@pytest.mark.parametrize("name", ["temporal", "rate"])
+def test_missing_torch_is_one_clear_line(name):
+    done = run(BENCHMARKS / f"{name}.py", "--quick")
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and "PyTorch" in done.stderr and "make bench" in done.stderr
 
@@ -90,6 +91,53 @@ def test_contender_takes_the_steps_of_the_learning_rule(monkeypatch):
         assert (w != params[name]).any()
 
 
+def test_rate_sizes_are_the_authors(monkeypatch):
+    """19,599,744 parameters and about 164 M multiply-adds, as the paper's code has them."""
+    rate = module("rate", monkeypatch)
+    spec = rate.fashion_spec(128)
+    assert spec == "28x28x1-128C3-128C3-P2-128C3-P2-2560-1152-256-10"
+    assert sum(np.prod(layer["w"]) + 2 * layer["w"][-1] * (len(layer["w"]) == 4) for layer in rate.layers_of(spec)) == 19_599_744
+    assert sum(rate.multiply_adds(spec)) == 164_712_960
+    params = rate.random_params(rate.fashion_spec(4))
+    assert list(params)[:3] == ["w1", "gamma1", "beta1"] and len(params) == 13
+
+
+@pytest.mark.parametrize("activity", [0.15, 0.3])
+def test_rate_weights_are_calibrated(monkeypatch, activity):
+    """Every layer fires as often as asked; the engine that is timed finds the same."""
+    rate = module("rate", monkeypatch)
+    from pysnn.reference import spiking
+    _, x, _ = rate.test_images(6)
+    spec = rate.fashion_spec(4)
+    stages, found = rate.calibrated(spec, activity, x, 15)
+    assert len(stages) == 7 and [s.pool for s in stages] == ["", "max", "max", "", "", "", ""]
+    np.testing.assert_allclose(found, activity, rtol=0.1)
+    again = spiking.run(stages, x, 15)
+    for n, layer, share in zip(again.n_spikes, rate.layers_of(spec), found, strict=True):
+        np.testing.assert_allclose(n / (6 * 15 * np.prod(layer["out"])), share, rtol=0.02)
+
+
+def test_rate_families_send_their_fastest_on(monkeypatch):
+    """After the pilot one of each family is left; ratios are taken within rounds, to the fastest of the peers."""
+    rate = module("rate", monkeypatch)
+    cost = {"pysnn": 1.0, "jelly s": 4.0, "jelly m": 3.0, "products": 0.5}
+    asked = []
+    monkeypatch.setattr(rate, "answer", lambda _, name, *question: asked.append(name) or [cost[name]])
+    seconds, left = rate.measure(dict.fromkeys(cost), {name: rate.INFERENCE[name].family for name in cost}, 2, 5, 0.0)
+    assert sorted(left) == ["jelly m", "products", "pysnn"] and len(seconds["jelly s"]) == 2 and len(seconds["jelly m"]) == 5
+    assert asked.count("jelly s") == 3
+    peer, rows = rate.rows_of(seconds, left, rate.INFERENCE, ("jelly",))
+    assert peer == "jelly m" and {r["name"]: r["ratio"] for r in rows} == {name: c / 3 for name, c in cost.items()}
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_rate_growth(monkeypatch):
+    rate = module("rate", monkeypatch)
+    rows = rate.growth({"n_steps": (1, 3), "batch": (1, 2)}, (2, 2, 0.2, 2), 1, n_calibrate=2, repeats=1)
+    assert [(r["axis"], r["n_steps"], r["batch"]) for r in rows] == [("n_steps", 1, 2), ("n_steps", 3, 2), ("batch", 2, 1), ("batch", 2, 2)]
+    assert all(r["s"] > 0 and r["gmac_s"] > 0 for r in rows) and json.loads(json.dumps(rows)) == rows
+
+
 def test_peak_memory_of_a_small_training(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     memory = module("memory", monkeypatch)
@@ -113,3 +161,24 @@ def test_quick_benchmark(tmp_path):
     assert len(record["checks"]) == 8 and record["growth"] and record["versions"]["torch"] and record["machine"]["cpu"]
     for row in record["rows"]:
         assert row["what"].strip() in done.stdout
+
+
+@pytest.mark.frameworks
+def test_quick_rate_benchmark(tmp_path):
+    """All contenders run, emit the same spikes, have the same gradients, and are recorded."""
+    missing = [name for name in ("torch", "spikingjelly", "snntorch") if importlib.util.find_spec(name) is None]
+    if missing:
+        (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)(f"not installed: {missing}")
+    done = run(BENCHMARKS / "rate.py", "--quick", "--json", tmp_path / "record.json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "record.json").read_text())
+    first, second = record["inference"]
+    assert {r["name"].split()[0] for r in first["rows"]} == {"pysnn", "jelly", "torch", "products"} and first["peer"].startswith("jelly")
+    assert len(second["rows"]) == 4 and all(r["went_on"] for r in second["rows"])
+    assert np.mean(second["activity_by_layer"]) > 1.3 * np.mean(first["activity_by_layer"]) > 0.1
+    assert all(r["s"] > 0 and r["ratio"] > 0 for s in (first, second, record["relu"]) for r in s["rows"])
+    assert len(record["relu"]["checks"]) == 2 and record["relu"]["peer"].startswith("torch")
+    assert {m["name"] for m in record["memory"]} >= {"pysnn", "jelly m"} and all(m["peak_mib"] > 0 for m in record["memory"])
+    assert record["growth"] and {"torch", "spikingjelly", "snntorch", "engine"} <= set(record["versions"])
+    for row in first["rows"]:
+        assert row["what"] in done.stdout

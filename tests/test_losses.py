@@ -1,6 +1,7 @@
-"""The losses on spike times and the costs on weights: against formulas, differences, and what must hold at the edges.
+"""The losses on spike times and counts and the costs on weights: against formulas, differences, and what must hold at the edges.
 
-(L1) softmax of -z, (L2) softmax of -beta ln z, (L3) cost of weight sums below the threshold, (L4) squared weights.
+(L1) softmax of -z, (L2) softmax of -beta ln z, (L3) cost of weight sums below the threshold, (L4) squared weights,
+(L5) squared distance from one-hot, (L6) softmax of y.
 """
 
 from functools import partial
@@ -167,6 +168,79 @@ def test_losses_refuse(loss, args, error, message):
 def test_beta_must_be_positive(beta):
     with pytest.raises(ValueError, match="beta: expected a positive number"):
         losses.softmax_t(np.ones((1, 2)), np.array([0]), beta)
+
+
+# ---------------------------------------------------------------------------------------------- losses on counts
+
+COUNT_LOSSES = {"mse": losses.mse, "cross_entropy": losses.cross_entropy}
+
+
+def by_hand(loss, y, labels):
+    """Write (L5) or (L6) down output by output."""
+    n_batch, n = y.shape
+    total, dy = 0.0, np.zeros_like(y)
+    for b, row in enumerate(y):
+        for k in range(n):
+            hot = float(k == labels[b])
+            if loss is losses.mse:
+                total += (row[k] - hot) ** 2 / (n_batch * n)
+                dy[b, k] = 2 * (row[k] - hot) / (n_batch * n)
+            else:
+                p = 1 / sum(np.exp(other - row[k]) for other in row)
+                total -= hot * np.log(p) / n_batch
+                dy[b, k] = (p - hot) / n_batch
+    return total, dy
+
+
+@pytest.fixture(params=COUNT_LOSSES)
+def count_loss(request):
+    """Each loss on counts in turn."""
+    return COUNT_LOSSES[request.param]
+
+
+@pytest.mark.parametrize("kind", ["counts", "rates", "potentials"])
+def test_count_losses_are_the_formula_and_their_gradient(count_loss, kind, rng):
+    y = {"counts": rng.integers(0, 16, (7, 5)) * 1.0, "rates": rng.random((7, 5)), "potentials": rng.normal(0, 3, (7, 5))}[kind]
+    labels = rng.integers(0, 5, 7)
+    wanted, d_wanted = by_hand(count_loss, y, labels)
+    value, dy = count_loss(y, labels)
+    assert isinstance(value, float) and value == pytest.approx(wanted, rel=tol("formula"))
+    np.testing.assert_allclose(dy, d_wanted, rtol=tol("formula"), atol=tol("formula"))
+    found = central(lambda x: count_loss(x, labels)[0], y)
+    np.testing.assert_allclose(dy, found, rtol=0, atol=tol("central differences") * np.abs(dy).max())
+    value32, dy32 = count_loss(y.astype(np.float32), labels)
+    assert dy32.dtype == np.float32 and dy32.flags.c_contiguous
+    assert value32 == pytest.approx(value, rel=tol("formula float32"))
+    np.testing.assert_allclose(dy32, dy, rtol=0, atol=tol("formula float32") * np.abs(dy).max())
+
+
+def test_count_losses_worked_by_hand():
+    """Counts 2, 0 and label 0: mse ((2 - 1)^2 + 0)/2; silence costs mse 1/n, cross-entropy ln n."""
+    value, dy = losses.mse(np.array([[2.0, 0.0]]), np.array([0]))
+    assert value == 0.5 and dy.tolist() == [[1.0, 0.0]]
+    assert losses.mse(np.zeros((3, 10)), np.array([0, 5, 9]))[0] == pytest.approx(0.1)
+    value, dy = losses.cross_entropy(np.zeros((1, 4)), np.array([2]))
+    assert value == pytest.approx(np.log(4)) and dy.tolist() == [[0.25, 0.25, -0.75, 0.25]]
+
+
+def test_count_losses_leave_their_arguments_alone_and_do_not_overflow(count_loss):
+    y = np.array([[1e4, -1e4, 0.0], [3.0, 2.0, 1.0]])
+    before = y.copy()
+    value, dy = count_loss(y, np.array([1, 0]))
+    np.testing.assert_array_equal(y, before)
+    assert np.isfinite(value) and np.isfinite(dy).all() and dy[0, 1] < 0 < dy[0, 0]
+
+
+@pytest.mark.parametrize("args, error, message", [
+    ((np.ones(3), np.array([0])), ValueError, "y: expected 2 dimensions"),
+    ((np.ones((2, 3), int), np.array([0, 1])), TypeError, "y: expected float32 or float64"),
+    ((np.ones((2, 3)), np.array([0, 1, 2])), TypeError, "labels: expected 2 integer labels"),
+    ((np.ones((2, 3)), np.array([0, 3])), ValueError, "labels: expected labels 0 to 2, got 0 to 3"),
+    ((np.ones((2, 3)), np.eye(3)[:2]), TypeError, "labels: expected 2 integer labels"),
+])
+def test_count_losses_refuse(count_loss, args, error, message):
+    with pytest.raises(error, match=message):
+        count_loss(*args)
 
 
 # ---------------------------------------------------------------------------------------------- costs on weights

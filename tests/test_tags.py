@@ -1,6 +1,7 @@
 """The chain from an equation to its code and its test: one home in docs/derivations, quoted by tag everywhere else.
 
-(T1) ... (T9) and (L1) ... (L4) so far. A missing link fails and names the tag and the file.
+Each page ends with a table, "Where the equations are quoted": a row holds tags, and the files each of which quotes every one of them. An
+equation that no line computes (a theorem, say) has tests alone. A missing link fails and names the tag and the file.
 """
 
 import ast
@@ -12,18 +13,21 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs/derivations").glob("*.md"))
 TAG = re.compile(r"\(([A-Z]\d{1,2})\)")
-RANGE = re.compile(r"\(([A-Z])(\d{1,2})\) (?:\.\.\.|to) \([A-Z](\d{1,2})\)")
-MODEL = {"T1", "T2"}         # the model itself, which no line computes: the reference's docstring names it, in a range
-KERNEL_ONLY = {"T9"}         # the running form: the reference takes another route on purpose
+RANGE = re.compile(r"\([A-Z]\d{1,2}\) (?:\.\.\.|to) \([A-Z]\d{1,2}\)")
+TABLE = "\n## Where the equations are quoted\n"
 
 
 def quoted(path):
-    """Collect the tags a file quotes; a range counts for the tags of the model alone."""
-    text = path.read_text(encoding="utf-8")
-    tags = set(TAG.findall(RANGE.sub("", text)))
-    for letter, first, last in RANGE.findall(text):
-        tags |= {f"{letter}{n}" for n in range(int(first), int(last) + 1)} & MODEL
-    return tags
+    """Collect the tags a file quotes; a range, (A1) to (A9), quotes none."""
+    return set(TAG.findall(RANGE.sub("", path.read_text(encoding="utf-8"))))
+
+
+def rows(page):
+    """Read the table of a page: (tags, files) of each row."""
+    text = page.read_text(encoding="utf-8")
+    assert text.count(TABLE) == 1, f"{page.name}: expected one section '{TABLE.strip()}', found {text.count(TABLE)}"
+    lines = [line for line in text.split(TABLE)[1].split("\n## ")[0].splitlines() if TAG.search(line)]
+    return [(TAG.findall(line), re.findall(r"`(\S+\.py)`", line)) for line in lines]
 
 
 def quoted_below(*folders):
@@ -47,8 +51,10 @@ def functions(path):
             if isinstance(node, ast.FunctionDef)}
 
 
-def test_the_tags_of_today_are_defined():
-    assert {f"T{n}" for n in range(1, 10)} | {f"L{n}" for n in range(1, 5)} <= set(defined())
+def test_tags_are_numbered_without_gaps():
+    for letter in {tag[0] for tag in defined()}:
+        numbers = sorted(int(tag[1:]) for tag in defined() if tag[0] == letter)
+        assert numbers == list(range(1, len(numbers) + 1)), f"({letter}...): {numbers}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -58,16 +64,20 @@ def test_each_equation_can_be_found_by_searching_for_its_tag(page):
     assert not missing, f"{page.name}: write **(tag)** above the equations {missing}"
 
 
-@pytest.mark.parametrize("tag", sorted(defined()))
-def test_each_equation_is_in_code_and_in_a_test(tag):
-    folders = ["pysnn/kernels"] if tag in KERNEL_ONLY else ["pysnn/reference"]
-    code = set().union(*quoted_below(*folders).values())
-    if tag.startswith("L"):
-        folders = ["pysnn/losses.py", "pysnn/learning"]
-        code = quoted(ROOT / folders[0]).union(*quoted_below(folders[1]).values())
-    assert tag in code, f"({tag}), defined in {defined()[tag].name}, is quoted nowhere in {folders}"
-    tests = set().union(*(tags for path, tags in quoted_below("tests").items() if path.name != Path(__file__).name))
-    assert tag in tests, f"({tag}), defined in {defined()[tag].name}, is quoted by no test"
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_each_equation_is_in_one_row_of_the_table(page):
+    listed = sorted(tag for tags, _ in rows(page) for tag in tags)
+    assert listed == sorted(tag for tag, home in defined().items() if home == page)
+    for tags, files in rows(page):
+        assert any(name.startswith("tests/") for name in files), f"{page.name}: no test for {tags}"
+
+
+@pytest.mark.parametrize("page, tags, files", [pytest.param(page, *row, id=f"{page.stem}: {' '.join(row[0])}")
+                                               for page in PAGES for row in rows(page)])
+def test_each_equation_is_in_code_and_in_a_test(page, tags, files):
+    for name in files:
+        missing = [f"({tag})" for tag in tags if tag not in quoted(ROOT / name)]
+        assert not missing, f"{page.name} says that {name} quotes {missing}, and it does not"
 
 
 def test_each_tag_quoted_has_a_home():

@@ -284,7 +284,7 @@ def test_bias_has_a_row_of_weights_and_a_gradient():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtype(dtype):
     nets, step = one_step(dtype=np.dtype(dtype).name, jitter=0.1, drop_in=0.2, bias=True)
-    arrays = [*nets.net.params.values(), *step.grads.values(), step.z_out, temporal.encode_batch(nets, images()[0])]
+    arrays = [*nets.net.params.values(), *step.grads.values(), step.y, temporal.encode_batch(nets, images()[0])]
     assert {x.dtype for x in arrays} == {np.dtype(dtype)} and isinstance(step.loss, float)
 
 
@@ -381,8 +381,8 @@ def test_options_learn(chosen):
 
 def test_statistics_of_a_step():
     _, step = one_step(drop_in=0.5)
-    assert step.z_out.shape == (24, 3) and set(step.stats) == {"silent", "dead_gradient"}
-    assert all(0 <= share <= 1 for shares in step.stats.values() for share in shares) and len(step.stats["silent"]) == 2
+    assert step.y.shape == (24, 3) and set(step.stats) == {"silent", "dead_gradient", "n_silent"}
+    assert all(0 <= share <= 1 for name in ("silent", "dead_gradient") for share in step.stats[name]) and len(step.stats["silent"]) == 2
 
 
 def test_versions_name_what_results_depend_on():

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from pysnn import verify
-from pysnn.reference import temporal
+from pysnn.conventions import Rule, Surrogate
+from pysnn.reference import integrate_fire, temporal
+from pysnn.verify.zoo import FAULTS
 
 INF = np.inf
 ROOT = Path(__file__).parents[1]
@@ -304,6 +306,56 @@ def test_compare_shapes_kinds_and_copies():
         verify.compare(lambda: (a, "cache"), lambda: (a, "cache"), ())
     with pytest.raises(TypeError, match="tuple of arguments"):
         verify.compare(np.sin, np.sin, a)
+
+
+# ------------------------------------------------------------------------------- integrate-and-fire neurons and surrogates
+
+IF_FAULTS = [name for name, fault in FAULTS.items() if fault.target == "integrate_fire"]
+
+
+def witnesses(op, case):
+    """Say which of the three checks an operation passes."""
+    return {"check_dynamics": verify.surrogate.check_dynamics(op, case).ok,
+            "frozen_offset_check": verify.surrogate.frozen_offset_check(op, case, n=30).ok,
+            "transpose_identity": verify.surrogate.transpose_identity(op, case) <= 1e-12}
+
+
+def where(rule=Rule(), surrogate=Surrogate("atan", 3.0), detach_reset=True, far=False):
+    """Make a case in which some neurons fire and some do not."""
+    current = np.random.default_rng(11).normal(0.3, 0.5, (6, 2, 3))
+    current[0, 0, 0] = -1e4 if far else current[0, 0, 0]
+    case = verify.surrogate.Case(current, 0.7, 0.1, rule, surrogate, detach_reset)
+    assert 0.2 < integrate_fire.forward(current, 0.7, 0.1, rule)[0].mean() < 0.8
+    return case
+
+
+def test_if_faults_are_these():
+    assert set(IF_FAULTS) == {"sigmoid_overflow", "slope_ignored", "float32_inside", "attached_reset", "recorded_late",
+                              "state_gradient_lost", "surrogate_off_centre"}
+
+
+@pytest.mark.parametrize("rule", [Rule(), Rule("zero"), Rule("subtract", "next", ">"), Rule("zero", "next")], ids=str)
+@pytest.mark.parametrize("name", IF_FAULTS)
+def test_if_faults_are_caught_by_name(neuron, name, rule):
+    case = where(rule, Surrogate("sigmoid", 4.0) if name == "sigmoid_overflow" else Surrogate("atan", 3.0), far=name == "sigmoid_overflow")
+    assert all(witnesses(neuron, case).values())
+    found = witnesses(FAULTS[name].inject(neuron), case)
+    assert not found[FAULTS[name].caught_by]
+    if FAULTS[name].caught_by == "frozen_offset_check":
+        assert found["check_dynamics"] and not found["transpose_identity"]
+
+
+def test_the_wrapping_of_the_faults_is_not_what_is_caught(neuron):
+    """Where a fault has nothing to spoil, it passes: no slope asked for, a reset that is attached, a potential within reach, one step."""
+    for name, case in (("slope_ignored", where(surrogate=Surrogate())), ("attached_reset", where(detach_reset=False)),
+                       ("sigmoid_overflow", where(Rule("zero", "next"), Surrogate("sigmoid", 4.0), False)),
+                       ("state_gradient_lost", where()._replace(current=where().current[:1]))):
+        assert all(witnesses(FAULTS[name].inject(neuron), case).values()), name
+
+
+def test_transpose_identity_without_any_gradient_is_no_pass():
+    dead = verify.surrogate.Case(np.full((2, 1, 1), 3.0), surrogate=Surrogate("triangle", 1.0), rule=Rule("zero"))
+    assert verify.surrogate.transpose_identity(integrate_fire, dead) == INF
 
 
 # ----------------------------------------------------------------------------------------------------- how-to page runs

@@ -48,8 +48,23 @@ TABLE = {
         1e4, "up to this condition float32 z_out are compared, beyond it only decisions: 1e4 eps = 1e-3 is all that is left"),
     "kappa float64": Tolerance(
         1e10, "as for float32; 1e10 eps = 2e-6"),
+    "surrogate": Tolerance(
+        16.0, "in units of eps times the largest gradient that comes in or goes out; fused products and the order of factors "
+        "differ between the backends, over up to 15 steps and with slopes up to 25"),
+    "surrogate step": Tolerance(
+        1e-8, "relative to the peak, float64; central differences with h = 1e-6 leave eps/h = 2e-10 of rounding and "
+        "h^2 k^2 = 6e-10 of curvature"),
+    "frozen offsets": Tolerance(
+        1e-7, "relative; central differences with h = 1e-6, as gradcheck takes them; the largest seen is 1.4e-8"),
+    "transpose": Tolerance(
+        1e-12, "relative to the sum of the absolute terms, float64; only rounding is left, the largest seen is 2e-16"),
     "rare": Tolerance(
         0.01, "largest share of neurons inside the band where the inputs are not chosen to be there (float32, up to 24 inputs)"),
+    "order of sums float64": Tolerance(
+        1e-12, "relative to the largest entry; sums of up to 1e4 terms in two orders differ by some sqrt(1e4) eps = 2e-14, and their terms "
+        "may be larger than the sum"),
+    "order of sums float32": Tolerance(
+        1e-4, "as for float64: sqrt(1e4) eps = 1.2e-5"),
 }
 
 

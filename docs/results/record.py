@@ -11,19 +11,19 @@ import platform
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from pysnn import datasets, metrics, training
 from pysnn.learning import temporal
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent.parent / "runs"
 
-EXPERIMENTS = {   # name: (data, preset, seeds, settings other than the preset's)
-    "mnist-ours": ("mnist", "ours", range(3), {}),
-    "mnist-authors": ("mnist", "authors", range(3), {}),
-    "fashion-ours": ("fashion-mnist", "ours", range(3), {}),
-    "yin-yang-ours": ("yin-yang", "ours", range(5), {}),
+EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the preset's)
+    "mnist-ours": ("temporal", "mnist", "ours", range(3), {}),
+    "mnist-authors": ("temporal", "mnist", "authors", range(3), {}),
+    "fashion-ours": ("temporal", "fashion-mnist", "ours", range(3), {}),
+    "yin-yang-ours": ("temporal", "yin-yang", "ours", range(5), {}),
+    "proxy-fashion-mnist": ("proxy", "fashion-mnist", "ours", range(1), {}),
+    "proxy-cifar10": ("proxy", "cifar10", "ours", range(1), {"n_steps": 8, "epochs": 24}),
 }
 XOR_RATES = (None, 0.01, 0.1, 0.3)   # None: the default
 XOR_SEEDS = 300
@@ -33,28 +33,29 @@ def main(name, *seeds):
     """Run one experiment, seed by seed."""
     if name == "xor":
         return write(name, {"runs": [xor(rate) for rate in XOR_RATES]})
-    data_name, preset, default_seeds, chosen = EXPERIMENTS[name]
-    data = datasets.load(data_name)
+    method, data_name, preset, default_seeds, chosen = EXPERIMENTS[name]
+    data, settings = datasets.load(data_name), training.METHODS[method].settings_for(data_name, preset, **chosen)
     for seed in map(int, seeds or default_seeds):
-        result = one(name, data, temporal.settings_for(data_name, preset, **chosen), seed)
+        result = one((name, method), data, settings, seed)
         old = json.loads((HERE / f"{name}.json").read_text())["runs"] if (HERE / f"{name}.json").is_file() else []
         runs = sorted([r for r in old if r["seed"] != seed] + [result], key=lambda r: r["seed"])
-        write(name, {"data": data_name, "preset": preset, "runs": runs})
+        write(name, {"method": method, "data": data_name, "preset": preset, "runs": runs})
 
 
-def one(name, data, settings, seed):
+def one(experiment, data, settings, seed):
     """Train and test one seed."""
+    name, method = experiment
     path = RUNS / f"{name}-{seed}.npz"
     train, val = datasets.held_out(data)
     run = training.load(path) if path.is_file() else training.start(
-        "temporal", settings, seed, {"name": data.name, "n_val": None if data.name == "yin-yang" else len(val[1]), "split_seed": 0})
+        method, settings, seed, {"name": data.name, "n_val": None if data.name == "yin-yang" else len(val[1]), "split_seed": 0})
     if run.nets.settings != settings:
         raise SystemExit(f"{path} was trained with other settings: remove it to start again")
     for r in training.epochs(run, train, val):
         training.save(run, path)
         print(f"{name} seed {seed} epoch {r['epoch']} loss {r['loss']:.4f} train {r['train_accuracy']:.4f} val {r['val_accuracy']:.4f} "
-              f"silent {np.round(r['silent'], 4)} {r['seconds']:.1f} s", flush=True)
-    found = temporal.score(run.nets, data.x_test, data.y_test)
+              f"{r['seconds']:.1f} s", flush=True)
+    found = training.METHODS[method].score(run.nets, data.x_test, data.y_test)
     result = {"seed": seed, "epochs": run.epoch, "validation": run.records[-1]["val_accuracy"], "test": found._asdict(),
               "seconds": sum(r["seconds"] for r in run.records), "settings": vars(settings), "records": run.records}
     if data.name == "yin-yang":

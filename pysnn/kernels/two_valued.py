@@ -1,8 +1,8 @@
 """The temporal neuron whose inputs spike at one of two times, or not at all: one matrix product a pass.
 
-Between the two times a = sum w - threshold over the early inputs, and after the late ones over all. So one product gives both sums for all
-neurons, and another one, backward, both sums over the batch. Its left factor `marks` has a row for each sample's early inputs, and below a
-row for each sample's late ones; where no input is silent, early and late are together all, and one row of ones takes the place of the latter.
+Between the two times a = sum w - threshold over the early inputs, and after the late ones over all. So one product gives both sums for
+all neurons, and another one, backward, both sums over the batch. Its left factor `marks` has a row for each sample's early inputs, and
+below a row for each sample's late ones; where no input is silent, early and late are together all, and one row of ones takes their place.
 """
 
 from typing import NamedTuple
@@ -104,7 +104,7 @@ def backward_w(h, z_out, levels):
 
 @njit
 def _pull(h, z_out, z, whole, pull, block):
-    """Weigh the rows of marks: -h max(z_out - z_in, 0) of early and of late inputs; or of early ones less late ones, and of late ones summed."""
+    """(T7) Weigh the rows of marks by -h max(z_out - z_in, 0): early and late ones; or early less late, and the late ones' sum."""
     z0, z1 = z
     n_batch = len(h)
     j0, j1 = block

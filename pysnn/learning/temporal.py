@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import encode, losses, metrics, models
+from .. import encode, losses, models
 from .._blas import squares
+from ..metrics import accuracy
 from ..network import Network
+from .settings import chooser, optimiser  # noqa: F401
 
 
 @dataclass(frozen=True)
@@ -85,17 +87,29 @@ class Nets(NamedTuple):
     net: Network
     settings: Settings
 
+    @property
+    def state(self):
+        """What is no parameter and yet changes in training: nothing.
+
+        Returns
+        -------
+        dict
+            Empty.
+        """
+        return self.net.state
+
 
 class Step(NamedTuple):
     """What one batch says."""
 
     loss: float
-    z_out: np.ndarray   # (B, n_out)
+    y: np.ndarray       # (B, n_out), z of the output spikes: the smallest is the decision
     grads: dict
-    stats: dict         # silent: share by layer; dead_gradient: share of weights by layer whose data gradient is exactly 0
+    stats: dict         # silent: share by layer; dead_gradient: share of weights by layer whose data gradient is exactly 0;
+                        # n_silent: samples without any output spike
 
 
-def build(settings, params=None, rng=None):
+def build(settings, params=None, rng=None, state=None):
     """Build the network, on given parameters or on newly drawn ones.
 
     Parameters
@@ -106,6 +120,8 @@ def build(settings, params=None, rng=None):
         Weights w1, w2, ...
     rng : numpy.random.Generator, optional
         Draws the weights if none are given.
+    state : dict, optional
+        As in a checkpoint: empty.
 
     Returns
     -------
@@ -113,6 +129,8 @@ def build(settings, params=None, rng=None):
         The network and its settings.
     """
     s = settings
+    if state:
+        raise ValueError(f"state: expected none, got {', '.join(state)}")
     if params is None:
         params = models.temporal_params(s.model, rng, s.bias, s.init_mean, s.init_std, np.dtype(s.dtype).type)
     drops = [s.drop_in] + [s.drop_hidden] * (len(models.parse(s.model)) - 2)
@@ -171,7 +189,8 @@ def gradients(nets, x, y, rng=None):
     loss, dz = losses.softmax_z(outputs[-1], y) if s.loss == "z" else losses.softmax_t(outputs[-1], y, s.beta)
     _, grads = net.backward(dz, caches)
     stats = {"silent": [float(np.mean(z == np.inf)) for z in outputs],
-             "dead_gradient": [1 - np.count_nonzero(grads[layer.name]) / grads[layer.name].size for layer in net.layers]}
+             "dead_gradient": [1 - np.count_nonzero(grads[layer.name]) / grads[layer.name].size for layer in net.layers],
+             "n_silent": int(np.isinf(outputs[-1]).all(axis=1).sum())}
     for name, dw in grads.items():
         w = net.params[name]
         if s.bound == "data":
@@ -288,7 +307,31 @@ def score(nets, x, y):
     pysnn.metrics.Accuracy
         The accuracy and its bounds.
     """
-    return metrics.accuracy(predict(nets, x), y)
+    return accuracy(predict(nets, x), y)
+
+
+def observe(nets, step):
+    """Let the statistics of a batch into running ones; this network has none.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    step : Step
+        From `gradients`.
+    """
+
+
+def prepare(nets, x_train):
+    """End an epoch; nothing is to be done.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x_train : (N, ...) array
+        Training samples.
+    """
 
 
 DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen on validation splits like the preset itself
@@ -302,35 +345,4 @@ DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen
     "cifar10": {"model": "3072-800-10", "code": "latency"},
 }
 
-
-def settings_for(data, preset="ours", **chosen):
-    """Put settings together: the preset, what the data set needs, and what the user chose.
-
-    Parameters
-    ----------
-    data : str
-        Name of a data set.
-    preset : {"ours", "authors"}
-        Where to start from.
-    **chosen
-        Settings by name, stronger than the rest.
-
-    Returns
-    -------
-    Settings
-        The settings.
-
-    Raises
-    ------
-    ValueError
-        For an unknown preset or setting, or a value out of range.
-    """
-    if preset not in PRESETS:
-        raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {preset!r}")
-    unknown = sorted(set(chosen) - set(Settings.__dataclass_fields__))
-    if unknown:
-        raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(Settings.__dataclass_fields__)}")
-    needed = DATA_SETTINGS.get(data, {})
-    if preset != "ours":
-        needed = {k: v for k, v in needed.items() if k in ("model", "bias", "code", "late")}
-    return Settings(**{**PRESETS[preset], **needed, **chosen})
+settings_for = chooser(Settings, PRESETS, DATA_SETTINGS, always=("model", "bias", "code", "late"))

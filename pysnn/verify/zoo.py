@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..conventions import Rule, Surrogate
+
 
 class Op(NamedTuple):
     """An operation with a mistake in it, to be used in place of a module."""
@@ -20,9 +22,9 @@ class Fault(NamedTuple):
     """One mistake."""
 
     name: str
-    source: str          # "public thread" or "synthetic"
+    source: str          # "public thread", "public library" or "synthetic"
     description: str
-    target: str          # what inject takes: "temporal" (a module, forward and backward) or "loss", (z, y) -> loss, dz
+    target: str          # what inject takes: "temporal" or "integrate_fire" (a module, forward and backward), or "loss", (z, y) -> loss, dz
     caught_by: str       # the check that catches it
     inject: object       # inject(right operation) -> faulty operation
 
@@ -83,6 +85,101 @@ def _reversed_sign(loss):
     return faulty
 
 
+def _in_float32(op):
+    def forward(current, threshold=1.0, v_init=0.0, rule=Rule()):
+        v_init = np.float32(v_init) if np.ndim(v_init) else v_init
+        spikes, v_final, cache = op.forward(current.astype(np.float32), threshold, v_init, rule)
+        return spikes.astype(current.dtype), v_final.astype(current.dtype), cache
+
+    def backward(dspikes, cache, dv_final=None, surrogate=Surrogate(), detach_reset=True):
+        dv_final = dv_final if dv_final is None else dv_final.astype(np.float32)
+        grads = op.backward(dspikes.astype(np.float32), cache, dv_final, surrogate, detach_reset)
+        return tuple(x.astype(dspikes.dtype) for x in grads)
+    return Op(forward, backward)
+
+
+def _record_late(op):
+    def forward(*args):
+        spikes, v_final, cache = op.forward(*args)
+        return np.concatenate([np.zeros_like(spikes[:1]), spikes[:-1]]), v_final, cache
+    return Op(forward, op.backward)
+
+
+def _slope_ignored(op):
+    def backward(dspikes, cache, dv_final=None, surrogate=Surrogate(), detach_reset=True):
+        return op.backward(dspikes, cache, dv_final, Surrogate(surrogate.kind), detach_reset)
+    return Op(op.forward, backward)
+
+
+def _always_attached(op):
+    def backward(dspikes, cache, dv_final=None, surrogate=Surrogate(), detach_reset=True):
+        return op.backward(dspikes, cache, dv_final, surrogate, False)
+    return Op(op.forward, backward)
+
+
+def _state_gradient_lost(op):
+    def forward(current, threshold=1.0, v_init=0.0, rule=Rule()):
+        spikes, v, caches = [], v_init, []
+        for x in current:
+            s, v, cache = op.forward(x[None], threshold, v, rule)
+            spikes.append(s[0])
+            caches.append(cache)
+        return np.stack(spikes), v, caches
+
+    def backward(dspikes, caches, dv_final=None, surrogate=Surrogate(), detach_reset=True):
+        dv = [None] * (len(caches) - 1) + [dv_final]                     # what flows back from step to step should stand here
+        grads = [op.backward(d[None], cache, e, surrogate, detach_reset)
+                 for d, cache, e in zip(dspikes, caches, dv, strict=True)]
+        return np.concatenate([dx for dx, _ in grads]), grads[0][1]
+    return Op(forward, backward)
+
+
+def _own_surrogate(grad):
+    """Make a fault of what stands for the derivative of a spike, grad(v, threshold, surrogate); the rest is right."""
+    def inject(op):
+        def forward(current, threshold=1.0, v_init=0.0, rule=Rule()):
+            return *op.forward(current, threshold, v_init, rule)[:2], (current, threshold, v_init, rule)
+
+        def backward(dspikes, args, dv_final=None, surrogate=Surrogate(), detach_reset=True):
+            current, threshold, v_init, rule = args
+            v = np.broadcast_to(np.asarray(v_init, current.dtype), current.shape[1:])
+            visits = [v] if rule.timing == "next" else []                # the potentials that a reset is decided by
+            for x in current:
+                v = _after(v, threshold, rule) + x if visits else v + x
+                visits.append(v)
+            dv = np.zeros_like(v) if dv_final is None else dv_final
+            grads = []
+            for k, v in reversed(list(enumerate(visits))):
+                d = grad(v, threshold, surrogate)
+                if rule.timing == "same" or k < len(current):
+                    kept, dropped = (1, threshold) if rule.reset == "subtract" else (1 - _fired(v, threshold, rule), v)
+                    dv = dv * (kept - (0 if detach_reset else d * dropped))
+                t = k - (rule.timing == "next")
+                dv = dv + d * dspikes[t] if t >= 0 else dv
+                grads.insert(0, dv)
+            return np.stack(grads[-len(current):]), grads[0]
+        return Op(forward, backward)
+    return inject
+
+
+def _fired(v, threshold, rule):
+    return v >= threshold if rule.fire == ">=" else v > threshold
+
+
+def _after(v, threshold, rule):
+    return np.where(_fired(v, threshold, rule), v - threshold if rule.reset == "subtract" else 0, v)
+
+
+def _overflowing(v, threshold, surrogate):
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = np.exp(-surrogate.slope * (v - threshold))
+        return surrogate.slope * e / (1 + e) ** 2
+
+
+def _off_centre(v, threshold, surrogate):
+    return surrogate.slope / 2 / (1 + (np.pi / 2 * surrogate.slope * v) ** 2)
+
+
 FAULTS = {fault.name: fault for fault in (
     Fault("xor_causal_set", "public thread",
           "the two conditions of the causal set, sum of weights above threshold and crossing before the next input, "
@@ -97,5 +194,26 @@ FAULTS = {fault.name: fault for fault in (
     Fault("unsorted_inputs", "synthetic",
           "running sums over the inputs in the order of their index, not of their time",
           "temporal", "check_definition", _unsorted),
+    Fault("sigmoid_overflow", "public library",
+          "the derivative of the sigmoid as k e/(1 + e)^2 with e = exp(-k x): inf/inf = NaN far below the threshold",
+          "integrate_fire", "frozen_offset_check", _own_surrogate(_overflowing)),
+    Fault("slope_ignored", "public library",
+          "the surrogate takes its default slope, whatever is asked for",
+          "integrate_fire", "frozen_offset_check", _slope_ignored),
+    Fault("float32_inside", "public library",
+          "float64 in, float64 out, and float32 between",
+          "integrate_fire", "check_dynamics", _in_float32),
+    Fault("attached_reset", "synthetic",
+          "the reset is part of the graph where it was declared detached",
+          "integrate_fire", "frozen_offset_check", _always_attached),
+    Fault("recorded_late", "synthetic",
+          "spikes are recorded one step after they happen",
+          "integrate_fire", "check_dynamics", _record_late),
+    Fault("state_gradient_lost", "synthetic",
+          "step by step, nothing flows back through the membrane potential from one call to the one before",
+          "integrate_fire", "frozen_offset_check", _state_gradient_lost),
+    Fault("surrogate_off_centre", "synthetic",
+          "the surrogate (atan) has its peak at V = 0 instead of at the threshold",
+          "integrate_fire", "frozen_offset_check", _own_surrogate(_off_centre)),
 )}
 """The mistakes by name."""

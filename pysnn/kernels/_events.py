@@ -1,0 +1,101 @@
+"""Two machine-level loops, all that event-driven layers need: list the neurons that fired, and add the rows of a table that a list names.
+
+Numba cannot be told that a sum and a table do not overlap, so a loop of its own tests for that at every event and loads and stores the sum
+again and again; nor can it squeeze a vector. These loops, written in LLVM's language, are 2 to 6 times as fast.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+LANES = 16            # numbers a vector; narrower machines take several for one
+
+
+def _data(context, builder, signature, args, k):
+    """Return the address of an array's first number."""
+    return context.make_array(signature.args[k])(context, builder, value=args[k]).data
+
+
+@intrinsic
+def squeeze(typing, flags, at, number, events, cursor):
+    """Write number + k to events[cursor:] for each k < LANES where flags[at + k] is not 0, one after the other; return how many.
+
+    LANES numbers are written whatever the flags: those beyond the last are to be overwritten.
+    """
+    integer = types.int64
+
+    def generate(context, builder, signature, args):
+        word = ir.IntType(32)
+        bytes_, words, bits = (ir.VectorType(ir.IntType(n), LANES) for n in (8, 32, 1))
+        place = builder.gep(_data(context, builder, signature, args, 0), [args[1]])
+        seen = builder.load(builder.bitcast(place, bytes_.as_pointer()))
+        seen.align = 1
+        mask = builder.icmp_unsigned("!=", seen, ir.Constant(bytes_, [0] * LANES))
+        nothing = ir.Constant(words, ir.Undefined)
+        first = builder.insert_element(nothing, builder.trunc(args[2], word), word(0))
+        everywhere = builder.shuffle_vector(first, nothing, ir.Constant(words, [0] * LANES))
+        numbers = builder.add(everywhere, ir.Constant(words, list(range(LANES))))
+        kind = ir.FunctionType(words, [words, bits, words])
+        compress = cgutils.get_or_insert_function(builder.module, kind, f"llvm.experimental.vector.compress.v{LANES}i32")
+        place = builder.gep(_data(context, builder, signature, args, 3), [args[4]])
+        builder.store(builder.call(compress, [numbers, mask, nothing]), builder.bitcast(place, words.as_pointer())).align = 4
+        return builder.zext(builder.ctpop(builder.bitcast(mask, ir.IntType(LANES))), ir.IntType(64))
+
+    return types.int64(flags, integer, integer, events, integer), generate
+
+
+def adder(width):
+    """Make the loop for rows of `width` numbers, a multiple of LANES.
+
+    The loop is called as add(total, at, table, events, first, last, shift, blank): total[at:at + width] grows by what the table holds from
+    events[e] * width + shift on, for e = first ... last - 1. Two rows go in at a time; `blank`, where zeros stand, fills the last pair.
+    """
+    @intrinsic
+    def add(typing, total, at, table, events, first, last, shift, blank):
+        integer = types.int64
+
+        def generate(context, builder, signature, args):
+            data = {k: _data(context, builder, signature, args, k) for k in (0, 2, 3)}
+            at, first, last, shift, blank = (args[k] for k in (1, 4, 5, 6, 7))
+            number, index = data[0].type.pointee, ir.IntType(64)
+            vector, size = ir.VectorType(number, LANES), context.get_abi_sizeof(number)
+
+            def place(array, start, k):
+                where = builder.gep(array, [builder.add(start, index(k * LANES))])
+                return builder.bitcast(where, vector.as_pointer())
+
+            def load(array, start, k):
+                value = builder.load(place(array, start, k))
+                value.align = size
+                return value
+
+            def row(e):
+                event = builder.zext(builder.load(builder.gep(data[3], [e])), index)
+                return builder.add(builder.mul(event, index(width)), shift)
+
+            before = [load(data[0], at, k) for k in range(width // LANES)]
+            entry, head, body, end = builder.block, *(builder.append_basic_block(name) for name in ("head", "body", "end"))
+            builder.branch(head)
+            builder.position_at_end(head)
+            e = builder.phi(index)
+            sums = [builder.phi(vector) for _ in before]
+            builder.cbranch(builder.icmp_signed("<", e, last), body, end)
+            builder.position_at_end(body)
+            second = builder.add(e, index(1))
+            rows = row(e), builder.select(builder.icmp_signed("<", second, last), row(second), blank)
+            after = [builder.fadd(s, builder.fadd(load(data[2], rows[0], k), load(data[2], rows[1], k))) for k, s in enumerate(sums)]
+            e.add_incoming(first, entry)
+            e.add_incoming(builder.add(e, index(2)), body)
+            builder.branch(head)
+            for s, old, new in zip(sums, before, after, strict=True):
+                s.add_incoming(old, entry)
+                s.add_incoming(new, body)
+            builder.position_at_end(end)
+            for k, s in enumerate(sums):
+                builder.store(s, place(data[0], at, k)).align = size
+            return context.get_dummy_value()
+
+        return types.void(total, integer, table, events, integer, integer, integer, integer), generate
+
+    return add

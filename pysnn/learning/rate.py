@@ -1,0 +1,322 @@
+"""What the rate methods share: their networks, how images enter, how outputs are judged, running statistics."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import encode, losses, metrics, models
+from .._blas import squares
+from ..conventions import Rule, Surrogate
+from ..network import Network
+from ..rate_layers import Firing
+
+MOMENTUM = 0.1      # share of a batch in the running statistics
+PIECE = 200         # samples that are predicted at once
+
+
+class Nets(NamedTuple):
+    """The networks of a method, and how they are used."""
+
+    net: Network               # its params are those that training changes
+    snn: Network | None        # the spiking twin, on the same parameters
+    settings: object
+    state: dict                # name -> array, all that is no parameter: running statistics, epochs seen, scales of a conversion
+
+
+class Step(NamedTuple):
+    """What one batch says."""
+
+    loss: float
+    y: np.ndarray       # (B, n_out): the largest is the decision
+    grads: dict
+    stats: dict         # for the record of the epoch: n_* are summed, the others averaged
+    seen: dict          # name -> (C,) array or list of them: statistics for the running ones, in this order
+
+
+def build(neurons, settings, params=None, rng=None, state=None):
+    """Build the networks, on given parameters and state or on new ones.
+
+    Parameters
+    ----------
+    neurons : {"relu", "if", "relu if"}
+        Which networks: `net` is the first, `snn` the last if it spikes.
+    settings : dataclass
+        Settings of a rate method; `statistics` other than "shared" gives the spiking twin running statistics of its own.
+    params : dict of str to array, optional
+        Parameters by name.
+    rng : numpy.random.Generator, optional
+        Draws the parameters if none are given.
+    state : dict of str to array, optional
+        As in a checkpoint.
+
+    Returns
+    -------
+    Nets
+        The networks.
+
+    Raises
+    ------
+    ValueError
+        If parameters or state do not fit the settings.
+    """
+    s = settings
+    kind = np.dtype(s.dtype).type
+    if params is None:
+        params = models.rate_params(s.model, rng, s.bias, s.init, kind, s.gamma)
+    fresh = models.rate_state(s.model, kind)
+    wanted = {"n_epochs": np.zeros((), np.int64), **fresh}
+    if getattr(s, "statistics", "shared") != "shared":
+        wanted |= {f"snn/{name}": x.copy() for name, x in fresh.items()}
+    if getattr(s, "percentile", 0):
+        wanted |= {f"scale{k}": np.ones((), kind) for k in range(1, 1 + sum(bool(part.w) for part in models.parts(s.model)[1]))}
+    state = _fitting(state, wanted) if state is not None else wanted
+    own = {name: state[name] for name in fresh}
+    nets = []
+    for neuron in neurons.split():
+        theirs = {name: state[f"snn/{name}"] for name in fresh} if neuron == "if" and f"snn/{next(iter(fresh), '')}" in state else own
+        drop = [getattr(s, "drop", 0.0)] * len(params)
+        nets.append(models.build(s.model, neuron, params, s.bias, drop, s.backend, theirs, firing_of(s) if hasattr(s, "n_steps") else None))
+    return Nets(nets[0], nets[-1] if neurons.endswith("if") else None, s, state)
+
+
+def _fitting(state, wanted):
+    """Refuse a state that is not like the wanted one."""
+    found, needed = ({name: (x.shape, x.dtype.kind) for name, x in some.items()} for some in (state, wanted))
+    if found != needed:
+        raise ValueError(f"state: expected {needed}, got {found}")
+    if not all(np.isfinite(x).all() for x in state.values()):
+        raise ValueError("state: expected finite numbers")
+    return {name: x.astype(wanted[name].dtype) for name, x in state.items()}
+
+
+def firing_of(settings):
+    """Turn settings into the way neurons fire.
+
+    Parameters
+    ----------
+    settings : dataclass
+        Settings of a spiking rate method.
+
+    Returns
+    -------
+    pysnn.rate_layers.Firing
+        Steps, threshold, reset and the rest.
+    """
+    s = settings
+    threshold = getattr(s, "threshold", 1.0)
+    surrogate = Surrogate(s.surrogate, s.slope) if hasattr(s, "surrogate") else Surrogate()
+    return Firing(s.n_steps, threshold, s.v_init * threshold, Rule(s.reset, "same", s.fire), s.readout == "spikes", surrogate,
+                  getattr(s, "detach_reset", True), getattr(s, "clip", False))
+
+
+def encode_batch(nets, x, rng=None):
+    """Turn images or points into a constant input current in [0, 1].
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (B, ...) array
+        Images (uint8) or points in [0, 1].
+    rng : numpy.random.Generator, optional
+        Given in training: images are cropped, mirrored and shifted, if the settings say so.
+
+    Returns
+    -------
+    (B, H, W, C) or (B, n) array
+        Intensities, in the shape that the model begins with.
+    """
+    s = nets.settings
+    if rng is not None and x.ndim > 2:
+        x = encode.crop_images(x, s.crop, rng) if s.crop else x
+        x = encode.flip_images(x, rng) if s.flip else x
+        x = encode.shift_images(x, s.shift, rng) if s.shift else x
+    flat = encode.intensities(x, np.dtype(s.dtype).type)
+    shape, _ = models.parts(s.model)
+    if flat.shape[1] != np.prod(shape):
+        raise ValueError(f"x: expected samples of shape {shape} for model {s.model}, got {x.shape[1:]}")
+    return flat.reshape(len(x), *shape)
+
+
+def frozen(nets):
+    """Tell whether batch normalisation uses running statistics in training, too.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+
+    Returns
+    -------
+    bool
+        After `freeze_after` epochs.
+    """
+    return 0 < nets.settings.freeze_after <= int(nets.state["n_epochs"])
+
+
+def judge(settings, y, labels):
+    """Compute the loss and its gradient.
+
+    Parameters
+    ----------
+    settings : dataclass
+        Settings: `loss`, and of spiking networks `on`.
+    y : (B, n_out) array
+        Output of the network.
+    labels : (B,) array of integers
+        Labels.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch.
+    dy : (B, n_out) array
+        Its gradient with respect to y.
+    """
+    scale = y.dtype.type(1 / settings.n_steps if getattr(settings, "on", "counts") == "rates" else 1)
+    loss, d = (losses.mse if settings.loss == "mse" else losses.cross_entropy)(y * scale, labels)
+    return loss, d * scale
+
+
+def step(nets, found, grads, seen):
+    """Add the cost of the weights to loss and gradients, and count.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    found : (loss, y)
+        Loss and output of a batch.
+    grads : dict of str to array
+        Gradients of the loss; changed in place.
+    seen : dict
+        Statistics of the batch, see `Step`.
+
+    Returns
+    -------
+    Step
+        All that the loop needs.
+    """
+    loss, y = found
+    decay = nets.settings.weight_decay
+    for name, dw in grads.items() if decay else ():
+        w = nets.net.params[name]
+        dw += w.dtype.type(decay) * w
+        loss += decay / 2 * squares(w)
+    stats = {"n_silent": int((y == 0).all(axis=1).sum())} if nets.snn is not None else {}
+    return Step(loss, y, grads, stats, seen)
+
+
+def accuracy(y, labels):
+    """Score "the largest output wins".
+
+    Parameters
+    ----------
+    y : (B, n_out) array
+        Spike counts, potentials or the like.
+    labels : (B,) array of integers
+        Labels.
+
+    Returns
+    -------
+    pysnn.metrics.Accuracy
+        Ties broken at random, in expectation, and the bounds that other tie rules give.
+    """
+    return metrics.accuracy(-y, labels)
+
+
+def predict(nets, x):
+    """Compute the outputs of many samples.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (N, ...) array
+        Images or points.
+
+    Returns
+    -------
+    (N, n_out) array
+        Spike counts or potentials, of a method without spikes the outputs of its network; the largest is the decision.
+    """
+    pieces = (encode_batch(nets, x[i:i + PIECE]) for i in range(0, len(x), PIECE))
+    return np.concatenate([nets.net.forward(p)[0][-1] if nets.snn is None else nets.snn.run(p).counts[-1] for p in pieces])
+
+
+def score(nets, x, y):
+    """Score the network on labelled samples.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (N, ...) array
+        Images or points.
+    y : (N,) array of integers
+        Labels.
+
+    Returns
+    -------
+    pysnn.metrics.Accuracy
+        The accuracy and its bounds.
+    """
+    return accuracy(predict(nets, x), y)
+
+
+def report(nets, x):
+    """Say what the spiking network does, for the record of an epoch.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x : (N, ...) array
+        Images or points.
+
+    Returns
+    -------
+    dict
+        rates: spikes a neuron and step, by layer; agreement: share of samples where a ReLU twin decides alike. Nothing without spikes.
+    """
+    if nets.snn is None:
+        return {}
+    sizes = [np.prod(part.shape) for part in models.parts(nets.settings.model)[1] if part.w]
+    n_spikes, alike = np.zeros(len(sizes)), 0
+    for i in range(0, len(x), PIECE):
+        piece = encode_batch(nets, x[i:i + PIECE])
+        run = nets.snn.run(piece)
+        n_spikes += run.n_spikes
+        if nets.net is not nets.snn:
+            alike += int((run.counts[-1].argmax(axis=1) == nets.net.forward(piece)[0][-1].argmax(axis=1)).sum())
+    rates = {"rates": (n_spikes / (len(x) * nets.settings.n_steps * np.array(sizes))).tolist()}
+    return rates if nets.net is nets.snn else rates | {"agreement": alike / len(x)}
+
+
+def observe(nets, step):
+    """Let the statistics of a batch into the running ones.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`; its state changes in place.
+    step : Step
+        From `gradients`.
+    """
+    for name, values in step.seen.items():
+        running = nets.state[name]
+        for value in values if isinstance(values, list) else [values]:
+            running += running.dtype.type(MOMENTUM) * (value - running)
+
+
+def prepare(nets, x_train):
+    """End an epoch.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`; its state changes in place.
+    x_train : (N, ...) array
+        Training samples.
+    """
+    nets.state["n_epochs"] += 1

@@ -1,0 +1,58 @@
+"""Tandem learning: each ReLU layer is given what the spiking layer before it gave, and the error goes back through the ReLU layers.
+
+Differs from proxy, where the two networks meet at the output alone: here they are coupled at every layer. With h the spikes a step of a
+layer, it is the gradient of h = relu(W h_before) + k with the offset k, which closes the gap to the spikes, held constant. Source: J. Wu
+et al., arXiv 1907.01167.
+"""
+
+import functools
+from dataclasses import dataclass
+
+from . import rate, settings
+from .rate import accuracy, observe, predict, prepare, report, score  # noqa: F401
+from .settings import CHOICES, RANGES, optimiser  # noqa: F401
+
+
+@dataclass(frozen=True)
+class Settings(settings.Spiking):
+    """What a run can choose; the defaults are the preset `ours`. Both networks use the ReLU layers' statistics."""
+
+
+PRESETS = {"ours": {}}
+settings_for = settings.chooser(Settings, PRESETS)
+build = functools.partial(rate.build, "relu if")
+
+
+def gradients(nets, x, y, rng=None):
+    """Run both networks side by side, then go back through the ReLU layers; update nothing.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.rate.Nets
+        From `build`.
+    x : (B, ...) array
+        Images or points.
+    y : (B,) array of integers
+        Labels.
+    rng : numpy.random.Generator, optional
+        Given in training: images are disturbed.
+
+    Returns
+    -------
+    pysnn.learning.rate.Step
+        Loss, spike counts, gradients, statistics.
+    """
+    n_steps, mode = nets.settings.n_steps, None if rate.frozen(nets) else "batch"
+    h = spikes = rate.encode_batch(nets, x, rng)
+    n, caches = len(h), []
+    for relu, snn in zip(nets.net.layers, nets.snn.layers, strict=False):      # strict: output neurons have no ReLU beside them
+        _, cache = relu.forward(h, None, mode)
+        spikes, _ = snn.forward(spikes, None, relu.statistics(cache))
+        h = spikes.reshape(-1, n, *spikes.shape[1:]).mean(axis=0)              # over the steps; before the first neurons there is one
+        caches.append(cache)
+    if nets.snn.firing.output:
+        spikes, _ = nets.snn.layers[-1].forward(spikes)
+    counts = spikes.reshape(n_steps, n, -1).sum(axis=0)
+    loss, dy = rate.judge(nets.settings, counts, y)
+    _, grads = nets.net.backward(dy * dy.dtype.type(n_steps), caches)          # y counts all steps, h one
+    return rate.step(nets, (loss, counts), grads, nets.net.statistics(caches) if mode else {})

@@ -1,0 +1,86 @@
+"""A network of integrate-and-fire neurons run over time, written to be read (NumPy, one step after the other).
+
+Every stage is a weight layer with batch normalisation and bias folded in, its neurons, and perhaps a pooling of their spikes. The input is
+a constant current, the image itself, so the current of the first stage is computed once. Nothing is kept but the membrane potentials and
+the counts: memory does not grow with the number of steps.
+"""
+
+import numpy as np
+
+from .. import _checks
+from ..conventions import Rule, Run, Stage
+from . import conv, dense, integrate_fire, pool
+
+__all__ = ["Run", "Stage", "run"]
+
+
+def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_output=True, at=None, keep_counts=False):
+    """Run a network of integrate-and-fire neurons for n_steps steps.
+
+    Parameters
+    ----------
+    stages : list of Stage
+        The layers, input first; the last one is dense and has no pooling. A dense stage after a convolution reads H, W, C in this order.
+    x : (B, H, W, C) or (B, N) array, float32 or float64
+        Input, a constant current.
+    n_steps : int
+        Number of steps.
+    threshold : float
+        Firing threshold of all neurons.
+    v_init : float
+        Membrane potential before the first step.
+    rule : Rule
+        Reset, its timing, and the comparison with the threshold.
+    spiking_output : bool
+        Whether the output neurons fire; otherwise they add up their current.
+    at : sequence of int, optional
+        After which steps, 1 to n_steps, rising, to give the counts; default the last alone.
+    keep_counts : bool
+        Whether to give the counts of every stage.
+
+    Returns
+    -------
+    Run
+        Counts, final potential, spikes by stage.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If arrays, steps or stages do not fit.
+    """
+    at = _checks.spiking(stages, x, n_steps, at)
+    n = len(stages)
+    first = _current(stages[0], x)
+    v, totals, n_spikes, counts = [None] * n, [0.0] * n, [0.0] * n, []
+    for t in range(1, n_steps + 1):
+        s = x
+        for k, stage in enumerate(stages):
+            current = first if k == 0 else _current(stage, s)
+            if v[k] is None:
+                v[k] = np.full_like(current, v_init)
+            if k == n - 1 and not spiking_output:
+                v[k], totals[k] = v[k] + current, totals[k] + current
+                continue
+            s, v[k] = integrate_fire.step(v[k], current, threshold, rule)
+            n_spikes[k] += float(s.sum(dtype=np.float64))
+            if k == n - 1 or keep_counts:
+                totals[k] = totals[k] + s
+            s = _pooled(stage, s)
+        if t in at:
+            counts.append(totals[-1])
+    return Run(np.stack(counts), v[-1], n_spikes, totals if keep_counts else None)
+
+
+def _current(stage, s):
+    """Return what a stage's neurons receive when its inputs are s."""
+    if stage.w.ndim == 2:
+        return dense.dense_forward(s.reshape(len(s), -1), stage.w, stage.b)[0]
+    current = conv.conv2d_forward(s, stage.w, stride=1, padding=1)[0]
+    return current if stage.b is None else current + stage.b
+
+
+def _pooled(stage, s):
+    """Pool a stage's spikes, if it says so."""
+    if not stage.pool:
+        return s
+    return (pool.max_pool2d_forward if stage.pool == "max" else pool.avg_pool2d_forward)(s, 2)[0]

@@ -1,0 +1,572 @@
+"""The rate methods: each gradient against differences with everything frozen that the method holds constant, and what surrounds them."""
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tolerances import tol
+
+from pysnn import _blas, checkpoint, datasets, encode, models, training
+from pysnn.learning import conversion, rate, surrogate
+from pysnn.rate_layers import IntegrateFire, MaxPool, ReLU
+from pysnn.reference import integrate_fire
+from pysnn.verify import gradcheck
+
+RATE = {name: rule for name, rule in training.METHODS.items() if name != "temporal"}
+SPIKING = {name: rule for name, rule in RATE.items() if name != "ann"}
+NET = {"model": "6x6x2-3C3-P2-4C3-6-3", "bias": True, "dtype": "float64", "backend": "reference", "n_steps": 5}
+
+
+def settings(method, **chosen):
+    """Return settings, leaving out what the method does not have."""
+    kind = RATE[method].Settings
+    return kind(**{name: value for name, value in {**NET, **chosen}.items() if name in kind.__dataclass_fields__})
+
+
+def nets_for(method, seed=3, **chosen):
+    """Build networks whose normalisations are not trivial."""
+    nets = RATE[method].build(settings(method, **chosen), rng=np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    for name, w in nets.net.params.items():
+        if name[:2] in ("ga", "be"):
+            w += rng.uniform(0.1, 0.5, w.shape)
+    return nets
+
+
+def batch(n=4, shape=(6, 6, 2), seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.random((n, *shape)), np.arange(n) % 3
+
+
+def images(n=24, n_classes=3, seed=0):
+    """Make images of 6 x 6 pixels, class k bright in rows 2k and 2k + 1, with some noise."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % n_classes
+    x = rng.integers(0, 90, (n, 6, 6), dtype=np.uint8)
+    for b, k in enumerate(y):
+        x[b, 2 * k:2 * k + 2] += 160
+    return x, y
+
+
+# ---- gradients
+
+def masks(layers, x, outputs):
+    """Collect the decisions of a ReLU network: which units are active, who wins in each pool."""
+    found = []
+    for layer, before, y in zip(layers, [x, *outputs[:-1]], outputs, strict=True):
+        if isinstance(layer, ReLU):
+            found += [y > 0, y < layer.options[0]]
+        if isinstance(layer, MaxPool):
+            found.append(layer.forward(before)[1].winner)
+    return found
+
+
+def won(x, winner):
+    """Pool 2 x 2 places by given winners."""
+    return sum(np.where(winner == 2 * i + j, x[:, i::2, j::2], 0) for i in range(2) for j in range(2))
+
+
+def check(nets, step, forward):
+    """Hold a step's gradients against differences of forward(params) -> value, decisions; in every parameter."""
+    names = list(nets.net.params)
+    assert set(step.grads) == set(names)
+    args = [nets.net.params[name].copy() for name in names]
+    report = gradcheck(lambda *ws: (np.float64(forward(dict(zip(names, ws, strict=True)))[0]), None),
+                       lambda d, cache: [d * step.grads[name] for name in names], args,
+                       trace=lambda ws, out, cache: forward(dict(zip(names, ws, strict=True)))[1], names=names, n=30)
+    assert sum(row.smooth for row in report.rows) > 0.9 * sum(row.checked for row in report.rows)
+    assert tol("frozen offsets") >= 1e-7
+    assert all(np.any(step.grads[name]) for name in names), "a dead gradient says nothing"
+    return report
+
+
+def proxy_frozen(nets, x, y, step):
+    """<c, ANN(W)>: the error at the spiking output is a constant."""
+    _, c = rate.judge(nets.settings, step.y, y)
+
+    def forward(params):
+        net = models.build(nets.settings.model, "relu", params, nets.settings.bias, backend="reference", state=nets.net.state,
+                           firing=nets.snn.firing)
+        outputs, _ = net.forward(x, None, None if rate.frozen(nets) else "batch")
+        return (c * outputs[-1]).sum(), masks(net.layers, x, outputs)
+
+    return forward
+
+
+@pytest.mark.parametrize("chosen", [
+    {}, {"clip": False, "gamma": 2.0}, {"clip": True, "threshold": 0.5, "gamma": 2.0}, {"loss": "cross_entropy"}, {"on": "counts"},
+    {"readout": "potential"}, {"statistics": "separate", "reset": "zero", "fire": ">"},
+    {"statistics": "running", "v_init": 0.5}, {"freeze_after": 1}], ids=str)
+def test_proxy_gradient(chosen):
+    nets, (x, y) = nets_for("proxy", **chosen), batch()
+    nets.state["n_epochs"] += 1
+    step = RATE["proxy"].gradients(nets, x, y)
+    assert (step.y > 0).any() and len(np.unique(step.y)) > 1
+    report = check(nets, step, proxy_frozen(nets, x, y, step))
+    assert report.ok, report
+
+
+def test_ann_gradient():
+    nets, (x, y) = nets_for("ann"), batch()
+    step = RATE["ann"].gradients(nets, x, y)
+
+    def forward(params):
+        net = models.build(nets.settings.model, "relu", params, True, backend="reference")
+        outputs, _ = net.forward(x, None, "batch")
+        return rate.judge(nets.settings, outputs[-1], y)[0], masks(net.layers, x, outputs)
+
+    assert check(nets, step, forward).ok
+    other = RATE["conversion"].gradients(nets_for("conversion"), x, y)
+    assert all((other.grads[name] == dw).all() for name, dw in step.grads.items()), "conversion trains as ann does"
+
+
+@pytest.mark.parametrize("chosen", [{}, {"readout": "potential"}, {"on": "rates", "loss": "mse"}, {"reset": "zero", "freeze_after": 1}],
+                         ids=str)
+def test_tandem_gradient(chosen):
+    """<c, F(W)> with frozen offsets: h = relu(W h_before) + k."""
+    nets, (x, y) = nets_for("tandem", **chosen), batch()
+    nets.state["n_epochs"] += 1
+    step = RATE["tandem"].gradients(nets, x, y)
+    _, c = rate.judge(nets.settings, step.y, y)
+    n_steps, mode = nets.settings.n_steps, None if rate.frozen(nets) else "batch"
+    h, spikes, offsets, winners = x, x, [], []
+    for relu, snn in zip(nets.net.layers, nets.snn.layers, strict=False):
+        y_relu, cache = relu.forward(h, None, mode)
+        winners += [cache.winner] if isinstance(relu, MaxPool) else []
+        spikes, _ = snn.forward(spikes, None, relu.statistics(cache))
+        h = spikes if len(spikes) == len(x) else spikes.reshape(n_steps, len(x), *spikes.shape[1:]).sum(axis=0) / n_steps
+        offsets.append(h - y_relu)
+    assert np.abs(offsets[2]).max() > 0.05 and np.abs(offsets[0]).max() < 1e-12
+
+    def forward(params):
+        net = models.build(nets.settings.model, "relu", params, True, backend="reference", state=nets.net.state)
+        h, active, frozen = x, [], iter(winners)                # rates are full of ties: their winners are frozen, too
+        for layer, k in zip(net.layers, offsets, strict=True):
+            plain = won(h, next(frozen)) if isinstance(layer, MaxPool) else layer.forward(h, None, mode)[0]
+            active += [plain > 0] if isinstance(layer, ReLU) else []
+            h = plain + k
+        return n_steps * (c * h).sum(), active
+
+    report = check(nets, step, forward)
+    assert report.ok, report
+
+
+@pytest.mark.parametrize("chosen", [
+    {}, {"detach_reset": False}, {"reset": "zero", "v_init": 0.25},
+    {"reset": "zero", "detach_reset": False, "surrogate": "sigmoid", "slope": 4.0},
+    {"readout": "potential", "surrogate": "fast_sigmoid", "slope": 5.0}, {"freeze_after": 1}], ids=str)
+def test_surrogate_gradient_through_a_whole_net(chosen):
+    """Raster and potentials are frozen; (I11) S = S0 + g(U - threshold) - g(U0 - threshold)."""
+    nets, (x, y) = nets_for("surrogate", **chosen), batch()
+    nets.state["n_epochs"] += 1
+    step = RATE["surrogate"].gradients(nets, x, y)
+    _, c = rate.judge(nets.settings, step.y, y)
+    s, f, mode = nets.settings, nets.snn.firing, None if rate.frozen(nets) else "batch"
+    raster = []
+    h = x
+    for layer in nets.snn.layers:
+        before, (h, _) = h, layer.forward(h, None, mode)
+        if isinstance(layer, IntegrateFire):
+            current = np.stack([before] * s.n_steps) if layer.first else before.reshape(s.n_steps, len(x), *before.shape[1:])
+            spikes, _, cache = integrate_fire.forward(current, f.threshold, f.v_init, f.rule)
+            raster.append((spikes, cache.u))
+
+    def soft(current, s0, u0):
+        v, out = np.full_like(current[0], f.v_init), []
+        for t in range(s.n_steps):
+            u = v + current[t]
+            g = [integrate_fire.surrogate_step(z - f.threshold, f.surrogate) for z in (u, u0[t])]
+            spike = s0[t] + g[0] - g[1]
+            reset = s0[t] if s.detach_reset else spike
+            v = u - f.threshold * reset if s.reset == "subtract" else (1 - reset) * u
+            out.append(spike)
+        return np.stack(out)
+
+    def forward(params):
+        net = models.build(s.model, "if", params, True, backend="reference", state=nets.net.state, firing=f)
+        h, frozen = x, iter(raster)
+        for layer in net.layers:
+            if isinstance(layer, IntegrateFire):
+                current = np.stack([h] * s.n_steps) if layer.first else h.reshape(s.n_steps, len(x), *h.shape[1:])
+                h = soft(current, *next(frozen)).reshape(-1, *h.shape[1:])
+            elif isinstance(layer, MaxPool):                    # the winners of the raster
+                s0 = raster[0][0].reshape(h.shape)
+                h = won(h, layer.forward(s0)[1].winner)
+            else:
+                h, _ = layer.forward(h, None, mode)
+        return (c * h.reshape(s.n_steps, len(x), -1).sum(axis=0)).sum(), []
+
+    report = check(nets, step, forward)
+    assert report.ok, report
+
+
+def test_updating_before_the_error_is_propagated_is_caught():
+    """A fault put in on purpose: each layer's weights change as soon as their gradient is there."""
+    nets, (x, y) = nets_for("proxy"), batch()
+    net, was = nets.net, {name: w.copy() for name, w in nets.net.params.items()}
+
+    def impatient(dx, caches, need_dx=False):
+        grads = {}
+        for i in reversed(range(len(net.layers))):
+            _, found = net.layers[i].backward(dx, caches[i], True)
+            grads |= found
+            for name, dw in found.items():
+                net.params[name] -= 0.05 * dw
+            dx, _ = net.layers[i].backward(dx, caches[i], True)
+        return dx, grads
+
+    right = RATE["proxy"].gradients(nets, x, y)
+    net.backward = impatient
+    wrong = RATE["proxy"].gradients(nets, x, y)
+    for name, w in was.items():
+        net.params[name][...] = w
+    frozen = proxy_frozen(nets, x, y, right)
+    assert check(nets, right, frozen).ok and not check(nets, wrong, frozen).ok
+
+
+@pytest.mark.parametrize("method", RATE)
+def test_backends_agree(method):
+    """Compiled or not, the same spikes and, up to rounding, the same gradients."""
+    pytest.importorskip("numba")
+    x, y = batch(6)
+    ref, got = (RATE[method].gradients(nets_for(method, backend=backend, threshold=0.9), x, y) for backend in ("reference", "numba"))
+    np.testing.assert_allclose(got.y, ref.y, rtol=1e-9, atol=1e-12)
+    assert got.loss == pytest.approx(ref.loss, rel=1e-12)
+    for name, dw in ref.grads.items():
+        np.testing.assert_allclose(got.grads[name], dw, rtol=1e-7, atol=1e-12 + 1e-9 * np.abs(dw).max())
+
+
+def test_weight_decay_is_in_loss_and_gradient():
+    (x, y), decay = batch(), 0.3
+    plain, costly = (nets_for("proxy", weight_decay=d) for d in (0.0, decay))
+    a, b = (RATE["proxy"].gradients(nets, x, y) for nets in (plain, costly))
+    params = plain.net.params
+    assert b.loss == pytest.approx(a.loss + decay / 2 * sum((w ** 2).sum() for w in params.values()), rel=1e-12)
+    for name, w in params.items():
+        np.testing.assert_allclose(b.grads[name], a.grads[name] + decay * w, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", RATE)
+def test_gradients_update_nothing(method):
+    nets, (x, y) = nets_for(method), batch()
+    was = {name: w.copy() for name, w in {**nets.net.params, **nets.state}.items()}
+    step = RATE[method].gradients(nets, x, y, np.random.default_rng(0))
+    assert all((w == was[name]).all() for name, w in {**nets.net.params, **nets.state}.items())
+    for name, dw in step.grads.items():
+        assert dw.dtype == np.float64 and dw.shape == was[name].shape and not np.shares_memory(dw, nets.net.params[name])
+    RATE[method].observe(nets, step)
+    changed = {name for name, x in nets.state.items() if (x != was[name]).any()}
+    assert changed == set(step.seen) and changed >= {"mean1", "var1", "mean2", "var2"}
+
+
+# ---- running statistics and the methods' own doings
+
+@pytest.mark.parametrize("statistics", ["shared", "separate", "running"])
+def test_running_statistics(statistics):
+    nets, (x, y) = nets_for("proxy", statistics=statistics, freeze_after=2), batch()
+    step = RATE["proxy"].gradients(nets, x, y)
+    RATE["proxy"].observe(nets, step)
+    _, caches = nets.net.forward(x, None, "batch")
+    for name, value in nets.net.statistics(caches).items():
+        begin = float(name.startswith("var"))
+        np.testing.assert_allclose(nets.state[name], 0.9 * begin + 0.1 * value, rtol=1e-12)
+        if statistics == "shared":
+            assert f"snn/{name}" not in nets.state and nets.snn.state[name] is nets.state[name]
+            continue
+        own, seen = nets.state[f"snn/{name}"], step.seen[f"snn/{name}"]
+        assert own is nets.snn.state[name] and own is not nets.state[name] and len(seen) == (1 if name[-1] == "1" else 5)
+        ref = begin
+        for at_step in seen:
+            ref = 0.9 * ref + 0.1 * at_step
+        np.testing.assert_allclose(own, ref, rtol=1e-12)
+    for _ in range(2):
+        assert not rate.frozen(nets)
+        RATE["proxy"].prepare(nets, x)
+    late = RATE["proxy"].gradients(nets, x, y)
+    assert rate.frozen(nets) and late.seen == {}
+    np.testing.assert_array_equal(late.y, nets.snn.run(x).counts[-1])
+
+
+def test_each_kind_of_statistics_is_what_it_says():
+    x, y = batch()
+    for statistics in ("shared", "separate", "running"):
+        nets = nets_for("proxy", statistics=statistics)
+        got = RATE["proxy"].gradients(nets, x, y).y
+        _, caches = nets.net.forward(x, None, "batch")
+        ref = {"shared": lambda: nets.snn.run(x, nets.net.statistics(caches)).counts[-1],         # noqa: B023
+               "separate": lambda: nets.snn.run_watched(x, "batch")[0].counts[-1],                 # noqa: B023
+               "running": lambda: nets.snn.run(x).counts[-1]}[statistics]()                        # noqa: B023
+        np.testing.assert_array_equal(got, ref)
+
+
+def test_proxy_never_looks_at_the_other_output():
+    """Biases of the ReLU network's output move its output, not the spikes that are judged: with the spikes held, the gradient stays."""
+    nets, (x, y) = nets_for("proxy"), batch()
+    ref = RATE["proxy"].gradients(nets, x, y)
+    real = nets.net.forward
+
+    def shifted(*args):
+        outputs, caches = real(*args)
+        return [*outputs[:-1], outputs[-1] + 100], caches
+
+    nets.net.forward = shifted
+    got = RATE["proxy"].gradients(nets, x, y)
+    assert got.loss == ref.loss and all((got.grads[name] == dw).all() for name, dw in ref.grads.items())
+
+
+def test_tandem_and_proxy_agree_without_hidden_layers():
+    """There is no coupling then; they differ by T, since the tandem's y counts all steps and its ReLU twin one."""
+    x, y = batch(6, (5,))
+    proxy, tandem = (RATE[m].gradients(nets_for(m, model="5-3", v_init=0.5, loss="mse", on="rates"), x, y) for m in ("proxy", "tandem"))
+    np.testing.assert_array_equal(tandem.y, proxy.y)
+    np.testing.assert_allclose(tandem.grads["w1"], 5 * proxy.grads["w1"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("percentile", [100.0, 99.9, 80.0])
+def test_scales_of_a_conversion(percentile, monkeypatch):
+    monkeypatch.setattr(rate, "PIECE", 7)
+    nets, (x, _) = nets_for("conversion", percentile=percentile), batch(20)
+    conversion.prepare(nets, x)
+    outputs, _ = nets.net.forward(x)
+    layers = [o for layer, o in zip(nets.net.layers, outputs, strict=True) if isinstance(layer, ReLU)] + [outputs[-1]]
+    for k, activations in enumerate(layers, 1):
+        ref = np.sort(activations.ravel())[::-1][int((1 - percentile / 100) * activations.size + 1e-9)]
+        np.testing.assert_allclose(nets.state[f"scale{k}"], ref if ref > 0 else 1, rtol=1e-12)
+    if percentile == 100:
+        np.testing.assert_allclose(nets.state["scale1"], layers[0].max(), rtol=1e-12)
+
+
+def test_a_conversion_approaches_its_network():
+    """Average pooling, reset by subtraction, scales of the largest activation: the decisions are the same as T grows."""
+    nets, (x, _) = nets_for("conversion", model="6x6x2-6C3-A2-8-3", percentile=100.0, n_steps=400), batch(30)
+    conversion.prepare(nets, x)
+    ref = nets.net.forward(x)[0][-1]
+    rates = nets.snn.run(x).counts[-1] / 400
+    np.testing.assert_allclose(rates, np.clip(ref / nets.state["scale3"], 0, 1), atol=0.03)
+    assert rate.report(nets, x)["agreement"] > 0.8
+
+
+def test_bytes_of_a_surrogate_step():
+    """What is said is what the caches and outputs of a step hold, to a fifth."""
+    nets, (x, _) = nets_for("surrogate", model="8x8x2-6C3-P2-6C3-20-3", batch=6, n_steps=9), batch(6, (8, 8, 2))
+    outputs, caches = nets.snn.forward(x, None, "batch")
+    seen, total = set(), 0
+
+    def count(thing):
+        nonlocal total
+        if isinstance(thing, np.ndarray):
+            base = thing if thing.base is None else thing.base
+            if id(base) not in seen and base.size > 500:
+                seen.add(id(base))
+                total += base.nbytes
+        elif isinstance(thing, (tuple, list)):
+            for part in thing:
+                count(part)
+
+    count([outputs, caches])
+    assert surrogate.bytes_needed(nets.settings) == pytest.approx(total, rel=0.2)
+    assert surrogate.bytes_needed(replace(nets.settings, n_steps=18)) > 1.8 * surrogate.bytes_needed(nets.settings)
+
+
+# ---- input and settings
+
+def test_images_are_disturbed_only_in_training(rng):
+    x = rng.integers(1, 256, (200, 6, 6), dtype=np.uint8)
+    nets = nets_for("proxy", model="6x6x1-3C3-5-3", crop=4, flip=True)
+    plain = rate.encode_batch(nets, x)
+    np.testing.assert_array_equal(plain, x[..., None] / 255)
+    got = rate.encode_batch(nets, x, rng)
+    assert got.shape == (200, 6, 6, 1) and (got[:, 1:5, 1:5] > 0).all() and got.sum() == got[:, 1:5, 1:5].sum()
+    places = {(i, j): x[:, i:i + 4, j:j + 4, None] / 255 for i in range(3) for j in range(3)}
+    hits = sum((got[:, 1:5, 1:5] == p).all(axis=(1, 2, 3)) for p in places.values())
+    mirrored = sum((got[:, 1:5, 1:5][:, :, ::-1] == p).all(axis=(1, 2, 3)) for p in places.values())
+    assert (hits + mirrored == 1).all() and 60 < hits.sum() < 140
+    flipped = encode.flip_images(x, rng)
+    assert ((flipped == x).all(axis=(1, 2)) ^ (flipped == x[:, :, ::-1]).all(axis=(1, 2))).all()
+
+
+def test_dropout_is_in_the_relu_network_alone(rng):
+    nets, (x, y) = nets_for("proxy", model="6x6x2-3C3-P2-40-30-3", drop=0.5), batch()
+    loud, quiet = (RATE["proxy"].gradients(nets, x, y, r) for r in (rng, None))
+    np.testing.assert_array_equal(loud.y, quiet.y)
+    dead = [np.mean((step.grads["w3"] == 0).all(axis=0)) for step in (loud, quiet)]
+    assert dead[0] > dead[1] or (loud.grads["w3"] != quiet.grads["w3"]).any()
+    assert "drop" not in RATE["tandem"].Settings.__dataclass_fields__
+
+
+@pytest.mark.parametrize("method", RATE)
+def test_settings_and_presets(method):
+    rule = RATE[method]
+    for data, spec in (("mnist", "28x28x1"), ("cifar10", "32x32x3"), ("xor", "2"), ("yin-yang", "4"), ("fashion-sample", "28x28x1")):
+        for preset in rule.PRESETS:
+            s = rule.settings_for(data, preset)
+            assert models.resolve(s.model).split("-")[0] == spec
+    s = rule.settings_for("fashion-mnist")
+    assert s == rule.Settings() and s.model == "fashion-proxy:32" and rule.settings_for("mnist", lr=0.5, model="784-10").lr == 0.5
+    for name in rule.Settings.__dataclass_fields__:
+        if name in rule.CHOICES:
+            for good in rule.CHOICES[name]:
+                assert getattr(replace(s, **{name: good}), name) == good
+            with pytest.raises(ValueError, match=f"^{name}: expected one of "):
+                replace(s, **{name: "nonsense"})
+        elif name in rule.RANGES:
+            low, high = rule.RANGES[name]
+            for bad in (low - 1, 2 * high + 1, float("nan"), None, "1", True):
+                with pytest.raises(ValueError, match=f"^{name}: expected a number from"):
+                    replace(s, **{name: bad})
+        elif name != "model":
+            with pytest.raises(ValueError, match=f"^{name}: expected true or false, got 1"):
+                replace(s, **{name: 1})
+    with pytest.raises(ValueError, match="unknown setting 'beta'"):
+        rule.settings_for("mnist", beta=1.0)
+    with pytest.raises(ValueError, match=r"batch: expected a whole number, got 2\.5"):
+        replace(s, batch=2.5)
+    with pytest.raises(ValueError, match="crop, shift, flip: expected a model on images"):
+        replace(s, model="784-10", shift=1)
+    if "readout" in rule.Settings.__dataclass_fields__:
+        with pytest.raises(ValueError, match="readout: expected a model with a hidden layer for 'potential'"):
+            replace(s, model="784-10", readout="potential")
+    with pytest.raises(ValueError, match="crop: expected at most the side of an image, 28, got 29"):
+        replace(s, crop=29)
+
+
+def test_methods_have_no_options_that_they_do_not_use():
+    fields = {name: set(rule.Settings.__dataclass_fields__) for name, rule in RATE.items()}
+    everywhere = set.intersection(*fields.values())
+    assert fields["ann"] - everywhere == {"drop"} and "n_steps" not in everywhere
+    assert fields["proxy"] - fields["tandem"] == {"statistics", "drop", "clip"} and fields["tandem"] < fields["proxy"]
+    assert fields["surrogate"] - fields["tandem"] == {"surrogate", "slope", "detach_reset"}
+    assert "threshold" not in fields["conversion"] and "percentile" in fields["conversion"]
+
+
+def test_the_authors_preset_is_the_authors():
+    s = RATE["proxy"].settings_for("fashion-mnist", "authors")
+    assert sum(int(np.prod(shape)) for shape in models.rate_shapes(s.model, s.bias).values()) == 19_599_744
+    assert (s.threshold, s.reset, s.fire, s.v_init, s.n_steps, s.readout) == (2.0, "zero", ">=", 0.0, 15, "spikes")
+    assert (s.loss, s.on, s.statistics, s.freeze_after, s.crop, s.init) == ("mse", "counts", "separate", 1, 26, "uniform")
+    assert (s.gamma, s.clip, s.drop, s.flip, s.shift, s.bias) == (1.0, False, 0.0, False, 0, False)
+    assert (s.lr, s.lr_end, s.beta1, s.beta2, s.weight_decay, s.batch, s.epochs) == (1e-4, 1e-4, 0.8, 0.99, 1e-6, 100, 100)
+    optimiser = RATE["proxy"].optimiser(s, {})
+    assert (optimiser.beta1, optimiser.beta2) == (0.8, 0.99)
+
+
+# ---- the loop
+
+TINY = {"model": "6x6x1-4C3-P2-12-3", "batch": 8, "epochs": 3, "n_steps": 6, "backend": "reference"}
+
+
+def begin(method, seed=0, **chosen):
+    return training.start(method, settings(method, **{**TINY, "bias": False, "dtype": "float32", **chosen}), seed)
+
+
+@pytest.mark.parametrize("method", RATE)
+def test_records(method):
+    run = begin(method)
+    for k, record in enumerate(training.epochs(run, images(), images(seed=1)), 1):
+        expected = {"epoch", "loss", "train_accuracy", "lr", "val_accuracy", "val_strict", "val_inclusive", "seconds"}
+        expected |= {"n_silent"} if method in ("proxy", "tandem", "surrogate") else set()
+        expected |= {"rates"} if method != "ann" else set()
+        expected |= {"agreement"} if method in ("proxy", "tandem", "conversion") else set()
+        assert set(record) == expected and record["epoch"] == k
+        assert all(np.isfinite(value).all() for value in record.values())
+        if method != "ann":
+            assert len(record["rates"]) == 3 and all(0 <= r <= 1 for r in record["rates"])
+    assert int(run.nets.state["n_epochs"]) == 3
+
+
+@pytest.mark.parametrize("method", RATE)
+def test_learns(method):
+    run = begin(method, model="6x6x1-24-3", epochs=15, lr=1e-2)
+    records = list(training.epochs(run, images(60), images(60, seed=1)))
+    assert records[-1]["val_accuracy"] > 0.8 and records[-1]["loss"] < records[0]["loss"]
+
+
+@pytest.mark.parametrize("method, chosen", [
+    ("proxy", {}), ("proxy", {"statistics": "separate", "freeze_after": 1, "drop": 0.2, "crop": 5}), ("tandem", {}), ("surrogate", {}),
+    ("conversion", {}), ("ann", {"flip": True, "drop": 0.3})], ids=str)
+def test_stopped_after_each_epoch_it_goes_on_with_the_same_bits(tmp_path, method, chosen):
+    unbroken, path = begin(method, 2, **chosen), tmp_path / "a.npz"
+    list(training.epochs(unbroken, images(), images(seed=1)))
+    training.save(begin(method, 2, **chosen), path)
+    for _ in range(3):
+        run = training.load(path)
+        next(training.epochs(run, images(), images(seed=1)))
+        training.save(run, path)
+    broken = training.load(path)
+    for a, b in zip(*((r.nets.net.params, r.nets.state, r.optimiser.state) for r in (unbroken, broken)), strict=True):
+        assert {k: x.tobytes() for k, x in a.items()} == {k: x.tobytes() for k, x in b.items()}
+    strip = [[{k: v for k, v in r.items() if k != "seconds"} for r in run.records] for run in (unbroken, broken)]
+    assert strip[0] == strip[1] and unbroken.rng.bit_generator.state == broken.rng.bit_generator.state
+
+
+@pytest.mark.parametrize("method", ["proxy", "conversion"])
+def test_weights_only_holds_the_state(tmp_path, method):
+    run, path = begin(method, epochs=2), tmp_path / "w.npz"
+    list(training.epochs(run, images()))
+    training.save(run, path, weights_only=True)
+    got = training.load(path)
+    assert got.rng is None and {k: x.tobytes() for k, x in got.nets.state.items()} == {k: x.tobytes() for k, x in run.nets.state.items()}
+    assert got.nets.snn.state["mean1"] is got.nets.state["mean1"] and got.nets.state["mean1"].any()
+    for name, w in run.nets.net.params.items():
+        assert (got.nets.net.params[name] == w.astype(np.float16)).all()
+    header, arrays = checkpoint.read(path)
+    for bad in ({"state/mean1": np.zeros(9, np.float32)}, {"state/var1": None}, {"state/mean1": np.full(4, np.nan, np.float32)}):
+        (name, value), = bad.items()
+        changed = {k: v for k, v in {**arrays, name: value}.items() if v is not None}
+        checkpoint.write(path, header, changed)
+        with pytest.raises(checkpoint.CheckpointError, match="parts do not fit together"):
+            training.load(path)
+
+
+@pytest.mark.parametrize("method", ["proxy", "tandem", "surrogate"])
+def test_same_bits_for_one_and_two_threads(method):
+    pytest.importorskip("threadpoolctl")
+    pytest.importorskip("numba")
+    chosen = {"model": "28x28x1-8C3-P2-8C3-P2-200-10", "backend": "auto", "batch": 100, "epochs": 1, "n_steps": 4}
+    data, was, ends = datasets.load("fashion-sample"), _blas.get_threads(), []
+    try:
+        for n in (1, 2):
+            _blas.set_threads(n)
+            run = begin(method, **chosen)
+            list(training.epochs(run, (data.x_train[:200], data.y_train[:200]), (data.x_test[:100], data.y_test[:100])))
+            ends.append({name: x.tobytes() for name, x in {**run.nets.net.params, **run.nets.state, **run.optimiser.state}.items()})
+    finally:
+        _blas.set_threads(was)
+    assert ends[0] == ends[1]
+
+
+JOB = """
+import os, signal, sys
+import numpy as np
+sys.path[:0] = [{tests!r}]
+import test_learning
+from pysnn import training
+path, deadly = sys.argv[1], int(sys.argv[2])
+run = training.load(path) if os.path.exists(path) else test_learning.begin("proxy", 5, epochs=4, statistics="separate", drop=0.2)
+real, calls = training.METHODS["proxy"].gradients, []
+def gradients(*args):
+    calls.append(1)
+    if len(calls) == deadly:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*args)
+training.METHODS["proxy"].gradients = gradients
+for _ in training.epochs(run, test_learning.images(), test_learning.images(seed=1)):
+    training.save(run, path)
+"""
+
+
+def test_killed_amid_an_epoch_it_goes_on_with_the_same_bits(tmp_path):
+    code = JOB.format(tests=os.path.dirname(__file__))
+    ends = []
+    for name, moments in (("straight.npz", [0]), ("killed.npz", [5, 5, 0])):            # three batches an epoch
+        for deadly in moments:
+            done = subprocess.run([sys.executable, "-c", code, tmp_path / name, str(deadly)], capture_output=True, text=True)
+            assert done.returncode == (-signal.SIGKILL if deadly else 0), done.stderr
+        header, arrays = checkpoint.read(tmp_path / name)
+        assert header["epoch"] == 4
+        ends.append({k: x.tobytes() for k, x in arrays.items()} | {"rng": header["rng"]})
+    assert ends[0] == ends[1]

@@ -1,0 +1,205 @@
+"""Networks by name: what a line means, which parameters it has, and that all ways through a network agree."""
+
+import numpy as np
+import pytest
+
+from pysnn import datasets, models, training
+from pysnn.conventions import Rule
+from pysnn.layers import backend_of
+from pysnn.rate_layers import Firing
+from pysnn.reference import spiking
+
+SMALL = "8x8x2-3C3-P2-4C3-A2-6-3"
+FIRINGS = [Firing(7), Firing(7, 0.7, 0.35, Rule("zero", "same", ">"), output=False), Firing(1),
+           Firing(5, 2.0, rule=Rule("subtract", "next"))]
+
+
+def twins(spec=SMALL, firing=FIRINGS[0], dtype=np.float64, bias=True, seed=0):
+    """Build both kinds of network on the same parameters, none of them 0 or 1."""
+    rng = np.random.default_rng(seed)
+    params = models.rate_params(spec, rng, bias, "kaiming", dtype)
+    for name, w in params.items():
+        if name[0] in "gb":
+            w += rng.uniform(0.1, 0.6, w.shape).astype(dtype)
+    state = models.rate_state(spec, dtype)
+    for name, x in state.items():
+        x[...] = rng.uniform(*((-0.2, 0.2) if name[0] == "m" else (0.5, 2.0)), x.shape)
+    x = rng.random((5, *models.parts(spec)[0])).astype(dtype)
+    nets = [models.build(spec, neuron, params, bias, backend="reference", state=state, firing=firing) for neuron in ("relu", "if")]
+    return *nets, x
+
+
+# ---- lines
+
+def test_the_papers_network_has_the_papers_parameters():
+    sizes = {name: int(np.prod(shape)) for name, shape in models.rate_shapes("fashion-proxy").items()}
+    assert sum(sizes.values()) == 19_599_744
+    assert models.resolve("fashion-proxy") == "28x28x1-128C3-128C3-P2-128C3-P2-2560-1152-256-10"
+    assert models.resolve("fashion-proxy:32") == "28x28x1-32C3-32C3-P2-32C3-P2-640-288-64-10"
+    assert models.resolve("cifar-vgg:16") == "32x32x3-16C3-16C3-P2-32C3-32C3-P2-64C3-64C3-P2-128-10"
+    assert models.resolve("cifar-vgg").startswith("32x32x3-64C3-64C3-P2-128C3") and models.resolve("784-800-10") == "784-800-10"
+
+
+def test_parts():
+    shape, found = models.parts("9x8x2-3C3-P2-4C3-A2-6-3")
+    assert shape == (9, 8, 2) and [tuple(part) for part in found] == [
+        ("conv", 3, (9, 8, 3), (3, 3, 2, 3)), ("max", 3, (4, 4, 3), ()), ("conv", 4, (4, 4, 4), (3, 3, 3, 4)),
+        ("avg", 4, (2, 2, 4), ()), ("dense", 6, (6,), (16, 6)), ("dense", 3, (3,), (6, 3))]
+    assert models.parts("784-800-10")[1][0] == ("dense", 800, (800,), (784, 800))
+    assert models.rate_shapes("4-3-2", bias=True) == {"w1": (4, 3), "b1": (3,), "w2": (3, 2), "b2": (2,)}
+    assert list(models.rate_shapes(SMALL)) == ["w1", "gamma1", "beta1", "w2", "gamma2", "beta2", "w3", "w4"]
+
+
+@pytest.mark.parametrize("bad", [
+    "784", "", "28x28-10", "28x28x0-10", "a-10", "28x28x1-P2-10", "28x28x1-8C3", "28x28x1-8C3-P2", "28x28x1-10-8C3-10", "28x28x1-8C5-10",
+    "784-8C3-10", "784-0-10", "28x28x1-8C3-P2-P2-10", "2x2x1-8C3-P2-8C3-P2-10", "784--10", "fashion-proxy:0", "fashion-proxy:x",
+    "fashion-proxy:", 784, None])
+def test_lines_that_mean_nothing(bad):
+    with pytest.raises(ValueError, match="model: expected "):
+        models.parts(bad)
+
+
+@pytest.mark.parametrize("init, factor", [("uniform", 1.0), ("kaiming", 6.0)])
+def test_weights_are_drawn_within_bounds(rng, init, factor):
+    params = models.rate_params("8x8x4-16C3-P2-200-10", rng, True, init)
+    assert {w.dtype for w in params.values()} == {np.dtype(np.float32)}
+    for name, n_in, part in (("w1", 36, factor), ("w2", 256, factor), ("b2", 256, 1.0), ("w3", 200, factor)):
+        bound = np.sqrt(part / n_in)
+        assert 0.9 * bound < np.abs(params[name]).max() <= bound * (1 + 1e-6)
+        assert abs(params[name].mean()) < 0.2 * bound
+    assert (params["gamma1"] == 1).all() and (params["beta1"] == 0).all()
+
+
+def test_parameters_that_do_not_fit():
+    rng = np.random.default_rng(0)
+    params = models.rate_params(SMALL, rng)
+    with pytest.raises(ValueError, match="neuron: expected 'temporal', 'relu' or 'if', got 'leaky'"):
+        models.build(SMALL, "leaky", params)
+    with pytest.raises(ValueError, match=r"params: expected a dict of weights, such as rate_params\(spec, rng\) draws, got None"):
+        models.build(SMALL, "relu")
+    with pytest.raises(ValueError, match=r"params: expected .* for model"):
+        models.build(SMALL, "if", params, bias=True)
+    params["w3"][0, 0] = np.nan
+    with pytest.raises(ValueError, match="w3: expected finite numbers, got nan"):
+        models.build(SMALL, "relu", params)
+
+
+def test_models_must_fit_the_data():
+    data = datasets.load("fashion-sample")
+    for good in ("784-20-10", "28x28x1-4C3-10", "fashion-proxy:1"):
+        training.check_fit(good, data)
+    for bad, wanted in (("28x28x3-4C3-10", "28x28x1"), ("14x14x4-10", "28x28x1"), ("28x28x1-4C3-9", "28x28x1"), ("780-10", "784"),
+                        ("cifar-vgg:1", "28x28x1")):
+        with pytest.raises(ValueError, match=f"model: expected {wanted}-...-10 for fashion-sample, got {bad}"):
+            training.check_fit(bad, data)
+
+
+# ---- ways through a network
+
+def test_twins_refer_to_the_same_parameters():
+    relu, snn, _ = twins()
+    assert relu.params is snn.params and relu.state is snn.state
+    assert [type(layer).__name__ for layer in relu.layers] == [
+        "Conv", "BatchNorm", "ReLU", "MaxPool", "Conv", "BatchNorm", "ReLU", "AvgPool", "Flatten", "Dense", "ReLU", "Dense"]
+    assert [type(layer).__name__ for layer in snn.layers] == [
+        "Conv", "BatchNorm", "IntegrateFire", "MaxPool", "Conv", "BatchNorm", "IntegrateFire", "AvgPool", "Flatten", "Dense",
+        "IntegrateFire", "Dense", "IntegrateFire"]
+
+
+def test_stages_say_what_the_layers_say():
+    relu, snn, x = twins()
+    a = x
+    for stage in snn.stages():
+        a = a.reshape(len(a), -1) if stage.w.ndim == 2 else a
+        assert stage.pool == {4: stage.pool, 2: ""}[stage.w.ndim]
+        a = spiking._current(stage, a)
+        if stage.w.shape[-1] != 3 or stage.w.ndim == 4:
+            a = spiking._pooled(stage, np.maximum(a, 0))
+    ref, _ = relu.forward(x)
+    np.testing.assert_allclose(a, ref[-1], rtol=1e-10)
+    assert [stage.pool for stage in snn.stages()] == ["max", "avg", "", ""]
+
+
+@pytest.mark.parametrize("firing", FIRINGS, ids=str)
+def test_three_ways_through_a_spiking_network(firing):
+    """Streaming with folded weights, step by step with layers, all steps at once: the same counts and spikes."""
+    _, snn, x = twins(firing=firing)
+    at_once, _ = snn.forward(x)
+    ref = at_once[-1].reshape(firing.n_steps, len(x), -1).sum(axis=0)
+    run, (watched, seen) = snn.run(x, keep_counts=True), snn.run_watched(x)
+    for got in (run, watched):
+        np.testing.assert_allclose(got.counts[-1], ref, rtol=1e-9, atol=1e-12)
+    assert run.n_spikes == watched.n_spikes and run.n_spikes == [c.sum() for c in run.layer_counts[:-1]] + [
+        run.layer_counts[-1].sum() if firing.output else 0.0]
+    assert all(0 < n for n in run.n_spikes[:3]), "the network is dead"
+    np.testing.assert_allclose(run.potential, watched.potential, rtol=1e-9, atol=1e-9)
+    if not firing.output:
+        np.testing.assert_allclose(run.potential - firing.v_init, run.counts[-1], rtol=1e-9)
+    assert {name: len(values) for name, values in seen.items()} == {
+        "mean1": 1, "var1": 1, "mean2": firing.n_steps, "var2": firing.n_steps}
+
+
+def test_watched_statistics_are_those_of_the_currents():
+    _, snn, x = twins()
+    current, _ = snn.layers[0].forward(x)
+    for statistics in (None, "batch"):
+        _, seen = snn.run_watched(x, statistics)
+        np.testing.assert_allclose(seen["mean1"][0], current.mean(axis=(0, 1, 2)), rtol=1e-10)
+        np.testing.assert_allclose(seen["var1"][0], current.var(axis=(0, 1, 2)), rtol=1e-10)
+        assert np.ptp(np.array(seen["mean2"]), axis=0).all()                    # other spikes, other currents at each step
+
+
+def test_statistics_given_are_those_used():
+    relu, snn, x = twins()
+    _, caches = relu.forward(x, None, "batch")
+    found = relu.statistics(caches)
+    assert set(found) == set(relu.state) == {"mean1", "var1", "mean2", "var2"}
+    same, _ = relu.forward(x, None, found)
+    other, _ = relu.forward(x)
+    batch, _ = relu.forward(x, None, "batch")
+    np.testing.assert_allclose(same[-1], batch[-1], rtol=1e-12)
+    assert not np.allclose(same[-1], other[-1])
+    assert (snn.run(x, found).counts != snn.run(x).counts).any()
+
+
+def test_counts_at_steps_and_bad_runs():
+    _, snn, x = twins(firing=Firing(6))
+    counts = snn.run(x, at=[1, 3, 6]).counts
+    for k, t in enumerate((1, 3, 6)):
+        firing = snn.firing._replace(n_steps=t)
+        stages = snn.stages()
+        np.testing.assert_array_equal(counts[k], spiking.run(stages, x, t, firing.threshold).counts[0])
+    stages = snn.stages()
+    for bad in ([], [0], [7], [2, 2], [3, 1]):
+        with pytest.raises(ValueError, match="at: expected rising steps from 1 to 6"):
+            spiking.run(stages, x, 6, at=bad)
+    for bad in (0, -1, 1.5, True, None):
+        with pytest.raises(ValueError, match="n_steps: expected a whole number of at least 1"):
+            spiking.run(stages, x, bad)
+    with pytest.raises(ValueError, match="stages: expected at least one, the last of them dense"):
+        spiking.run(stages[:2], x, 3)
+    with pytest.raises(ValueError, match="w of stage 1: expected shape"):
+        spiking.run(stages, x[..., :1].copy(), 3)
+    with pytest.raises(ValueError, match="pool of stage 1: expected 'max' or 'avg'"):
+        spiking.run([stages[0]._replace(pool="min"), *stages[1:]], x, 3)
+    with pytest.raises(TypeError, match="expected one float dtype"):
+        spiking.run(stages, x.astype(np.float32), 3)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtypes_stay(dtype):
+    relu, snn, x = twins(dtype=dtype, firing=FIRINGS[1])
+    outputs, caches = relu.forward(x, None, "batch")
+    dx, grads = relu.backward(outputs[-1], caches, need_dx=True)
+    run, (watched, seen) = snn.run(x), snn.run_watched(x, "batch")
+    found = [*outputs, dx, *grads.values(), run.counts, run.potential, watched.counts, watched.potential, *(s[0] for s in seen.values())]
+    assert {y.dtype for y in found} == {np.dtype(dtype)} and dx.shape == x.shape
+    assert {name: g.shape for name, g in grads.items()} == {name: w.shape for name, w in relu.params.items()}
+
+
+def test_backends():
+    assert backend_of("conv", "reference").__name__ == "pysnn.reference.conv"
+    pytest.importorskip("numba")
+    assert backend_of("conv").__name__ == "pysnn.kernels.conv"
+    with pytest.raises(ValueError, match="backend: expected one of auto, reference, numba, got 'fast'"):
+        backend_of("conv", "fast")
