@@ -225,7 +225,7 @@ def relu(x, top):
     return x, x.dtype.type(top)
 
 
-def spiking(stages, x, n_steps, at, pools=("", "max", "avg")):
+def spiking(stages, x, n_steps, at):
     """Let only good arguments of a run over time through; return `at`, or the last step alone. The same for all backends."""
     x = array(x, "x")
     if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
@@ -247,8 +247,7 @@ def spiking(stages, x, n_steps, at, pools=("", "max", "avg")):
         if stage.b is not None:
             same_dtype(x=x, **{f"b of stage {k + 1}": stage.b})
             array(stage.b, f"b of stage {k + 1}", shape=shape[-1:])
-        if stage.pool not in pools or (stage.pool and len(shape) != 3):
-            raise ValueError(f"pool of stage {k + 1}: expected {' or '.join(map(repr, pools[1:]))} after a convolution, or '', "
-                             f"got {stage.pool!r}")
+        if stage.pool not in ("", "max", "avg") or (stage.pool and len(shape) != 3):
+            raise ValueError(f"pool of stage {k + 1}: expected 'max' or 'avg' after a convolution, or '', got {stage.pool!r}")
         shape = (shape[0] // 2, shape[1] // 2, shape[2]) if stage.pool else shape
     return at

@@ -13,7 +13,7 @@ from .rate_layers import AvgPool, BatchNorm, Conv, Dense, Dropout, Firing, Flatt
 
 NAMED = {   # name: (width if none is given, architecture; {n} stands for n times the width)
     "fashion-proxy": (128, "28x28x1-{1}C3-{1}C3-P2-{1}C3-P2-{20}-{9}-{2}-10"),
-    "cifar-vgg": (64, "32x32x3-{1}C3-{1}C3-P2-{2}C3-{2}C3-P2-{4}C3-{4}C3-P2-{8}-10"),
+    "cifar-vgg": (64, "32x32x3-{1}C3-{1}C3-A2-{2}C3-{2}C3-A2-{4}C3-{4}C3-A2-{8}-10"),
 }
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .conventions import Run
 from .layers import backend_of
-from .rate_layers import AvgPool, IntegrateFire
+from .rate_layers import IntegrateFire
 
 
 class Network:
@@ -129,8 +129,7 @@ class SpikingNetwork(Network):
     def __init__(self, layers, params, state, firing):
         super().__init__(layers, params, state)
         self.firing = firing
-        pools_means = any(isinstance(layer, AvgPool) for layer in layers)      # the mean of spikes is no event, so no kernel
-        self.engine = backend_of("spiking", "reference" if pools_means else layers[-1].backend)
+        self.engine = backend_of("spiking", layers[-1].backend)
 
     def run(self, x, statistics=None, at=None, keep_counts=False):
         """Run the network over time, with constant statistics folded into the weights; memory does not grow with the number of steps.

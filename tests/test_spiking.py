@@ -14,6 +14,8 @@ NETS = {   # input shape, (channels, pooling) of the convolutions, sizes of the 
     "odd sides, blocks of 64": ((9, 7, 2), [(5, "max"), (33, ""), (100, "")], [20, 3]),
     "one convolution, pooled": ((6, 6, 3), [(64, "max")], [10]),
     "more than 128 channels": ((5, 5, 1), [(130, ""), (130, "")], [3]),
+    "means of four": ((9, 8, 1), [(20, "avg"), (40, "avg"), (8, "")], [5]),
+    "means of four before dense": ((8, 8, 1), [(20, "max"), (70, "avg")], [20, 5]),
     "dense alone": ((50,), [], [130, 40, 10]),
 }
 

@@ -1,7 +1,8 @@
 """A convolution of integrate-and-fire neurons, by events: one image, a few steps at a time.
 
 A spike costs one row of weights, added to the currents of the neurons that see it; where nothing spikes nothing is done. A row of neurons
-receives, fires, is pooled and has its spikes listed before the next begins, so that all it needs stays in the first-level cache.
+receives, fires, is pooled and has its spikes listed before the next begins, so that all it needs stays in the first-level cache. The mean
+of four spikes is no event; but a quarter of a row of weights for each of the four is the same, so their lists are joined.
 """
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ class Layer(NamedTuple):
     size: tuple           # H, W, C_in, C_out
     width: int            # outputs a block
     span: int             # pixels whose events are taken at once, 1 or 3
-    pool: bool
+    pool: int             # of its spikes: 0 none, 1 maximum, 2 mean
 
 
 class Neuron(NamedTuple):
@@ -55,26 +56,30 @@ def padded(b, n_out, width, kind):
     return out
 
 
-def lay_out(stage, size, kind, first):
-    """Lay out a convolution's weights: blocks of outputs, and for each the rows of all inputs; the first stage needs none."""
+def lay_out(stage, size, kind, before):
+    """Lay out a convolution's weights: blocks of outputs, and for each the rows of all inputs; the first stage needs none.
+
+    `before` is the stage before, None for the first; where that one pools by the mean, each of four events brings a quarter.
+    """
     n_in, n_out = stage.w.shape[2:]
-    if first:
+    pool = ("", "max", "avg").index(stage.pool)
+    if before is None:
         width = -(-n_out // LANES) * LANES
-        return Layer(np.empty((1, 0), kind), np.empty(width, kind), (*size[:2], n_in, n_out), width, 1, stage.pool == "max")
+        return Layer(np.empty((1, 0), kind), np.empty(width, kind), (*size[:2], n_in, n_out), width, 1, pool)
     width = block_width(n_out)
     b = padded(stage.b, n_out, width, kind)
     w = np.zeros((9 * n_in + 1, len(b)), kind)
-    w[:-1, :n_out] = stage.w.reshape(-1, n_out)
+    w[:-1, :n_out] = stage.w.reshape(-1, n_out) * kind.type(0.25 if before.pool == "avg" else 1)
     table = np.ascontiguousarray(w.reshape(len(w), -1, width).transpose(1, 0, 2)).reshape(-1, len(w) * width)
-    return Layer(table, b, (*size[:2], n_in, n_out), width, 3 if 3 * n_in * width * w.itemsize <= _TABLE else 1, stage.pool == "max")
+    return Layer(table, b, (*size[:2], n_in, n_out), width, 3 if 3 * n_in * width * w.itemsize <= _TABLE else 1, pool)
 
 
 def make_lists(layer, n_steps):
     """Make room for the spikes that a convolution sends on."""
     height, width, _, n_out = layer.size
+    events = np.empty(n_steps * height * width * n_out + LANES, np.uint32)
     if layer.pool:
         height, width = height // 2, width // 2
-    events = np.empty(n_steps * height * width * n_out + LANES, np.uint32)
     return Lists(events, np.empty((n_steps, (height + 2) * (width + 2) + 1), np.int64))
 
 
@@ -113,11 +118,14 @@ def image(layer, neuron, given, state, n_steps, out):
             if layer.pool:
                 if y % 2 == 0 or y // 2 >= half_h:
                     continue
-                _merge(flags, n_w, half_w, width)
-                spikes = flags[0]
+                if layer.pool == 1 or len(rows) > 0:
+                    _merge(flags, n_w, half_w, width, layer.pool == 1)
+                    spikes = flags[0]
             row = y // 2 if layer.pool else y
             if len(rows) > 0:
                 _flatten(spikes, rows[t], row, half_w, n_out, width)
+            elif layer.pool == 2:
+                cursor = _list_four(flags, sent.events, sent.starts[t], (row, half_w, n_out, width, n_w), cursor)
             else:
                 cursor = _list(spikes, sent.events, sent.starts[t], (row, half_w, n_out, width), cursor)
         if len(rows) == 0:
@@ -171,14 +179,15 @@ def fire(total, v, neuron, spikes):
 
 
 @njit
-def _merge(flags, n_w, half_w, width):
-    """Pool two rows of spikes into flags[0]: one of four neighbours is enough."""
+def _merge(flags, n_w, half_w, width, one):
+    """Pool two rows of spikes into flags[0]: one of four neighbours is enough, or they are counted."""
     above, below = flags[0], flags[1]
     for k in range(len(above) // (n_w * width)):
         for x in range(half_w):
             left, to = (k * n_w + 2 * x) * width, (k * half_w + x) * width
             for j in range(width):
-                above[to + j] = above[left + j] | above[left + width + j] | below[left + j] | below[left + width + j]
+                n = above[left + j] + above[left + width + j] + below[left + j] + below[left + width + j]
+                above[to + j] = min(n, 1) if one else n
 
 
 @njit
@@ -202,4 +211,20 @@ def _list(spikes, events, starts, where, cursor):
         for c in range(0, n_out, LANES):
             cursor += squeeze(spikes, (c // width * n_w + x) * width + c % width, (x + 1) * n_out + c, events, cursor)
     starts[p + 1 + n_w] = cursor
+    return cursor
+
+
+@njit
+def _list_four(flags, events, starts, where, cursor):
+    """Append the events of two rows of pixels as one row of half as many pixels."""
+    y, half_w, n_out, width, n_w = where
+    p = (y + 1) * (half_w + 2)
+    starts[p] = cursor
+    for x in range(half_w):
+        starts[p + 1 + x] = cursor
+        for side in range(4):
+            for c in range(0, n_out, LANES):
+                at = (c // width * n_w + 2 * x + side % 2) * width + c % width
+                cursor += squeeze(flags[side // 2], at, (x + 1) * n_out + c, events, cursor)
+    starts[p + 1 + half_w] = cursor
     return cursor

@@ -26,13 +26,19 @@ def fire_dense(current, neuron, state, spikes, n_spikes, b0, b1):
                     counts[b, j] += spikes[t, b, j]
 
 
-def currents(stage, rows):
-    """Return what a dense layer's neurons receive, (n_steps, B, n) with n of whole blocks; rows (n_steps, B, N_in) hold 1 or 0."""
+def currents(stage, rows, of_four=False):
+    """Return what a dense layer's neurons receive, (n_steps, B, n) with n of whole blocks.
+
+    rows (n_steps, B, N_in) hold 1 or 0; if `of_four` 0 to 4, quarters of a spike.
+    """
     n_in, n_out = stage.w.shape
     kind, width = stage.w.dtype, block_width(n_out)
     flat = rows.reshape(-1, n_in)
     out = np.empty((len(flat), -(-n_out // width) * width), kind)
     out[:] = padded(stage.b, n_out, width, kind)
+    if of_four:
+        out[:, :n_out] += matmul(flat.astype(kind) * kind.type(0.25), stage.w)
+        return out.reshape(*rows.shape[:2], -1)
     n_events = np.empty(len(flat), np.int64)
     spread(lambda r0, r1: _count(flat, n_events, r0, r1), cut(len(flat), _ROWS))
     if n_events.sum() > _BUSY * flat.size:

@@ -23,11 +23,8 @@ _IMAGES = 4           # images a block of work
 
 
 def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_output=True, at=None, keep_counts=False):
-    """Run a network of integrate-and-fire neurons for n_steps steps; see `pysnn.reference.spiking.run`.
-
-    Spikes can be pooled by their maximum only: their mean is no event.
-    """
-    at = _checks.spiking(stages, x, n_steps, at, ("", "max"))
+    """Run a network of integrate-and-fire neurons for n_steps steps; see `pysnn.reference.spiking.run`."""
+    at = _checks.spiking(stages, x, n_steps, at)
     _checks.words(rule, "rule", Rule, RULES)
     net = _Net(stages, np.ascontiguousarray(x), _neuron(threshold, rule, x.dtype.type), x.dtype.type(v_init), keep_counts)
     n_blocks = ceil(n_steps / _STEPS)
@@ -57,7 +54,7 @@ class _Net:
         self.n_spikes = np.zeros((len(stages), self.n_batch), np.int64)
         self.first, self.layers, self.v, self.counts, size = None, [], [], [], x.shape[1:]
         for k, stage in enumerate(self.convs):
-            layer = event_conv.lay_out(stage, size, x.dtype, k == 0)
+            layer = event_conv.lay_out(stage, size, x.dtype, self.convs[k - 1] if k else None)
             if k == 0:
                 first = np.full((self.n_batch, *size[:2], layer.width), -np.inf, x.dtype)
                 first[..., :layer.size[3]] = conv2d_forward(x, stage.w, 1, 1)[0] + (0 if stage.b is None else stage.b)
@@ -70,8 +67,8 @@ class _Net:
             if k == 0 and not self.convs:
                 self.first = matmul(x, stage.w) if stage.b is None else matmul(x, stage.w) + stage.b
             n_out = stage.w.shape[1]
-            width = n_out if k == 0 and not self.convs else -(-n_out // event_conv.block_width(n_out)) * event_conv.block_width(n_out)
-            self.v.append(np.full((self.n_batch, width), v_init))
+            block = 1 if k == 0 and not self.convs else event_conv.block_width(n_out)
+            self.v.append(np.full((self.n_batch, -(-n_out // block) * block), v_init))
         self.keep = keep_counts
         self.counts = [np.zeros_like(v) if keep_counts else np.zeros((len(v), *(0,) * (v.ndim - 1)), v.dtype) for v in self.v]
         self.total = np.zeros((self.n_batch, self.denses[-1].w.shape[1]), x.dtype)
@@ -83,7 +80,7 @@ class _Net:
             rows = np.empty((n_steps, self.n_batch, self.n_flat), np.uint8)
             spread(lambda b0, b1: self._images(b0, b1, n_steps, rows), cut(self.n_batch, _IMAGES))
         for k, stage in enumerate(self.denses, len(self.convs)):
-            current = self.first[None] if rows is None else event_dense.currents(stage, rows)
+            current = self.first[None] if rows is None else event_dense.currents(stage, rows, k == len(self.convs) > 0 and self.convs[-1].pool == "avg")
             if k == len(self.n_spikes) - 1 and not spiking_output:
                 yield from self._add_up(current, n_steps)
                 return

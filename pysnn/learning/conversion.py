@@ -51,7 +51,7 @@ class Converted(SpikingNetwork):
         self.scales = scales
 
     def stages(self, statistics=None):
-        """Fold batch normalisation and scales into the weights.
+        """Fold batch normalisation and scales into the weights, (P6).
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ def gradients(nets, x, y, rng=None):
 
 
 def prepare(nets, x_train):
-    """End an epoch: give each layer its scale.
+    """End an epoch: give each layer its scale, (P7).
 
     Parameters
     ----------

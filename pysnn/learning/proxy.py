@@ -29,7 +29,7 @@ class Settings(settings.Spiking):
     gamma: float = 0.5               # scale behind batch normalisation, in the beginning
     v_init: float = 0.5              # membrane potential before the first step, in units of the threshold
     statistics: str = "shared"
-    clip: bool = True                # the ReLU network's outputs end at the threshold, where a spiking neuron fires at every step
+    clip: bool = True                # (P3) the ReLU network's outputs end at the threshold, where a spiking neuron fires at every step
     drop: float = 0.0                # share of the ReLU network's hidden dense outputs that count 0 in training
 
 
@@ -69,7 +69,7 @@ def gradients(nets, x, y, rng=None):
     run, seen_snn = run_snn(nets, x, used)
     counts = run.counts[-1]
     loss, dy = rate.judge(nets.settings, counts, y)
-    _, grads = nets.net.backward(dy, caches)
+    _, grads = nets.net.backward(dy, caches)               # (P2)
     return rate.step(nets, (loss, counts), grads, {**used, **seen_snn} if mode else {})
 
 

@@ -155,7 +155,7 @@ def frozen(nets):
 
 
 def judge(settings, y, labels):
-    """Compute the loss and its gradient.
+    """Compute the loss and its gradient, (P1).
 
     Parameters
     ----------

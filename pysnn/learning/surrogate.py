@@ -52,7 +52,7 @@ def gradients(nets, x, y, rng=None):
     outputs, caches = nets.snn.forward(rate.encode_batch(nets, x, rng), rng, mode)
     counts = outputs[-1].reshape(n_steps, len(x), -1).sum(axis=0)
     loss, dy = rate.judge(nets.settings, counts, y)
-    _, grads = nets.snn.backward(np.concatenate([dy] * n_steps), caches)       # counts = sum of the steps
+    _, grads = nets.snn.backward(np.concatenate([dy] * n_steps), caches)       # (P5) counts = sum of the steps
     return rate.step(nets, (loss, counts), grads, nets.snn.statistics(caches) if mode else {})
 
 

@@ -54,5 +54,5 @@ def gradients(nets, x, y, rng=None):
         spikes, _ = nets.snn.layers[-1].forward(spikes)
     counts = spikes.reshape(n_steps, n, -1).sum(axis=0)
     loss, dy = rate.judge(nets.settings, counts, y)
-    _, grads = nets.net.backward(dy * dy.dtype.type(n_steps), caches)          # y counts all steps, h one
+    _, grads = nets.net.backward(dy * dy.dtype.type(n_steps), caches)          # (P4) y counts all steps, h one
     return rate.step(nets, (loss, counts), grads, nets.net.statistics(caches) if mode else {})
