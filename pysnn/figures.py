@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import evaluation, plots
+from . import evaluation, figures_rate, plots
 from .learning import temporal
 
 
@@ -12,13 +12,13 @@ def draw(kind, run, data, sample=0, seed=0):
     Parameters
     ----------
     kind : str
-        A key of `FIGURES`.
+        A key of `FIGURES`, or of `pysnn.figures_rate.FIGURES` for networks of other methods than temporal coding.
     run : pysnn.training.Run
         The run, such as `pysnn.training.load` returns.
     data : pysnn.datasets.Dataset
         Data; the test set is shown.
     sample : int
-        Which test sample, for the raster.
+        Which test sample, for the raster and the potentials.
     seed : int
         For random disturbances.
 
@@ -32,11 +32,12 @@ def draw(kind, run, data, sample=0, seed=0):
     ValueError
         If the figure does not fit the run or the data.
     """
-    if kind not in FIGURES:
-        raise ValueError(f"figure: expected one of {', '.join(FIGURES)}, got {kind!r}")
+    known = FIGURES if run.method == "temporal" else figures_rate.FIGURES
+    if kind not in known:
+        raise ValueError(f"figure: expected one of {', '.join(known)} for a network trained by {run.method}, got {kind!r}")
     if not 0 <= sample < len(data.x_test):
         raise ValueError(f"sample: expected 0 to {len(data.x_test) - 1}, got {sample}")
-    return FIGURES[kind](run, data, sample, seed)
+    return known[kind](run, data, sample, seed)
 
 
 def fitting(run, data):
@@ -54,6 +55,8 @@ def fitting(run, data):
     list of str
         Kinds for `draw`.
     """
+    if run.method != "temporal":
+        return figures_rate.fitting(run, data)
     leave_out = {"robustness", "regions" if data.kind == "image" else "weights"} | (set() if run.records else {"curves"})
     return [kind for kind in FIGURES if kind not in leave_out]
 

@@ -20,6 +20,9 @@ from pysnn.models import temporal_params
 
 XOR = "train temporal --data xor --set backend=reference --epochs 3 --lr 0.01 --quiet --no-test --out good.npz "
 SAMPLE = "train temporal --set backend=reference --out good.npz "
+RATE = "train {} --data xor --backend reference --epochs 1 --quiet --no-test --out rate.npz "
+PROXY, ANN = RATE.format("proxy"), RATE.format("ann")
+COMPARE = "compare --data xor --backend reference --epochs 1 --seeds 1 --model 2-4-2 --methods ann proxy --steps 2 "
 
 # What is typed, the exit code (1: an error, 2: wrong usage), and words that the message must have.
 ROWS = [
@@ -103,7 +106,46 @@ ROWS = [
     (XOR + "--json cut", 1, "--json: expected a file that can be written and holds nothing else, got cut"),
     ("plot neuron --out text.txt/new.png", 1, "cannot use text.txt: expected a folder, got the file text.txt"),
     ("plot all good.npz --out text.txt", 1, "cannot use text.txt: expected a folder, got the file text.txt"),
+    # methods that count spikes
+    (PROXY + "--set late=5", 1, "unknown setting 'late': expected one of model, bias", "n_steps"),
+    (PROXY + "--set surrogate=atan", 1, "unknown setting 'surrogate': expected one of"),
+    (ANN + "--steps 4", 1, "--steps: expected a method that counts spikes over time steps (proxy, tandem, surrogate, conversion), got ann"),
+    (XOR + "--steps 4", 1, "--steps: expected a method that counts spikes", "got temporal"),
+    (PROXY + "--steps 0", 1, "n_steps: expected a number from 1 to 10000, got 0"),
+    (PROXY + "--steps many", 2, "--steps: expected a whole number, got 'many'"),
+    (PROXY + "--set threshold=0", 1, "threshold: expected a number from 1e-06", "got 0"),
+    (PROXY + "--set clip=1", 1, "clip: expected true or false, got 1"),
+    (RATE.format("tandem") + "--preset authors", 1, "preset: expected one of ours, got 'authors'"),
+    (PROXY + "--preset theirs", 2, "--preset: invalid choice: 'theirs'"),
+    (PROXY + "--model 28x28x1-8C3-10", 1, "model: expected 2-...-2 for xor, got 28x28x1-8C3-10"),
+    (PROXY + "--model 2-8C3-2", 1, "model: expected a dense layer such as 100", "got '8C3' in '2-8C3-2'"),
+    (PROXY + "--model fashion-proxy:none", 1, "model: expected a number of channels after fashion-proxy:, got 'fashion-proxy:none'"),
+    (PROXY + "--out good.npz --resume", 1, "good.npz: was trained otherwise than this command says (method temporal there, proxy here)"),
+    ("evaluate proxy.npz --steps 0", 1, "steps: expected whole numbers of at least 1, got [0]"),
+    ("evaluate good.npz --steps 4", 1, "--steps: expected a network that counts spikes over time steps, got one trained by temporal"),
+    ("evaluate proxy-cut.npz", 1, "proxy-cut.npz: the checkpoint's parts do not fit together"),
+    ("info --settings nope", 2, "--settings: invalid choice: 'nope'"),
+    # comparisons
+    (COMPARE + "--methods proxy magic", 1, "methods: expected some of proxy, tandem, surrogate, conversion, ann, got 'magic'"),
+    (COMPARE + "--methods temporal", 1, "methods: expected some of proxy", "got 'temporal'"),
+    (COMPARE + "--methods ann ann", 1, "methods, steps: expected at least one of each, none twice, got ann ann and 2"),
+    (COMPARE + "--steps 0", 1, "n_steps: expected a number from 1 to 10000, got 0"),
+    (COMPARE + "--seeds 0", 1, "--seeds: expected at least 1, got 0"),
+    (COMPARE + "--model 2-4-3", 1, "model: expected 2-...-2 for xor, got 2-4-3"),
+    (COMPARE + "--set slope=3", 1, "unknown setting 'slope': expected one that one of ann, proxy has"),
+    (COMPARE + "--set ann.threshold=3", 1, "unknown setting 'ann.threshold': expected one that ann has"),
+    (COMPARE + "--no-test", 1, "--no-test: expected validation samples to judge by, got none; give --val N"),
+    (COMPARE + "--out text.txt", 1, "--out: expected a folder, got the file text.txt"),
+    (COMPARE + "--out text.txt/deeper", 1, "cannot use text.txt", "expected a folder, got the file text.txt"),
+    (COMPARE + "--out others", 1, "others/ann-seed0.npz: is of another comparison (method proxy there, ann here"),
+    (COMPARE + "--out broken", 1, "broken/ann-seed0.npz: expected a pysnn checkpoint, got a file that is damaged or of another kind"),
     # figures
+    ("plot raster proxy.npz --sample 4", 1, "sample: expected 0 to 3, got 4"),
+    ("plot in-time proxy.npz", 1, "figure: expected one of raster, correlation", "for a network trained by proxy, got 'in-time'"),
+    ("plot correlation good.npz", 1, "figure: expected one of raster, times", "for a network trained by temporal, got 'correlation'"),
+    ("plot kernels proxy.npz", 1, "kernels: expected a convolution as the first layer, got 2-4-2"),
+    ("plot weights proxy.npz", 1, "weights: expected a dense first layer on images, got 2-4-2 on xor"),
+    ("plot steps ann.npz", 1, "steps: expected a network that spikes, got one trained by ann"),
     ("plot raster", 1, "plot raster: expected a checkpoint, or a shipped network"),
     ("plot raster good.npz --sample 4", 1, "sample: expected 0 to 3, got 4"),
     ("plot raster good.npz --out figure.txt", 1, "path: expected a name ending in .png, .svg or .pdf, got 'figure.txt'"),
@@ -132,6 +174,16 @@ def shelf(tmp_path_factory):
     checkpoint.write(folder / "misfit.npz", header, {**arrays, "params/w1": np.zeros((3, 3), np.float32)})
     checkpoint.write(folder / "nan.npz", header, {**arrays, "params/w1": np.full((2, 4), np.nan, np.float32)})
     checkpoint.write(folder / "nameless.npz", {**header, "data": {}}, arrays)
+    for method in ("proxy", "ann"):
+        other = training.start(method, training.METHODS[method].settings_for("xor", model="2-4-2", backend="reference", epochs=0), 0,
+                               {"name": "xor", "n_val": 0})
+        training.save(other, folder / f"{method}.npz")
+    header, arrays = checkpoint.read(folder / "proxy.npz")
+    checkpoint.write(folder / "proxy-cut.npz", header, {name: x for name, x in arrays.items() if name != "params/w2"})
+    for name in ("others", "broken"):
+        (folder / name).mkdir()
+    (folder / "others" / "ann-seed0.npz").write_bytes((folder / "proxy.npz").read_bytes())
+    (folder / "broken" / "ann-seed0.npz").write_text("not a checkpoint")
     np.savez(folder / "foreign.npz", weights=np.ones(2), bias=np.ones(2))
     np.savez(folder / "other.npz", header=np.array(json.dumps({"format": "theirs"})))
     np.savez(folder / "pickled.npz", header=np.array([{}], object))
@@ -151,7 +203,8 @@ def contents(folder):
 
 
 @pytest.mark.parametrize("typed, code, words", [(typed, code, words) for typed, code, *words in ROWS],
-                         ids=[row[0].replace(XOR, "xor: ").replace(SAMPLE, "sample: ") or "nothing" for row in ROWS])
+                         ids=[row[0].replace(XOR, "xor: ").replace(SAMPLE, "sample: ").replace(COMPARE, "compare: ") or "nothing"
+                              for row in ROWS])
 def test_command(shelf, monkeypatch, capsys, typed, code, words):
     monkeypatch.chdir(shelf)
     monkeypatch.setenv("PYSNN_DATA", str(shelf / "cache"))

@@ -51,6 +51,33 @@ def test_mnist_example_on_the_shipped_sample(monkeypatch, tmp_path):
     assert (tmp_path / "figures/04-raster.png").is_file()
 
 
+def test_proxy_example(monkeypatch, tmp_path):
+    pytest.importorskip("numba")
+    assert load("05_proxy.py", monkeypatch, tmp_path)["main"](epochs=1, n_train=2000) > 0.6
+
+
+def test_proxy_example_is_short_and_shows_the_step():
+    text = (ROOT / "examples/05_proxy.py").read_text()
+    assert len([line for line in text.splitlines() if line.strip()]) <= 80
+    steps = ["relu.forward(x", "snn.run(x, used)", "losses.mse(counts", "relu.backward(d_rates", "adam.update(params, grads"]
+    places = [text.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+def test_compare_example(monkeypatch, tmp_path, capsys):
+    main = load("06_compare.py", monkeypatch, tmp_path)["main"]
+    accuracy = main(tmp_path / "runs", n_seeds=1, epochs=3, n_train=3000)
+    assert len(accuracy) == 9 and min(accuracy.values()) > 0.1 and accuracy["ann", None] > 0.7
+    assert len(list((tmp_path / "runs").glob("*.npz"))) == 8 and (tmp_path / "figures/06-compare.png").is_file()
+    capsys.readouterr()
+    assert main(tmp_path / "runs", n_seeds=1, epochs=3, n_train=3000) == accuracy
+
+
+@pytest.mark.slow
+def test_proxy_example_in_full(monkeypatch, tmp_path):
+    assert load("05_proxy.py", monkeypatch, tmp_path)["main"]() > 0.78
+
+
 @pytest.mark.data
 def test_mnist_example(monkeypatch, tmp_path):
     from pysnn import datasets

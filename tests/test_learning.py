@@ -407,7 +407,8 @@ def test_settings_and_presets(method):
             s = rule.settings_for(data, preset)
             assert models.resolve(s.model).split("-")[0] == spec
     s = rule.settings_for("fashion-mnist")
-    assert replace(s, crop=0, flip=False) == rule.Settings() and s.model == "fashion-proxy:32" and rule.settings_for("mnist", lr=0.5, model="784-10").lr == 0.5
+    assert replace(s, crop=0, flip=False) == rule.Settings() and s.model == "fashion-proxy:32"
+    assert rule.settings_for("mnist", lr=0.5, model="784-10").lr == 0.5
     for name in rule.Settings.__dataclass_fields__:
         if name in rule.CHOICES:
             for good in rule.CHOICES[name]:

@@ -36,8 +36,8 @@ def test_the_papers_network_has_the_papers_parameters():
     assert sum(sizes.values()) == 19_599_744
     assert models.resolve("fashion-proxy") == "28x28x1-128C3-128C3-P2-128C3-P2-2560-1152-256-10"
     assert models.resolve("fashion-proxy:32") == "28x28x1-32C3-32C3-P2-32C3-P2-640-288-64-10"
-    assert models.resolve("cifar-vgg:16") == "32x32x3-16C3-16C3-P2-32C3-32C3-P2-64C3-64C3-P2-128-10"
-    assert models.resolve("cifar-vgg").startswith("32x32x3-64C3-64C3-P2-128C3") and models.resolve("784-800-10") == "784-800-10"
+    assert models.resolve("cifar-vgg:16") == "32x32x3-16C3-16C3-A2-32C3-32C3-A2-64C3-64C3-A2-128-10"
+    assert models.resolve("cifar-vgg").startswith("32x32x3-64C3-64C3-A2-128C3") and models.resolve("784-800-10") == "784-800-10"
 
 
 def test_parts():

@@ -8,7 +8,7 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 
-from pysnn import plots  # noqa: E402
+from pysnn import plots, plots_temporal  # noqa: E402
 from pysnn.conventions import NO_SPIKE  # noqa: E402
 
 CLASSES = ["yin", "yang", "dot"]
@@ -137,7 +137,7 @@ def test_bad_input_is_refused_with_what_was_expected_and_what_came(name):
 
 def test_neuron_finds_the_spike_worked_by_hand():
     # docs/derivations/temporal.md, the worked example: C = {0, 1}, z_out = 6.0774...
-    assert plots._crossing(np.array([0.0, 1, 2]), np.array([0.8, 0.6, -0.3]), 1.0) == pytest.approx(1.8045807151057172)
+    assert plots_temporal._crossing(np.array([0.0, 1, 2]), np.array([0.8, 0.6, -0.3]), 1.0) == pytest.approx(1.8045807151057172)
     said = texts(plots.neuron([0.0, 1, 2, NO_SPIKE], [0.8, 0.6, -0.3, 9.0]))
     assert "1.805" in said and "causal inputs: 2" in said and "silent inputs: 1 of 4" in said
 
@@ -148,9 +148,9 @@ def test_the_potential_is_at_the_level_at_the_crossing_and_below_it_before():
     for _ in range(200):
         u_in, w = np.round(rng.uniform(0, 3, 20), 1), rng.normal(0.1, 0.3, 20)    # rounded: inputs at equal times
         u_in[rng.random(20) < 0.2] = NO_SPIKE
-        u_out = plots._crossing(u_in, w, 1.0)
+        u_out = plots_temporal._crossing(u_in, w, 1.0)
         end = u_out if np.isfinite(u_out) else 60.0
-        v = plots._potential(np.linspace(0, end, 2000), u_in, w)
+        v = plots_temporal._potential(np.linspace(0, end, 2000), u_in, w)
         assert v[:-1].max() < 1 + 1e-12
         n_fired += np.isfinite(u_out)
         if np.isfinite(u_out):

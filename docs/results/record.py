@@ -11,7 +11,7 @@ import platform
 import sys
 from pathlib import Path
 
-from pysnn import datasets, metrics, training
+from pysnn import datasets, evaluation_rate, metrics, training
 from pysnn.learning import temporal
 
 HERE = Path(__file__).parent
@@ -58,6 +58,8 @@ def one(experiment, data, settings, seed):
     found = training.METHODS[method].score(run.nets, data.x_test, data.y_test)
     result = {"seed": seed, "epochs": run.epoch, "validation": run.records[-1]["val_accuracy"], "test": found._asdict(),
               "seconds": sum(r["seconds"] for r in run.records), "settings": vars(settings), "records": run.records}
+    if method != "temporal":
+        result["evaluation"] = evaluation_rate.evaluate(run.nets, data.x_test, data.y_test)
     if data.name == "yin-yang":
         x, y = datasets.yin_yang(10_000, 1000 + seed)
         result["fresh"] = temporal.score(run.nets, x, y)._asdict()

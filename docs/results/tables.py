@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 PAGES = (HERE.parent / "results.md", HERE.parent.parent / "README.md")
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
+PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
 SEEDS = {"mnist-authors": (3, 4, 5)}     # the other seeds' test figures had a part in choosing the preset
 
 
@@ -70,6 +71,63 @@ def speed():
                     f"| {row['peak_mib']:.0f} |" for row in record["rows"]]
 
 
+def proxy():
+    """Convolutional networks trained by proxy."""
+    rows = ["| network | T | seeds | epochs | validation % | test % | strict % | inclusive % | training time |",
+            "|---|---|---|---|---|---|---|---|---|"]
+    for name, label in PROXY.items():
+        if record := load(name):
+            runs = record["runs"]
+            validation, seconds = spread([r["validation"] for r in runs]), np.median([r["seconds"] for r in runs])
+            test, strict, inclusive = (spread([r["test"][key] for r in runs]) for key in ("expected", "strict", "inclusive"))
+            rows.append(f"| {label} | {runs[0]['settings']['n_steps']} | {len(runs)} | {runs[0]['epochs']} | {validation} | **{test}** "
+                        f"| {strict} | {inclusive} | {seconds / 60:.0f} min |")
+    return rows
+
+
+def steps():
+    """Accuracy of the same networks at other numbers of steps."""
+    rows, steps = [], (1, 2, 4, 8, 15, 30, 60)
+    for name, label in PROXY.items():
+        if record := load(name):
+            found = record["runs"][0]["evaluation"]
+            at = dict(zip(found["steps"], found["accuracy_at"], strict=True))
+            rows.append(f"| {label} | " + " | ".join(f"{100 * at[t]:.2f}" for t in steps) + f" | {100 * found['relu']:.2f} |")
+    return ["| network | " + " | ".join(f"T = {t}" for t in steps) + " | ReLU network |", "|---|" + "---|" * (len(steps) + 1), *rows]
+
+
+def compare():
+    """Five methods on one dense network."""
+    record = load("compare-dense")
+    if record is None:
+        return ["not measured yet"]
+    table = {(row["method"], row["n_steps"]): row for row in record["table"]}
+    steps = sorted({t for _, t in table if t is not None})
+    rows = ["| method | " + " | ".join(f"T = {t}" for t in steps) + " |", "|---|" + "---|" * len(steps)]
+    for method in dict.fromkeys(m for m, _ in table):
+        found = [table.get((method, t), table.get((method, None))) for t in steps]
+        rows.append(f"| {method} | " + " | ".join(f"{100 * row['accuracy']:.2f} ± {100 * row['ci95']:.2f}" for row in found) + " |")
+    return rows
+
+
+def rate_speed():
+    """Inference and the ReLU network's training step against the frameworks."""
+    record = load("benchmark-rate")
+    if record is None:
+        return ["not measured yet"]
+    lines = [f"{record['cpu']}, {record['threads']} threads, batch {record['batch']}, float32, test images of {record['data']}, medians of "
+             f"{record['rounds']} interleaved rounds, {record['date']}. Ratio: to the fastest framework, within a round."]
+    sections = []
+    for section in record["inference"]:
+        activity = " ".join(f"{a:.2f}" for a in section["activity_by_layer"])
+        sections.append((f"inference, T = {record['n_steps']}, spikes a step by layer: {activity} (synthetic weights)", section))
+    for title, section in [*sections, ("the ReLU network, forward and backward", record["relu"])]:
+        lines += ["", f"| {title} | s | ratio | peak MiB |", "|---|---|---|---|"]
+        lines += [f"| {row['what']} | {row['s']:.3f} | {row['ratio']:.2f} | {row['peak_mib']:.0f} |"
+                  for row in section["rows"] if row["went_on"]]
+    return lines
+
+
 def exploration():
     """What the weight-sum cost, beta and the late time did on MNIST's validation split."""
     rows = ["| K | beta | late z | other | validation % |", "|---|---|---|---|---|"]
@@ -83,7 +141,8 @@ def exploration():
     return rows
 
 
-TABLES = {"exploration": exploration, "accuracy": accuracy, "xor": xor, "speed": speed}
+TABLES = {"exploration": exploration, "accuracy": accuracy, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
+          "compare": compare, "rate-speed": rate_speed}
 
 
 def main(check=False):

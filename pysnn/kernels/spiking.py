@@ -80,7 +80,8 @@ class _Net:
             rows = np.empty((n_steps, self.n_batch, self.n_flat), np.uint8)
             spread(lambda b0, b1: self._images(b0, b1, n_steps, rows), cut(self.n_batch, _IMAGES))
         for k, stage in enumerate(self.denses, len(self.convs)):
-            current = self.first[None] if rows is None else event_dense.currents(stage, rows, k == len(self.convs) > 0 and self.convs[-1].pool == "avg")
+            of_four = k == len(self.convs) > 0 and self.convs[-1].pool == "avg"
+            current = self.first[None] if rows is None else event_dense.currents(stage, rows, of_four)
             if k == len(self.n_spikes) - 1 and not spiking_output:
                 yield from self._add_up(current, n_steps)
                 return

@@ -1,0 +1,66 @@
+"""Measure the angles between the gradients of the methods, and where spiking and ReLU layers part, while a network trains by proxy.
+
+Run: python docs/results/angles.py            writes docs/results/gradient-angles.json, in some minutes
+The shipped sample of Fashion-MNIST, its validation part; the test images are not used. Median and quartiles over batches, and over single
+samples.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+from pysnn import datasets, diagnostics, mismatch, training
+from pysnn.learning import proxy
+
+HERE = Path(__file__).parent
+SEED = 0
+EPOCHS = (0, 1, 3, 6)        # when to measure
+BATCH, BATCHES, SINGLES, LOOKED_AT = 50, 6, 60, 40
+WARM = 40                    # batches that the running statistics see before the first measurement
+
+
+def main():
+    """Train, measure at some epochs, write the record."""
+    data = datasets.load("fashion-sample")
+    train, (x, y) = datasets.held_out(data)
+    settings = proxy.settings_for("fashion-sample")
+    run = training.start("proxy", settings, SEED, {"name": data.name, "n_val": len(y), "split_seed": 0})
+    order = np.random.default_rng(SEED).permutation(len(y))
+    x, y = x[order], y[order]
+    for i in range(0, WARM * settings.batch, settings.batch):                # running statistics alone: no weight changes
+        proxy.observe(run.nets, proxy.gradients(run.nets, train[0][i:i + settings.batch], train[1][i:i + settings.batch]))
+    rows = [measure(run.nets, x, y, 0)]
+    for record in training.epochs(run, train):
+        if record["epoch"] in EPOCHS:
+            rows.append(measure(run.nets, x, y, record["epoch"]))
+            print(record["epoch"], rows[-1]["validation"], rows[-1]["batches"]["proxy surrogate"]["all"], flush=True)
+    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.write("gradient-angles", {"command": "python docs/results/angles.py", "data": data.name, "seed": SEED,
+                                     "settings": vars(settings), "batch": BATCH, "batches": BATCHES, "singles": SINGLES, "rows": rows})
+
+
+def measure(nets, x, y, epoch):
+    """Return all that is asked of one network."""
+    batches = [diagnostics.gradient_angles(nets, x[i:i + BATCH], y[i:i + BATCH]) for i in range(0, BATCH * BATCHES, BATCH)]
+    singles = [diagnostics.gradient_angles(nets, x[i:i + 1], y[i:i + 1]) for i in range(SINGLES)]
+    layers, end = mismatch.mismatch(nets, x[:LOOKED_AT])
+    return {"epoch": epoch, "validation": proxy.score(nets, x, y)._asdict(), "batches": quartiles(batches), "singles": quartiles(singles),
+            "agreement": diagnostics.agreement(nets, x[:LOOKED_AT]), "mismatch": layers, "end": end,
+            "activity": diagnostics.activity(nets, x[:LOOKED_AT])}
+
+
+def quartiles(found):
+    """Return [lower quartile, median, upper quartile, how many are defined] by pair and parameter, in degrees."""
+    out = {}
+    for pair in found[0]:
+        rows = {name: [f[pair][name] for f in found if not np.isnan(f[pair][name])] for name in found[0][pair]}
+        out[" ".join(pair)] = {name: [*(round(float(q), 1) for q in np.quantile(v, (0.25, 0.5, 0.75))), len(v)] if v else None
+                               for name, v in rows.items()}
+    return out
+
+
+if __name__ == "__main__":
+    main()
