@@ -6,14 +6,16 @@ whose size does not depend on the number of threads, and each block is one singl
 
 import os
 import threading
-from contextlib import nullcontext
 from queue import SimpleQueue
 
 import numpy as np
 
 _calls = None          # helpers, the threads besides the caller's, wait here
 _n_threads = None
+_inherited = None      # what the number was before a fork
 _controller = None
+_changing = threading.RLock()
+_MOST = 1024           # threads
 
 
 def set_threads(n):
@@ -25,23 +27,35 @@ def set_threads(n):
         At least 1.
     """
     global _calls, _n_threads
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"threads: expected a whole number of at least 1, got {n!r}")
-    for _ in range(1, _n_threads or 1):
-        _calls.put(None)                       # the old helpers go home
-    _calls, _n_threads = SimpleQueue(), n
-    for k in range(1, n):
-        threading.Thread(target=_help, args=(_calls,), name=f"pysnn-{k}", daemon=True).start()
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= _MOST:
+        raise ValueError(f"threads: expected a whole number from 1 to {_MOST}, got {n!r}")
+    with _changing:
+        for _ in range(1, _n_threads or 1):
+            _calls.put(None)                       # the old helpers go home
+        _calls, _n_threads = SimpleQueue(), 1
+        for k in range(1, int(n)):
+            threading.Thread(target=_help, args=(_calls,), name=f"pysnn-{k}", daemon=True).start()
+            _n_threads = k + 1
+
+
+def _forget():
+    """Know, in a forked process, that the helpers stayed behind, and who held a lock as well; new ones come with the first call."""
+    global _calls, _n_threads, _inherited, _changing, _blas_users
+    _inherited, _calls, _n_threads, _changing, _blas_users = _n_threads, None, None, threading.RLock(), _OneThread()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 def get_threads():
     """Return the number of threads: PYSNN_THREADS, else the processors this process may use."""
     if _n_threads is None:
         given = os.environ.get("PYSNN_THREADS", "")
-        if given and not (given.isdecimal() and int(given)):
-            raise ValueError(f"PYSNN_THREADS: expected a whole number of at least 1, got {given!r}")
+        if given and not (given.isdecimal() and 1 <= int(given) <= _MOST):
+            raise ValueError(f"PYSNN_THREADS: expected a whole number from 1 to {_MOST}, got {given!r}")
         usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        set_threads(int(given) if given else usable)
+        set_threads(_inherited or (int(given) if given else usable))
     return _n_threads
 
 
@@ -63,36 +77,54 @@ class _Share:
             except BaseException as error:  # told to the caller
                 self.error = error
             finally:
+                self.work = self.blocks = None      # arrays must not live on in a helper that waits
                 self.done.release()
 
     def finish(self):
         """Wait for the helper; one that has not begun is not waited for, and never will begin."""
-        if not self.begun.acquire(blocking=False):
-            self.done.acquire()
+        if self.begun.acquire(blocking=False):
+            self.done.release()
+            self.work = self.blocks = None
+        self.done.acquire()
 
 
 def _help(calls):
     """Live as a helper."""
     for share in iter(calls.get, None):
         share.take()
+        del share
 
 
 def spread(work, blocks):
     """Call work(*block) for every block, on all threads; each block must own what it writes."""
     n_helpers = min(get_threads(), len(blocks)) - 1
-    blocks = iter(blocks)                       # next() on it is one step for all threads
+    blocks, calls = iter(blocks), _calls            # next() on it is one step for all threads
     shares = [_Share(work, blocks) for _ in range(n_helpers)]
-    for share in shares:
-        _calls.put(share)
     try:
+        for share in shares:
+            calls.put(share)
         for block in blocks:
             work(*block)
     finally:
-        for share in shares:
-            share.finish()
+        _finish(shares, blocks)
     for share in shares:
         if share.error is not None:
             raise share.error
+
+
+def _finish(shares, blocks):
+    """Wait for all helpers. After an error or an interrupt they take no new blocks; an interrupt while waiting is passed on afterwards."""
+    interrupt = None
+    while shares:
+        try:
+            for _ in blocks:                        # nothing is left, unless the caller failed
+                pass
+            shares[-1].finish()
+            shares = shares[:-1]
+        except KeyboardInterrupt as error:
+            interrupt = error
+    if interrupt is not None:
+        raise interrupt
 
 
 def cut(n, size):
@@ -100,16 +132,42 @@ def cut(n, size):
     return [(i, min(i + size, n)) for i in range(0, n, size)]
 
 
+class _OneThread:
+    """Hold the BLAS to one thread while our own threads call it, however many callers there are at once.
+
+    Without threadpoolctl the BLAS's threads, and so its bits, are its own affair.
+    """
+
+    def __init__(self):
+        self.lock, self.n_users, self.limit = threading.Lock(), 0, None
+
+    def __enter__(self):
+        global _controller
+        with self.lock:
+            self.n_users += 1
+            if self.n_users == 1:
+                if _controller is None:
+                    try:
+                        from threadpoolctl import ThreadpoolController
+                    except ImportError:
+                        return
+                    _controller = ThreadpoolController()
+                self.limit = _controller.limit(limits=1, user_api="blas")
+
+    def __exit__(self, *error):
+        with self.lock:
+            self.n_users -= 1
+            if self.n_users == 0 and self.limit is not None:
+                self.limit.restore_original_limits()
+                self.limit = None
+
+
+_blas_users = _OneThread()
+
+
 def _one_thread():
-    """Hold the BLAS to one thread while our own threads call it; without threadpoolctl its threads, and so its bits, are its own affair."""
-    global _controller
-    if _controller is None:
-        try:
-            from threadpoolctl import ThreadpoolController
-        except ImportError:
-            return nullcontext()
-        _controller = ThreadpoolController()
-    return _controller.limit(limits=1, user_api="blas")
+    """Return the context in which the BLAS keeps to one thread."""
+    return _blas_users
 
 
 def matmul(a, b):

@@ -225,6 +225,15 @@ def relu(x, top):
     return x, x.dtype.type(top)
 
 
+def firing(threshold, v_init, kind):
+    """Pass threshold and initial potential through in a dtype, both finite there and the threshold more than 0."""
+    with np.errstate(over="ignore", under="ignore"):
+        threshold = kind.type(positive(kind.type(positive(threshold, "threshold")), f"threshold as {kind}"))
+    if isinstance(v_init, bool) or not isinstance(v_init, (int, float, np.number)) or not np.isfinite(v_init):
+        raise ValueError(f"v_init: expected a finite number, got {describe(v_init)}")
+    return threshold, kind.type(v_init)
+
+
 def spiking(stages, x, n_steps, at):
     """Let only good arguments of a run over time through; return `at`, or the last step alone. The same for all backends."""
     x = array(x, "x")

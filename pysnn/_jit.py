@@ -7,7 +7,8 @@
 - `error_model="numpy"`: 1/0 is inf and needs no branch in the inner loop. Denominators are tested all the same.
 - Freed memory stays with the process: a step needs some 20 arrays of 0.1 to 3 MB, and with glibc's first thresholds each would go back to
   the system and be faulted in anew, which doubled the time of a step. Freeing one large array, never touched, raises these thresholds.
-- `cache=True`: compiled once a machine. Numba does not notice a change in a helper of another file, so a kernel's helpers live in its file.
+- `cache=True`: compiled once a machine. Numba does not notice a change in a helper of another file, so a kernel's helpers live in its file;
+  but event_conv and event_dense share `fire` and the loops of _events.py: after a change there remove pysnn/kernels/__pycache__.
 """
 
 import sys

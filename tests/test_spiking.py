@@ -16,6 +16,8 @@ NETS = {   # input shape, (channels, pooling) of the convolutions, sizes of the 
     "more than 128 channels": ((5, 5, 1), [(130, ""), (130, "")], [3]),
     "means of four": ((9, 8, 1), [(20, "avg"), (40, "avg"), (8, "")], [5]),
     "means of four before dense": ((8, 8, 1), [(20, "max"), (70, "avg")], [20, 5]),
+    "dense on an image": ((5, 4, 2), [], [30, 3]),
+    "wide dense": ((40,), [], [300, 270, 7]),
     "dense alone": ((50,), [], [130, 40, 10]),
 }
 
@@ -117,6 +119,7 @@ def test_outputs_that_do_not_exist_never_fire(engine, rng):
 
 
 def test_samples_do_not_meet(engine, rng):
+    """Exact sums: with weights that are no multiples of a power of 2, grouping may change roundings."""
     stages, x = network(rng, *NETS["odd channels, wide dense"], np.float32), images(rng, (8, 8, 1), 9, np.float32)
     together = engine.run(stages, x, 10, keep_counts=True)
     alone = [engine.run(stages, x[b:b + 1], 10, keep_counts=True) for b in range(9)]
@@ -139,6 +142,11 @@ def test_samples_do_not_meet(engine, rng):
     (lambda a: a | {"stages": [a["stages"][0]._replace(b=a["stages"][0].b[1:]), a["stages"][1]]}, "b of stage 1: expected shape"),
     (lambda a: a | {"threshold": 0.0}, "threshold: expected a positive number"),
     (lambda a: a | {"threshold": np.nan}, "threshold: expected a positive number"),
+    (lambda a: a | {"threshold": 1e-50}, "threshold as float32: expected a positive number"),
+    (lambda a: a | {"threshold": 1e39}, "threshold as float32: expected a positive number"),
+    (lambda a: a | {"v_init": np.nan}, "v_init: expected a finite number"),
+    (lambda a: a | {"v_init": np.zeros(2)}, "v_init: expected a finite number"),
+    (lambda a: a | {"v_init": "half"}, "v_init: expected a finite number"),
     (lambda a: a | {"rule": Rule("sometimes")}, "rule: expected reset to be one of subtract, zero"),
 ])
 @pytest.mark.parametrize("backend", ["reference", "engine"])

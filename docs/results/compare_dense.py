@@ -43,7 +43,7 @@ def main(what):
     data = datasets.load(DATA)
     parts = datasets.held_out(data)
     about = {"name": DATA, "n_val": len(parts[1][1]), "split_seed": 0}
-    common = {"model": MODEL, "epochs": EPOCHS, **PLAIN}
+    common = {"model": MODEL, "epochs": EPOCHS, "v_init": 0.5, **PLAIN}
     if what == "tune":
         tries = []
         for method in comparison.METHODS:

@@ -2,7 +2,8 @@
 
 The neurons are those of (I1), (I2) and (I3). Steps are taken a few at a time: each image goes through all convolutions alone, so that its
 potentials and the lists of its spikes stay in the cache (event_conv.py), and then all images go through the dense layers together
-(event_dense.py). Nothing grows with the number of steps.
+(event_dense.py). Nothing grows with the number of steps. Roundings do not depend on the number of threads; but whether a layer goes by a
+product or by events, and in which blocks, is a matter of the whole group of samples.
 """
 
 from math import ceil, prod
@@ -26,7 +27,8 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     """Run a network of integrate-and-fire neurons for n_steps steps; see `pysnn.reference.spiking.run`."""
     at = _checks.spiking(stages, x, n_steps, at)
     _checks.words(rule, "rule", Rule, RULES)
-    net = _Net(stages, np.ascontiguousarray(x), _neuron(threshold, rule, x.dtype.type), x.dtype.type(v_init), keep_counts)
+    threshold, v_init = _checks.firing(threshold, v_init, x.dtype)
+    net = _Net(stages, np.ascontiguousarray(x), _neuron(threshold, rule), v_init, keep_counts)
     n_blocks = ceil(n_steps / _STEPS)
     counts, t = [], 0
     for k in range(n_blocks):
@@ -38,10 +40,10 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     return Run(np.stack(counts), *net.result(spiking_output))
 
 
-def _neuron(threshold, rule, kind):
+def _neuron(threshold, rule):
     hard, later, strict = rule.codes
-    threshold = kind(_checks.positive(threshold, "threshold"))
-    return event_conv.Neuron(threshold, np.nextafter(threshold, kind(np.inf)) if strict else threshold, bool(hard), bool(later))
+    bar = np.nextafter(threshold, threshold.dtype.type(np.inf)) if strict else threshold
+    return event_conv.Neuron(threshold, bar, bool(hard), bool(later))
 
 
 class _Net:
@@ -65,6 +67,7 @@ class _Net:
         self.n_flat = prod(size)
         for k, stage in enumerate(self.denses):
             if k == 0 and not self.convs:
+                x = x.reshape(self.n_batch, -1)
                 self.first = matmul(x, stage.w) if stage.b is None else matmul(x, stage.w) + stage.b
             n_out = stage.w.shape[1]
             block = 1 if k == 0 and not self.convs else event_conv.block_width(n_out)

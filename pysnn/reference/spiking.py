@@ -49,6 +49,7 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
         If arrays, steps or stages do not fit.
     """
     at = _checks.spiking(stages, x, n_steps, at)
+    threshold, v_init = _checks.firing(threshold, v_init, x.dtype)
     n = len(stages)
     first = _current(stages[0], x)
     v, totals, n_spikes, counts = [None] * n, [0.0] * n, [0.0] * n, []
