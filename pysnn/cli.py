@@ -113,7 +113,7 @@ def parser():
                      help=f"some of {', '.join(comparison.METHODS)} (default: all); ann is the ReLU network, the upper line")
     sub.add_argument("--steps", type=count, nargs="+", default=[2, 4, 8], metavar="T",
                      help="time steps (default 2 4 8); proxy, tandem and surrogate train anew for each")
-    sub.add_argument("--epochs", type=count, default=5, help="passes over the training data (default 5)")
+    sub.add_argument("--epochs", type=count, help="passes over the training data (default 5)")
     sub.add_argument("--seeds", type=count, default=3, metavar="N", help="runs that differ in the seed alone: --seed and up (default 3)")
     sub.add_argument("--batch", type=count, help="samples an update")
     sub.add_argument("--lr", type=float, help="learning rate at the start")

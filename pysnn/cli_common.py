@@ -41,13 +41,21 @@ def emit(args, result):
                 temporary.unlink()
 
 
-def typed(pairs, flags):
-    """Read NAME=VALUE pairs; `flags` tells by name whether a setting is true or false."""
+def options(args, *names):
+    """Collect the settings that options of their own give, such as --lr; {name: value}."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+def typed(pairs, flags, given):
+    """Read NAME=VALUE pairs; `flags` tells by name whether a setting is true or false, `given` holds what other options said."""
     chosen = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
+        if name in chosen or name in given:
+            option = f"--set {name}" if name in chosen else "--steps" if name == "n_steps" else f"--{name}"
+            raise ValueError(f"{name}: expected once, got {option} and --set {pair}")
         with contextlib.suppress(json.JSONDecodeError):
             value = json.loads(value)
         if flags(name) and not isinstance(value, bool):

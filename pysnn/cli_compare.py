@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from . import comparison, datasets, training
-from .cli_common import bar, emit, megabytes, typed
+from .cli_common import bar, emit, megabytes, options, typed
+
+EPOCHS = 5      # of each run, if nothing else is said
 
 
 def compare(args):
@@ -53,16 +55,17 @@ def compare(args):
 def _jobs(args, data):
     """Plan the runs that were asked for, and say what the hungriest will need."""
     shape, n_classes = data.x_train.shape[1:], len(data.classes)
-    chosen = {"model": args.model or f"{int(np.prod(shape))}-200-{n_classes}", "epochs": args.epochs}
-    chosen |= {name: getattr(args, name) for name in ("batch", "lr", "backend") if getattr(args, name) is not None}
+    chosen = options(args, "model", "epochs", "batch", "lr", "backend")
 
     def flag(name):
         method, _, name = name.rpartition(".")
-        return any(isinstance(getattr(training.METHODS[m].Settings, name, None), bool) for m in args.methods if m == (method or m))
+        rules = [training.METHODS[m] for m in comparison.METHODS if m in args.methods and m == (method or m)]
+        return any(isinstance(getattr(rule.Settings, name, None), bool) for rule in rules)
 
     if args.seeds < 1:
         raise ValueError(f"--seeds: expected at least 1, got {args.seeds}")
-    chosen |= typed(args.set, flag)
+    chosen |= typed(args.set, flag, chosen)
+    chosen = {"model": f"{int(np.prod(shape))}-200-{n_classes}", "epochs": EPOCHS} | chosen
     jobs = comparison.plan(args.data, args.methods, args.steps, range(args.seed, args.seed + args.seeds), chosen)
     for job in jobs:
         training.check_fit(job.settings.model, data)
@@ -98,8 +101,8 @@ def _say(rows, on):
         mean = f"{r['accuracy']:.2%}{interval}"
         print(f"{r['method']:<12}{r['n_steps'] or '-':>4}{r['n_seeds']:>6}  {mean:<29}{std:>7}{r['strict']:>9.2%}"
               f"{by_v:>9}{spikes:>9}{additions:>11}{r['multiply_adds']:>12,.0f}{r['seconds']:>9.1f}")
-    print("a sample: spikes of all layers; additions of weights by spikes (behind a pooling: at most); multiply-adds, of spiking networks\n"
-          "those of the first layer, once. by V: ties broken by the outputs' potential.\n"
+    print("a sample: spikes of all layers; additions of weights by spikes (behind max pooling: at most); multiply-adds, of spiking\n"
+          "networks those of the first layer, once. by V: ties broken by the outputs' potential.\n"
           "95 % interval of the mean over seeds, by Student's t.")
 
 

@@ -78,7 +78,7 @@ def _operations(found, spikes):
         print(f"  layer {k + 1:<5}{n:>10,.1f}{rate:>19.4f}{added:>13}{macs_k:>35,}")
     print(f"  {'all':<11}{sum(found['spikes']):>10,.1f}{'':>19}{sum(found['additions']):>13,.0f}{sum(macs):>35,}")
     print(f"  the spiking network takes the first layer's {macs[0]:,} multiply-adds once (its input is constant); after that each\n"
-          "  spike adds the weights that it meets: the additions of the layer behind it, after a pooling an upper bound")
+          "  spike adds the weights that it meets: the additions of the layer behind it, after max pooling an upper bound")
 
 
 def plot(args):

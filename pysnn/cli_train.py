@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from . import checkpoint, datasets, training
-from .cli_common import bar, emit, megabytes, typed
+from .cli_common import bar, emit, megabytes, options, typed
 
 SPIKING = [name for name, rule in training.METHODS.items() if "n_steps" in rule.Settings.__dataclass_fields__]
 
@@ -14,12 +14,12 @@ SPIKING = [name for name, rule in training.METHODS.items() if "n_steps" in rule.
 def settings(args):
     """Collect the settings that the user chose."""
     rule = training.METHODS[args.method]
-    chosen = {name: getattr(args, name) for name in ("model", "epochs", "batch", "lr", "backend") if getattr(args, name) is not None}
+    chosen = options(args, "model", "epochs", "batch", "lr", "backend")
     if args.steps is not None:
         if args.method not in SPIKING:
             raise ValueError(f"--steps: expected a method that counts spikes over time steps ({', '.join(SPIKING)}), got {args.method}")
         chosen["n_steps"] = args.steps
-    chosen |= typed(args.set, lambda name: isinstance(getattr(rule.Settings, name, None), bool))
+    chosen |= typed(args.set, lambda name: isinstance(getattr(rule.Settings, name, None), bool), chosen)
     return rule.settings_for(args.data, args.preset, **chosen)
 
 

@@ -1,5 +1,6 @@
 """Several methods on one model, one data set, equal numbers of steps, equal readout and equal epochs: runs, and what they say together."""
 
+import hashlib
 import json
 import os
 from dataclasses import fields, replace
@@ -50,7 +51,7 @@ def plan(data, methods, steps, seeds, chosen):
     Raises
     ------
     ValueError
-        If methods, steps or settings are unknown, or no method has a setting.
+        If methods, steps or settings are unknown, no method has a setting, or n_steps is among the settings.
     """
     if unknown := [m for m in methods if m not in METHODS]:
         raise ValueError(f"methods: expected some of {', '.join(METHODS)}, got {unknown[0]!r}")
@@ -59,10 +60,14 @@ def plan(data, methods, steps, seeds, chosen):
                          f"{' '.join(methods)} and {' '.join(map(str, steps))}")
     names = {m: {f.name for f in fields(training.METHODS[m].Settings)} for m in methods}
     for key in chosen:
-        method, _, name = key.rpartition(".")
+        method, dot, name = key.rpartition(".")
+        if dot and method not in names:
+            raise ValueError(f"setting {key!r}: {method} is not among the methods compared, {', '.join(names)}")
         if not any(name in known for m, known in names.items() if m == (method or m)):
-            who = method if method in names else "one of " + ", ".join(names)
-            raise ValueError(f"unknown setting {key!r}: expected one that {who} has")
+            who = f"{method} has" if dot else f"{' or '.join(names)} has"
+            raise ValueError(f"unknown setting {key!r}: expected one that {who}")
+        if name == "n_steps":
+            raise ValueError(f"setting {key!r}: expected the numbers of time steps (--steps) to say that, and once")
     jobs = []
     for m in methods:
         mine = {k: v for k, v in chosen.items() if k in names[m]} | {k[len(m) + 1:]: v for k, v in chosen.items() if k.startswith(f"{m}.")}
@@ -75,6 +80,8 @@ def plan(data, methods, steps, seeds, chosen):
 
 def begin(job, folder, data):
     """Load a job's run where there is one, or begin it.
+
+    A conversion trains without time steps, so that its run serves whatever numbers of steps it is judged at.
 
     Parameters
     ----------
@@ -101,7 +108,8 @@ def begin(job, folder, data):
     run = training.load(path)
     there = {"method": run.method, "seed": run.seed, **run.data, **vars(run.nets.settings)}
     here = {"method": job.method, "seed": job.seed, **data, **vars(job.settings)}
-    if differ := [f"{name} {there.get(name)} there, {here[name]} here" for name in here if there.get(name) != here[name]]:
+    matter = [name for name in here if (job.method, name) != ("conversion", "n_steps")]
+    if differ := [f"{name} {there.get(name)} there, {here[name]} here" for name in matter if there.get(name) != here[name]]:
         raise checkpoint.CheckpointError(f"{path}: is of another comparison ({'; '.join(differ)}); give the same, or another --out")
     return run
 
@@ -130,7 +138,7 @@ def judge(job, run, folder, samples, on):
     """
     path = Path(folder) / f"{job.name}.json"
     key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": vars(job.settings), "seed": job.seed,
-           "epoch": run.epoch, "pysnn": training.versions()["pysnn"]}
+           "epoch": run.epoch, "sha256": _digest(run.nets), "pysnn": training.versions()["pysnn"]}
     try:
         stored = json.loads(path.read_text())
         if stored["key"] == key:
@@ -139,7 +147,7 @@ def judge(job, run, folder, samples, on):
         pass
     rows, macs = [], evaluation_rate.multiply_adds(job.settings.model)
     for t in job.at or (None,):
-        nets = run.nets if t is None or t == job.settings.n_steps else _lasting(run.nets, t)
+        nets = run.nets if t is None or t == run.nets.settings.n_steps else _lasting(run.nets, t)
         found = evaluation_rate.evaluate(nets, *samples, steps=[t or 1])
         rows.append({"n_steps": t, **{k: found[k] for k in ("accuracy", "strict", "inclusive")}, "by_potential": found.get("by_potential"),
                      "relu": found.get("relu"), "spikes": sum(found["spikes"]) if t else None,
@@ -152,6 +160,14 @@ def judge(job, run, folder, samples, on):
     finally:
         temporary.unlink(missing_ok=True)
     return result
+
+
+def _digest(nets):
+    """Return the SHA-256 of parameters and state."""
+    digest = hashlib.sha256()
+    for name, x in sorted({**nets.net.params, **{f"state/{name}": x for name, x in nets.state.items()}}.items()):
+        digest.update(f"{name} {x.dtype} {x.shape} ".encode() + np.ascontiguousarray(x).tobytes())
+    return digest.hexdigest()
 
 
 def _lasting(nets, n_steps):

@@ -20,7 +20,8 @@ def gradient_angles(nets, x, y, **chosen):
 
     All see the same parameters, the same samples, the running statistics of the spiking network, the same readout and loss. Beside
     proxy, tandem and surrogate stand two networks without spikes and their own error, y being T times their output divided by the
-    threshold: `relu`, the plain ReLU network, and `limit`, what rates tend to, min(max(a, 0)/threshold, 1).
+    threshold: `relu`, the plain ReLU network, and `limit`, with hidden layers that give what rates tend to, min(max(a, 0)/threshold, 1).
+    The outputs of both are the bare currents: they are not clipped, neither at 0 nor at the threshold.
 
     Parameters
     ----------

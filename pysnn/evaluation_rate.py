@@ -7,6 +7,7 @@ import numpy as np
 from . import metrics, models
 from .evaluation import BITS, round_weights
 from .learning import rate
+from .learning.settings import RANGES
 from .rate_layers import ReLU
 from .training import METHODS
 
@@ -28,7 +29,7 @@ def evaluate(nets, x, y, steps=STEPS):
     y : (N,) array of integers
         Labels.
     steps : sequence of int
-        After which numbers of steps to give the accuracy, too; that of training need not be among them.
+        After which numbers of steps, 1 to 10,000, to give the accuracy, too; that of training need not be among them.
 
     Returns
     -------
@@ -36,8 +37,9 @@ def evaluate(nets, x, y, steps=STEPS):
         n; accuracy, strict, inclusive: 0 to 1; confusion: counts, a tie given to the smaller class, one column more for samples without
         any output spike; multiply_adds: a sample, by layer, of the ReLU network. Of networks that spike also undecided: share of samples
         without any output spike; n_steps: steps in training; by_potential: accuracy where the final potential breaks ties; relu: accuracy
-        of the ReLU network with the same weights; agreement: share of samples where both decide alike; steps, accuracy_at, strict_at,
-        inclusive_at: the curve; rates: spikes a neuron and step, spikes: a sample, additions: a sample, see `additions`; by layer.
+        of the ReLU network with the same weights; agreement: share of samples where both decide alike, see `pysnn.learning.rate.alike`;
+        steps, accuracy_at, strict_at, inclusive_at: the curve; rates: spikes a neuron and step, spikes: a sample, additions: a sample, see
+        `additions`; by layer.
     """
     if nets.snn is None:
         out = rate.predict(nets, x)
@@ -60,7 +62,7 @@ def evaluate(nets, x, y, steps=STEPS):
     most = out == out.max(axis=1, keepdims=True)
     return {**_accuracy(out, y), "undecided": float((out == 0).all(axis=1).mean()), "n_steps": n_steps,
             "by_potential": rate.accuracy(np.where(most, potential, -np.inf), y).expected, "relu": rate.accuracy(relu, y).expected,
-            "agreement": float((out.argmax(axis=1) == relu.argmax(axis=1)).mean()), "steps": list(at),
+            "agreement": float(rate.alike(out, relu).mean()), "steps": list(at),
             **{f"{name}_at": [getattr(found, kind) for found in at.values()]
                for name, kind in (("accuracy", "expected"), ("strict", "strict"), ("inclusive", "inclusive"))},
             "rates": (n_spikes / (n * n_steps * np.array([np.prod(s) for s in shapes]))).tolist(), "spikes": (n_spikes / n).tolist(),
@@ -69,8 +71,9 @@ def evaluate(nets, x, y, steps=STEPS):
 
 def _steps(steps):
     """Return steps sorted, or say what is wrong with them."""
-    if not len(steps) or not all(isinstance(t, (int, np.integer)) and t >= 1 for t in steps):
-        raise ValueError(f"steps: expected whole numbers of at least 1, got {list(steps)}")
+    low, high = RANGES["n_steps"]
+    if not len(steps) or not all(isinstance(t, (int, np.integer)) and low <= t <= high for t in steps):
+        raise ValueError(f"steps: expected whole numbers from {low} to {high:,}, got {list(steps)}")
     return sorted({int(t) for t in steps})
 
 
@@ -258,8 +261,9 @@ def additions(layer_counts, model, n_steps):
     Returns
     -------
     list of float
-        Additions of the weight layers behind the first, summed over the batch. Exact, but behind a pooling an upper bound: of 2 x 2
-        neurons that spike c1, ..., c4 times min(T, c1 + ... + c4) spikes are counted, as if no two came at the same step.
+        Additions of the weight layers behind the first, summed over the batch. Exact, also behind average pooling, where each spike adds
+        a quarter of its weights; behind max pooling an upper bound: of 2 x 2 neurons that spike c1, ..., c4 times
+        min(T, c1 + ... + c4) spikes are counted, as if no two came at the same step.
     """
     totals, k, s = [], -1, None
     fans = fan_outs(model)
@@ -272,7 +276,7 @@ def additions(layer_counts, model, n_steps):
         else:
             height, width = s.shape[1] // 2 * 2, s.shape[2] // 2 * 2
             four = [s[:, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)]
-            s = np.minimum(sum(four), n_steps)
+            s = np.minimum(sum(four), n_steps) if part.kind == "max" else sum(four)
     return totals
 
 

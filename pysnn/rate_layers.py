@@ -7,7 +7,6 @@ import numpy as np
 from .conventions import Rule, Stage, Surrogate
 from .layers import Layer, backend_of
 from .reference import activations
-from .reference.batch_norm import fold
 
 
 class Firing(NamedTuple):
@@ -89,10 +88,11 @@ class BatchNorm(Layer):
         if cache.of_batch:
             return self.statistics(cache)
         axes = tuple(range(x.ndim - 1))
-        return dict(zip(self.of, (x.mean(axis=axes), x.var(axis=axes)), strict=True))
+        found = x.mean(axis=axes, dtype=np.float64), x.var(axis=axes, dtype=np.float64)
+        return {name: value.astype(x.dtype) for name, value in zip(self.of, found, strict=True)}
 
     def _fold(self, stages, statistics):
-        w, b = fold(stages[-1].w, *(self.params[name] for name in self.names), *self._given(statistics))
+        w, b = self.op.fold(stages[-1].w, *(self.params[name] for name in self.names), *self._given(statistics))
         stages[-1] = stages[-1]._replace(w=w, b=b)
 
 

@@ -41,7 +41,7 @@ ROWS = [
     ("plot portrait good.npz", 2, "invalid choice: 'portrait'"),
     ("plot raster good.npz --sample -1", 2, "--sample: expected"),
     # settings
-    (XOR + "--threads 0", 1, "threads: expected a whole number of at least 1, got 0"),
+    (XOR + "--threads 0", 1, "threads: expected a whole number from 1 to 1024, got 0"),
     (XOR + "--lr nan", 1, "lr: expected a number from 1e-12 to 1000, got nan"),
     (XOR + "--lr 0", 1, "lr: expected a number from 1e-12", "got 0.0"),
     (XOR + "--batch 0", 1, "batch: expected a number from 1", "got 0"),
@@ -121,7 +121,7 @@ ROWS = [
     (PROXY + "--model 2-8C3-2", 1, "model: expected a dense layer such as 100", "got '8C3' in '2-8C3-2'"),
     (PROXY + "--model fashion-proxy:none", 1, "model: expected a number of channels after fashion-proxy:, got 'fashion-proxy:none'"),
     (PROXY + "--out good.npz --resume", 1, "good.npz: was trained otherwise than this command says (method temporal there, proxy here)"),
-    ("evaluate proxy.npz --steps 0", 1, "steps: expected whole numbers of at least 1, got [0]"),
+    ("evaluate proxy.npz --steps 0", 1, "steps: expected whole numbers from 1 to 10,000, got [0]"),
     ("evaluate good.npz --steps 4", 1, "--steps: expected a network that counts spikes over time steps, got one trained by temporal"),
     ("evaluate proxy-cut.npz", 1, "proxy-cut.npz: the checkpoint's parts do not fit together"),
     ("info --settings nope", 2, "--settings: invalid choice: 'nope'"),
@@ -132,7 +132,7 @@ ROWS = [
     (COMPARE + "--steps 0", 1, "n_steps: expected a number from 1 to 10000, got 0"),
     (COMPARE + "--seeds 0", 1, "--seeds: expected at least 1, got 0"),
     (COMPARE + "--model 2-4-3", 1, "model: expected 2-...-2 for xor, got 2-4-3"),
-    (COMPARE + "--set slope=3", 1, "unknown setting 'slope': expected one that one of ann, proxy has"),
+    (COMPARE + "--set slope=3", 1, "unknown setting 'slope': expected one that ann or proxy has"),
     (COMPARE + "--set ann.threshold=3", 1, "unknown setting 'ann.threshold': expected one that ann has"),
     (COMPARE + "--no-test", 1, "--no-test: expected validation samples to judge by, got none; give --val N"),
     (COMPARE + "--out text.txt", 1, "--out: expected a folder, got the file text.txt"),
@@ -231,7 +231,7 @@ def test_there_are_many_rows():
 
 def test_environment_variable(monkeypatch, capsys):
     from pysnn import _blas
-    for value, words in (("many", "PYSNN_THREADS: expected a whole number of at least 1, got 'many'"), ("0", "of at least 1, got '0'")):
+    for value, words in (("many", "PYSNN_THREADS: expected a whole number from 1 to 1024, got 'many'"), ("0", "from 1 to 1024, got '0'")):
         monkeypatch.setenv("PYSNN_THREADS", value)
         monkeypatch.setattr(_blas, "_n_threads", None)
         assert cli.main(["info"]) == 1 and words in capsys.readouterr().err

@@ -128,6 +128,42 @@ def test_steps_of_evaluate(capsys):
     assert re.findall(r"T=(\d+)", line) == ["2", "3", "7"]
 
 
+def test_too_many_steps_to_evaluate(capsys):
+    assert cli.main(["train", "proxy", *SMALL, "--epochs", "0", "--quiet", "--no-test", "--out", "a.npz"]) == 0
+    capsys.readouterr()
+    assert cli.main(["evaluate", "a.npz", "--steps", "4", "99999999999"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err == "pysnn: error: steps: expected whole numbers from 1 to 10,000, got [4, 99999999999]\n"
+
+
+@pytest.mark.parametrize("typed, message", [
+    ("train proxy --steps 6 --set n_steps=5", "n_steps: expected once, got --steps and --set n_steps=5"),
+    ("train proxy --lr 0.1 --set lr=0.1", "lr: expected once, got --lr and --set lr=0.1"),
+    ("train temporal --model 784-10 --set model=784-5-10", "model: expected once, got --model and --set model=784-5-10"),
+    ("train ann --set drop=0.1 --set drop=0.2", "drop: expected once, got --set drop and --set drop=0.2"),
+    ("compare --epochs 2 --set epochs=3", "epochs: expected once, got --epochs and --set epochs=3"),
+    ("compare --set proxy.lr=2 --set proxy.lr=3", "proxy.lr: expected once, got --set proxy.lr and --set proxy.lr=3"),
+    ("compare --set n_steps=3", "setting 'n_steps': expected the numbers of time steps (--steps) to say that, and once"),
+    ("compare --methods ann nonsense --set lr=1", "methods: expected some of proxy, tandem, surrogate, conversion, ann, got 'nonsense'")])
+def test_settings_given_twice(typed, message, capsys):
+    assert cli.main(typed.split()) == 1
+    assert capsys.readouterr().err == f"pysnn: error: {message}\n" and not os.path.exists("runs")
+
+
+def test_flat_models_where_images_are_cropped(monkeypatch, capsys):
+    """Fashion-MNIST asks for cropping and mirroring, a flat model has no use for them; who types them is told."""
+    from pysnn import datasets
+    small = datasets.load("fashion-sample")._replace(name="fashion-mnist")
+    monkeypatch.setattr(datasets, "load", lambda *args: small)
+    command = "train proxy --data fashion-mnist --model 784-5-10 --epochs 0 --quiet --no-test --backend reference --out a.npz"
+    assert cli.main(command.split()) == 0 and not training.load("a.npz").nets.settings.crop
+    other = "compare --data fashion-mnist --epochs 0 --seeds 1 --steps 2 --methods proxy ann --quiet --val 5900 --no-test"
+    assert cli.main(other.split()) == 0
+    capsys.readouterr()
+    assert cli.main([*command.split(), "--set", "flip=true"]) == 1
+    assert capsys.readouterr().err == "pysnn: error: crop, shift, flip: expected a model on images such as 28x28x1-..., got 784-5-10\n"
+
+
 # ---- compare
 
 def test_compare(capsys, place, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pysnn import comparison, datasets, evaluation_rate, training
+from pysnn import checkpoint, comparison, datasets, evaluation_rate, training
 from pysnn.conventions import Rule
 from pysnn.learning import rate
 from pysnn.reference import conv, integrate_fire, pool
@@ -43,6 +43,8 @@ def test_evaluate(method, sample):
     assert e["undecided"] == np.mean((run.counts[-1] == 0).all(axis=1)) and np.sum(e["confusion"]) == 60
     relu = evaluation_rate.relu_twin(nets).forward(rate.encode_batch(nets, x))[0][-1]
     assert e["relu"] == np.mean(relu.argmax(axis=1) == y)
+    assert e["agreement"] == rate.alike(run.counts[-1], relu).mean()
+    assert rate.report(nets, x).get("agreement", e["agreement"]) == pytest.approx(e["agreement"], rel=1e-12)
 
 
 def test_ties_broken_by_the_potential():
@@ -76,9 +78,10 @@ def test_relu_network(sample):
     assert set(e) == {"n", "accuracy", "strict", "inclusive", "confusion", "multiply_adds"} and e["multiply_adds"] == [15680, 200]
 
 
-def test_operations_against_counting_one_by_one(rng):
-    """Every spike of every step is followed to the weights that it meets; behind a pooling the count is an upper bound."""
-    n_steps, theta, model = 6, 0.4, "7x7x2-3C3-2C3-P2-2C3-4"
+@pytest.mark.parametrize("kind", ["P2", "A2"])
+def test_operations_against_counting_one_by_one(rng, kind):
+    """Every spike of every step is followed to the weights that it meets; behind max pooling the count is an upper bound."""
+    n_steps, theta, model = 6, 0.4, f"7x7x2-3C3-2C3-{kind}-2C3-4"
     w = [rng.normal(mean, 0.4, shape) for mean, shape in ((0.2, (3, 3, 2, 3)), (0.05, (3, 3, 3, 2)), (0, (3, 3, 2, 2)), (0, (18, 4)))]
     x = rng.random((2, 7, 7, 2))
     v, counts, exact = [0.0] * 4, [0.0] * 4, [0, 0, 0]
@@ -86,27 +89,29 @@ def test_operations_against_counting_one_by_one(rng):
         s = x
         for k in range(4):
             if k:
-                exact[k - 1] += touched(s, k, w)
+                exact[k - 1] += touched(4 * s if k == 2 and kind == "A2" else s, k, w)      # each brings a quarter: four times that
             current = conv.conv2d_forward(s, w[k], 1, 1)[0] if k < 3 else s.reshape(2, -1) @ w[k]
             s, v[k] = integrate_fire.step(v[k] + 0 * current, current, theta, Rule())
             counts[k] = counts[k] + s
-            s = pool.max_pool2d_forward(s, 2)[0] if k == 1 else s
+            if k == 1:
+                s = pool.max_pool2d_forward(s, 2)[0] if kind == "P2" else pool.avg_pool2d_forward(s, 2)[0]
     assert all(0 < c.mean() < n_steps for c in counts)
     found = evaluation_rate.additions(counts, model, n_steps)
     assert found[0] == exact[0] and found[2] == exact[2] and exact[1] <= found[1] <= 4 * exact[1]
+    assert (found[1] == exact[1]) == (kind == "A2")
     assert evaluation_rate.multiply_adds(model) == [touched(np.ones((1, *shape)), k, w) for k, shape in enumerate(
         [(7, 7, 2), (7, 7, 3), (3, 3, 2), (3, 3, 2)])]
 
 
 def touched(s, k, w):
-    """Count, spike by spike, the weights that spikes meet."""
+    """Count, spike by spike, the weights that spikes meet; s says how many there are at each place."""
     n = 0
     for place in np.argwhere(s):
-        if w[k].ndim == 2:
-            n += w[k].shape[1]
-        else:
+        fan = w[k].shape[-1]
+        if w[k].ndim == 4:
             _, row, column, _ = place
-            n += sum(0 <= row + i < s.shape[1] and 0 <= column + j < s.shape[2] for i in (-1, 0, 1) for j in (-1, 0, 1)) * w[k].shape[3]
+            fan *= sum(0 <= row + i < s.shape[1] and 0 <= column + j < s.shape[2] for i in (-1, 0, 1) for j in (-1, 0, 1))
+        n += fan * s[tuple(place)]
     return n
 
 
@@ -141,9 +146,9 @@ def test_robustness(method, sample):
     assert found == evaluation_rate.robustness(method, nets, x, y, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("steps", [[], [0], [1.5], ["2"]])
+@pytest.mark.parametrize("steps", [[], [0], [1.5], ["2"], [3, 10_001]])
 def test_steps_are_checked(steps, sample):
-    with pytest.raises(ValueError, match="steps: expected whole numbers of at least 1"):
+    with pytest.raises(ValueError, match="steps: expected whole numbers from 1 to 10,000, got"):
         evaluation_rate.evaluate(nets_of("proxy", n_steps=3), *sample, steps=steps)
 
 
@@ -151,12 +156,67 @@ def test_steps_are_checked(steps, sample):
 
 def test_plan():
     jobs = comparison.plan("fashion-sample", ["proxy", "conversion", "ann"], [8, 2], [3, 4],
-                           {"model": "784-5-10", "lr": 0.1, "n_steps": 9, "ann.lr": 0.2, "threshold": 2.0})
+                           {"model": "784-5-10", "lr": 0.1, "ann.lr": 0.2, "threshold": 2.0})
     assert [(j.name, j.at) for j in jobs] == [
         ("proxy-T8-seed3", (8,)), ("proxy-T8-seed4", (8,)), ("proxy-T2-seed3", (2,)), ("proxy-T2-seed4", (2,)),
         ("conversion-seed3", (2, 8)), ("conversion-seed4", (2, 8)), ("ann-seed3", ()), ("ann-seed4", ())]
     assert [j.settings.lr for j in jobs] == [0.1] * 6 + [0.2] * 2 and jobs[0].settings.threshold == 2.0
     assert [getattr(j.settings, "n_steps", None) for j in jobs] == [8, 8, 2, 2, 8, 8, None, None]
+
+
+@pytest.mark.parametrize("data", datasets.NAMES)
+def test_plan_with_the_default_model_of_compare(data):
+    """Flat models on every data set, though what a data set needs may include cropping."""
+    n_in, n_out = {"xor": (2, 2), "yin-yang": (4, 3), "cifar10": (3072, 10)}.get(data, (784, 10))
+    jobs = comparison.plan(data, comparison.METHODS, [2, 4], [0], {"model": f"{n_in}-200-{n_out}", "epochs": 5})
+    assert len(jobs) == 8 and not any(j.settings.crop or j.settings.flip or j.settings.shift for j in jobs)
+
+
+def test_plan_says_what_is_wrong():
+    for chosen, message in (
+            ({"conversion.percentile": 99}, "setting 'conversion.percentile': conversion is not among the methods compared, proxy, ann"),
+            ({"nonsense.lr": 1}, "setting 'nonsense.lr': nonsense is not among the methods compared, proxy, ann"),
+            ({"slope": 1}, "unknown setting 'slope': expected one that proxy or ann has"),
+            ({"ann.clip": True}, "unknown setting 'ann.clip': expected one that ann has"),
+            ({"n_steps": 9}, "setting 'n_steps': expected the numbers of time steps (--steps) to say that, and once"),
+            ({"proxy.n_steps": 9}, "setting 'proxy.n_steps': expected the numbers of time steps (--steps) to say that, and once")):
+        with pytest.raises(ValueError) as error:
+            comparison.plan("fashion-sample", ["proxy", "ann"], [8], [0], {"model": "784-5-10", **chosen})
+        assert str(error.value) == message
+
+
+def test_a_conversion_serves_other_numbers_of_steps(sample, tmp_path):
+    """Its training has none: with more of them asked for, the run that is there goes on."""
+    data, chosen = datasets.load("fashion-sample"), {"model": "784-20-10", "epochs": 1, "backend": "reference"}
+    train = data.x_train[:300], data.y_train[:300]
+
+    def judged(steps):
+        job, = comparison.plan("fashion-sample", ["conversion"], steps, [0], chosen)
+        run = comparison.begin(job, tmp_path, {"name": "fashion-sample"})
+        list(training.epochs(run, train))
+        training.save(run, tmp_path / f"{job.name}.npz")
+        return run, comparison.judge(job, run, tmp_path, sample, "test")["rows"]
+
+    (_, few), (run, more) = judged([3, 6]), judged([3, 9, 6])
+    assert run.epoch == 1 and len(run.records) == 1 and more[:2] == few
+    snn = evaluation_rate.lasting(run.nets.snn, 9)
+    assert more[2]["accuracy"] == rate.score(run.nets._replace(snn=snn), *sample).expected
+    with pytest.raises(checkpoint.CheckpointError, match=r"is of another comparison \(n_steps 3 there, 4 here\)"):
+        job, other = comparison.plan("fashion-sample", ["proxy"], [3, 4], [0], chosen)
+        training.save(comparison.begin(job, tmp_path, {}), tmp_path / f"{other.name}.npz")
+        comparison.begin(other, tmp_path, {})
+
+
+def test_results_of_other_weights_are_not_taken(sample, tmp_path):
+    job, = comparison.plan("fashion-sample", ["proxy"], [3], [0], {"model": "784-20-10", "epochs": 0, "backend": "reference"})
+    run = comparison.begin(job, tmp_path, {})
+    first = comparison.judge(job, run, tmp_path, sample, "test")
+    assert comparison.judge(job, run, tmp_path, sample, "test") == first
+    run.nets.net.params["w2"][...] = np.roll(run.nets.net.params["w2"], 1, axis=1)
+    second = comparison.judge(job, run, tmp_path, sample, "test")
+    assert second["key"]["sha256"] != first["key"]["sha256"] and second["rows"] != first["rows"]
+    run.nets.state["n_epochs"] += 1
+    assert comparison.judge(job, run, tmp_path, sample, "test")["key"]["sha256"] not in (first["key"]["sha256"], second["key"]["sha256"])
 
 
 def test_conversion_is_judged_at_each_number_of_steps(sample, tmp_path):

@@ -191,14 +191,6 @@ def test_gradients_of_activations(ops, rng):
     check(lambda x: op.dropout_forward(x, 0.4, np.random.default_rng(3)), op.dropout_backward, (x,))
 
 
-def test_gradients_of_batch_norm_with_relu(fast, rng):
-    """(R9), (R11) in one; the trace is the mask."""
-    op, x, (gamma, beta) = fast("batch_norm"), rng.normal(1, 2, (20, 3)), rng.normal(size=(2, 3))
-    _, out = op.batch_norm_relu_forward(x, gamma, beta)[0], op.batch_norm_forward(x, gamma, beta)[0]
-    assert 0.1 < (out > 0).mean() < 0.9
-    check(op.batch_norm_relu_forward, op.batch_norm_relu_backward, (x, gamma, beta), trace=lambda args, out, cache: out > 0)
-
-
 # ----------------------------------------------------------------------------------------------------- kernel and reference
 
 LARGER = {"batch of 50": (50, 9, 9, 16, 8, 3, 3, 1, 1), "many channels": (3, 28, 28, 128, 64, 3, 3, 1, 1),
@@ -250,11 +242,6 @@ def test_batch_norm_is_the_reference(fast, rng, shape, dtype):
         grads = op.batch_norm_backward(dy, got_cache)
         size = np.abs(dy).max() * np.abs(gamma / np.sqrt(cache.var + cache.eps)).max()
         assert_close(grads, batch_norm.batch_norm_backward(dy, cache), size)
-        fused, fused_cache = op.batch_norm_relu_forward(x, gamma, beta, *given)
-        np.testing.assert_array_equal(fused, np.maximum(got, 0))
-        pair = op.batch_norm_backward(np.where(got > 0, dy, 0), got_cache)
-        for a, b in zip(op.batch_norm_relu_backward(dy, fused_cache), pair, strict=True):
-            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])

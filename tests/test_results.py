@@ -47,7 +47,7 @@ def test_records_say_how_to_repeat_them(path):
 
 
 def test_records_hold_all_that_their_rows_say():
-    for name in (*tables().LABELS, *tables().PROXY):
+    for name in (*tables().LABELS, *(name for name in tables().PROXY if tables().load(name))):
         for run in json.loads((RESULTS / f"{name}.json").read_text())["runs"]:
             assert run["epochs"] == len(run["records"]) == run["settings"]["epochs"]
             assert run["validation"] == run["records"][-1]["val_accuracy"]

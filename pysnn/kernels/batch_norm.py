@@ -1,8 +1,7 @@
 """Batch normalisation written to be fast (Numba); the same names, arguments and results as reference/batch_norm.py.
 
 The statistics take one pass over memory: each block of rows finds its own mean, and the squares about it while it is still in the cache;
-blocks are then merged in order. No squares of large numbers are subtracted from each other on the way. ReLU, which usually follows, can
-ride along: `batch_norm_relu_forward` and `..._backward` save its own passes over memory, there and back.
+blocks are then merged in order. No squares of large numbers are subtracted from each other on the way.
 """
 
 from typing import NamedTuple
@@ -30,24 +29,34 @@ class Cache(NamedTuple):
 
 def batch_norm_forward(x, gamma, beta, mean=None, var=None, eps=1e-5):
     """Normalise each channel, then scale and shift it; see `pysnn.reference.batch_norm.batch_norm_forward`."""
-    y, cache, _ = _forward(x, gamma, beta, (mean, var, eps), least=-np.inf)
-    return y, cache
+    x, gamma, beta, mean, var, eps = _checks.batch_norm(x, gamma, beta, mean, var, eps)
+    of_batch, plan = mean is None, _plan(x)
+    if of_batch:
+        mean, var = _statistics(x, plan)
+    params = plan.wide(mean, gamma / np.sqrt(var + eps), beta)
+    y = np.empty_like(x)
+    flat, out = x.reshape(-1), y.reshape(-1)
+    spread(lambda i, j: _normalise(flat[i:j], out[i:j], params), plan.blocks)
+    return y, Cache(x, gamma, mean, var, eps, of_batch)
 
 
 def batch_norm_backward(dy, cache):
     """Pull a gradient back through `batch_norm_forward`; see `pysnn.reference.batch_norm.batch_norm_backward`."""
-    return _backward(dy, cache, cache.mean, least=-np.inf)
-
-
-def batch_norm_relu_forward(x, gamma, beta, mean=None, var=None, eps=1e-5):
-    """Do `batch_norm_forward` and ReLU in one; y >= 0, and the cache is (cache of `batch_norm_forward`, beta)."""
-    y, cache, beta = _forward(x, gamma, beta, (mean, var, eps), least=0)
-    return y, (cache, beta)
-
-
-def batch_norm_relu_backward(dy, cache):
-    """Pull a gradient back through `batch_norm_relu_forward`: dx, dgamma, dbeta."""
-    return _backward(dy, *cache, least=0)
+    x, gamma, mean, var, eps, of_batch = cache
+    dy, plan = _checks.gradient(dy, x), _plan(x)
+    sigma = np.sqrt(var + eps)
+    params = plan.wide(mean, gamma / sigma)
+    flat, d = x.reshape(-1), dy.reshape(-1)
+    parts = np.empty((len(plan.blocks), 2, x.shape[-1]))
+    spread(lambda q, i, j: _sums(flat[i:j], d[i:j], params[0], parts[q]), [(q, *block) for q, block in enumerate(plan.blocks)])
+    dbeta, dgamma = parts.sum(axis=0)                                    # (R8)
+    dgamma = dgamma / sigma
+    means = np.array([dbeta, dgamma / sigma]) / plan.n_rows * of_batch   # (R9) constants have no part in dx
+    means = plan.wide(*means.astype(x.dtype))
+    dx = np.empty_like(x)
+    out = dx.reshape(-1)
+    spread(lambda i, j: _pull(flat[i:j], d[i:j], out[i:j], (params, means)), plan.blocks)
+    return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
 
 
 def fold(w, gamma, beta, mean, var, eps=1e-5):
@@ -74,19 +83,6 @@ def _plan(x):
     return _Plan(cut(x.size, max(1, _BLOCK // (n_c * x.itemsize)) * n_c), x.size // n_c, max(1, _WIDTH // n_c))
 
 
-def _forward(x, gamma, beta, given, least):
-    """(R8) with max(y, least): -inf changes nothing, 0 is ReLU."""
-    x, gamma, beta, mean, var, eps = _checks.batch_norm(x, gamma, beta, *given)
-    of_batch, plan = mean is None, _plan(x)
-    if of_batch:
-        mean, var = _statistics(x, plan)
-    params = plan.wide(mean, gamma / np.sqrt(var + eps), beta)
-    y = np.empty_like(x)
-    flat, out, least = x.reshape(-1), y.reshape(-1), x.dtype.type(least)
-    spread(lambda i, j: _normalise(flat[i:j], out[i:j], params, least), plan.blocks)
-    return y, Cache(x, gamma, mean, var, eps, of_batch), beta
-
-
 def _statistics(x, plan):
     """(R7) mean and variance of each channel."""
     n_c, flat = x.shape[-1], x.reshape(-1)
@@ -97,24 +93,6 @@ def _statistics(x, plan):
     mean = (share * means).sum(axis=0)
     var = (share * (variances + np.square(means - mean))).sum(axis=0)
     return mean.astype(x.dtype), var.astype(x.dtype)
-
-
-def _backward(dy, cache, beta, least):
-    x, gamma, mean, var, eps, of_batch = cache
-    dy, plan = _checks.gradient(dy, x), _plan(x)
-    sigma = np.sqrt(var + eps)
-    params = plan.wide(mean, gamma / sigma, beta)
-    flat, d, least = x.reshape(-1), dy.reshape(-1), x.dtype.type(least)
-    parts = np.empty((len(plan.blocks), 2, x.shape[-1]))
-    spread(lambda q, i, j: _sums(flat[i:j], d[i:j], params, least, parts[q]), [(q, *block) for q, block in enumerate(plan.blocks)])
-    dbeta, dgamma = parts.sum(axis=0)                                    # (R8)
-    dgamma = dgamma / sigma
-    means = np.array([dbeta, dgamma / sigma]) / plan.n_rows * of_batch   # (R9) constants have no part in dx
-    means = plan.wide(*means.astype(x.dtype))
-    dx = np.empty_like(x)
-    out = dx.reshape(-1)
-    spread(lambda i, j: _pull(flat[i:j], d[i:j], out[i:j], (params, means), least), plan.blocks)
-    return dx, dgamma.astype(x.dtype), dbeta.astype(x.dtype)
 
 
 @njit
@@ -141,23 +119,13 @@ def _moments(x, n_times, out):
 
 
 @njit
-def _normalise(x, y, params, least):
-    """(R8) y, or max(y, 0) where the least y is 0."""
+def _normalise(x, y, params):
+    """(R8) y."""
     mean, scale, beta = params
     for i in range(0, len(x), len(mean)):
         row, into = x[i:i + len(mean)], y[i:i + len(mean)]
         for c in range(len(row)):
-            v = (row[c] - mean[c]) * scale[c] + beta[c]
-            into[c] = least if v < least else v
-
-
-@njit
-def _masked(x, dy, params, least, out):
-    """(R11) dy where y is more than the least y; times 1 or 0, since a load under a mask is slow."""
-    mean, scale, beta = params
-    zero, one = x.dtype.type(0), x.dtype.type(1)
-    for c in range(len(x)):
-        out[c] = dy[c] * (one if (x[c] - mean[c]) * scale[c] + beta[c] > least else zero)
+            into[c] = (row[c] - mean[c]) * scale[c] + beta[c]
 
 
 @njit
@@ -169,25 +137,19 @@ def _add(x, dy, mean, plain, weighted):
 
 @njit
 def _pulled(x, dy, params, means, dx):
-    mean, scale, _ = params
+    mean, scale = params
     a, b = means
     for c in range(len(x)):
         dx[c] = scale[c] * (dy[c] - a[c] - (x[c] - mean[c]) * b[c])
 
 
 @njit
-def _sums(x, dy, params, least, out):
+def _sums(x, dy, mean, out):
     """Sums over one block of dy and of dy (x - mean), by channel."""
-    mean, n_c = params[0], out.shape[1]
-    width = len(mean)
-    plain, weighted, masked = np.zeros(width), np.zeros(width), np.empty_like(mean)
+    n_c, width = out.shape[1], len(mean)
+    plain, weighted = np.zeros(width), np.zeros(width)
     for i in range(0, len(x), width):
-        row, d = x[i:i + width], dy[i:i + width]
-        if least > -np.inf:
-            _masked(row, d, params, least, masked)
-            _add(row, masked, mean, plain, weighted)
-        else:
-            _add(row, d, mean, plain, weighted)
+        _add(x[i:i + width], dy[i:i + width], mean, plain, weighted)
     out[:] = 0.0
     for c in range(width):
         out[0, c % n_c] += plain[c]
@@ -195,15 +157,9 @@ def _sums(x, dy, params, least, out):
 
 
 @njit
-def _pull(x, dy, dx, both, least):
+def _pull(x, dy, dx, both):
     """(R9) dx = scale (dy - a - (x - mean) b)."""
     params, means = both
     width = len(params[0])
-    masked = np.empty_like(params[0])
     for i in range(0, len(x), width):
-        row, d, into = x[i:i + width], dy[i:i + width], dx[i:i + width]
-        if least > -np.inf:
-            _masked(row, d, params, least, masked)
-            _pulled(row, masked, params, means, into)
-        else:
-            _pulled(row, d, params, means, into)
+        _pulled(x[i:i + width], dy[i:i + width], params, means, dx[i:i + width])

@@ -225,6 +225,23 @@ def accuracy(y, labels):
     return metrics.accuracy(-y, labels)
 
 
+def alike(y, other):
+    """Say how likely two networks decide alike, where each breaks ties at random.
+
+    Parameters
+    ----------
+    y, other : (B, n_out) arrays
+        Outputs of the two; the largest wins.
+
+    Returns
+    -------
+    (B,) array
+        1 where they agree, 0 where they do not; where the one has n tied outputs and the other's decision is among them, 1/n.
+    """
+    a, b = (v == v.max(axis=1, keepdims=True) for v in (y, other))
+    return (a & b).sum(axis=1) / (a.sum(axis=1) * b.sum(axis=1))
+
+
 def predict(nets, x):
     """Compute the outputs of many samples.
 
@@ -277,20 +294,21 @@ def report(nets, x):
     Returns
     -------
     dict
-        rates: spikes a neuron and step, by layer; agreement: share of samples where a ReLU twin decides alike. Nothing without spikes.
+        rates: spikes a neuron and step, by layer; agreement: share of samples where a ReLU twin decides alike, see `alike`. Nothing
+        without spikes.
     """
     if nets.snn is None:
         return {}
     sizes = [np.prod(part.shape) for part in models.parts(nets.settings.model)[1] if part.w]
-    n_spikes, alike = np.zeros(len(sizes)), 0
+    n_spikes, same = np.zeros(len(sizes)), 0.0
     for i in range(0, len(x), PIECE):
         piece = encode_batch(nets, x[i:i + PIECE])
         run = nets.snn.run(piece)
         n_spikes += run.n_spikes
         if nets.net is not nets.snn:
-            alike += int((run.counts[-1].argmax(axis=1) == nets.net.forward(piece)[0][-1].argmax(axis=1)).sum())
+            same += float(alike(run.counts[-1], nets.net.forward(piece)[0][-1]).sum())
     rates = {"rates": (n_spikes / (len(x) * nets.settings.n_steps * np.array(sizes))).tolist()}
-    return rates if nets.net is nets.snn else rates | {"agreement": alike / len(x)}
+    return rates if nets.net is nets.snn else rates | {"agreement": same / len(x)}
 
 
 def observe(nets, step):

@@ -13,6 +13,7 @@ RANGES = {"n_steps": (1, 10_000), "threshold": (1e-6, 1e6), "v_init": (-100, 1),
           "weight_decay": (0, 1e3), "gamma": (-100, 100), "lr": (1e-12, 1e3), "lr_end": (1e-12, 1e3), "batch": (1, 1e9), "epochs": (0, 1e9)}
 WHOLE = ("n_steps", "freeze_after", "crop", "shift", "batch", "epochs")
 FLAGS = ("bias", "clip", "flip", "detach_reset")
+OF_IMAGES = ("crop", "shift", "flip")      # what only a model on images can use
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Common:
         shape, parts = models.parts(self.model)
         if getattr(self, "readout", "spikes") == "potential" and len(parts) < 2:
             raise ValueError(f"readout: expected a model with a hidden layer for 'potential', or no neuron spikes, got {self.model}")
-        if (self.crop or self.shift or self.flip) and len(shape) != 3:
+        if any(getattr(self, name) for name in OF_IMAGES) and len(shape) != 3:
             raise ValueError(f"crop, shift, flip: expected a model on images such as 28x28x1-..., got {self.model}")
         if self.crop > min(shape[:2]):
             raise ValueError(f"crop: expected at most the side of an image, {min(shape[:2])}, got {self.crop}")
@@ -77,8 +78,8 @@ class Spiking(Common):
 
 
 DATA = {   # what each data set needs
-    "xor": {"model": "2-8-2", "crop": 0, "batch": 4, "epochs": 200},
-    "yin-yang": {"model": "4-120-3", "crop": 0, "batch": 20, "epochs": 40},
+    "xor": {"model": "2-8-2", "batch": 4, "epochs": 200},
+    "yin-yang": {"model": "4-120-3", "batch": 20, "epochs": 40},
     "fashion-sample": {"model": "28x28x1-16C3-P2-16C3-P2-100-10", "epochs": 6},
     "fashion-mnist": {"crop": 26, "flip": True},
     "mnist": {},
@@ -104,7 +105,8 @@ def chooser(settings, presets, data=None, always=("model", "crop")):
     -------
     callable
         settings_for(data, preset="ours", **chosen): the preset, what the data set needs, and what the user chose, each stronger than
-        the one before; a ValueError for an unknown preset or setting, or a value out of range.
+        the one before; of a model on flat input without crop, shift and flip of the first two. A ValueError for an unknown preset or
+        setting, or a value out of range.
     """
     needs = DATA if data is None else data
     names = settings.__dataclass_fields__
@@ -116,7 +118,10 @@ def chooser(settings, presets, data=None, always=("model", "crop")):
         if unknown := sorted(set(chosen) - set(names)):
             raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
         needed = {name: value for name, value in needs.get(data, {}).items() if preset == "ours" or name in always}
-        return settings(**{**presets[preset], **needed, **chosen})
+        given = {**presets[preset], **needed}
+        if "crop" in names and len(models.parts({"model": names["model"].default, **given, **chosen}["model"])[0]) != 3:
+            given = {name: value for name, value in given.items() if name not in OF_IMAGES}
+        return settings(**{**given, **chosen})
 
     return settings_for
 
