@@ -81,7 +81,7 @@ DATA = {   # what each data set needs
     "xor": {"model": "2-8-2", "batch": 4, "epochs": 200},
     "yin-yang": {"model": "4-120-3", "batch": 20, "epochs": 40},
     "fashion-sample": {"model": "28x28x1-16C3-P2-16C3-P2-100-10", "epochs": 6},
-    "fashion-mnist": {"crop": 26, "flip": True},
+    "fashion-mnist": {"flip": True},
     "mnist": {},
     "cifar10": {"model": "cifar-vgg:16", "shift": 2, "flip": True},
 }
