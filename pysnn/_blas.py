@@ -4,8 +4,10 @@ OpenBLAS gives different bits for different thread counts, also for the sum of a
 whose size does not depend on the number of threads, and each block is one single-threaded BLAS call on one of our own threads.
 """
 
+import ctypes
 import os
 import threading
+from contextlib import suppress
 from queue import SimpleQueue
 
 import numpy as np
@@ -13,6 +15,9 @@ import numpy as np
 _calls = None          # helpers, the threads besides the caller's, wait here
 _n_threads = None
 _inherited = None      # what the number was before a fork
+_bells = np.zeros(16, np.int64)     # [0] rings when there is work, [8] when a share is done; on cache lines of their own
+_helpers = set()       # their numbers in the system
+_watch = None          # watch(bells, k, seen) returns soon after bell k rings, or after about a millisecond; set by _jit
 _controller = None
 _changing = threading.RLock()
 _MOST = 1024           # threads
@@ -26,13 +31,13 @@ def set_threads(n):
     n : int
         At least 1.
     """
-    global _calls, _n_threads
+    global _calls, _n_threads, _home
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or not 1 <= n <= _MOST:
         raise ValueError(f"threads: expected a whole number from 1 to {_MOST}, got {n!r}")
     with _changing:
         for _ in range(1, _n_threads or 1):
             _calls.put(None)                       # the old helpers go home
-        _calls, _n_threads = SimpleQueue(), 1
+        _calls, _n_threads, _home = SimpleQueue(), 1, None
         for k in range(1, int(n)):
             threading.Thread(target=_help, args=(_calls,), name=f"pysnn-{k}", daemon=True).start()
             _n_threads = k + 1
@@ -40,7 +45,9 @@ def set_threads(n):
 
 def _forget():
     """Know, in a forked process, that the helpers stayed behind, and who held a lock as well; new ones come with the first call."""
-    global _calls, _n_threads, _inherited, _changing, _blas_users
+    global _calls, _n_threads, _inherited, _changing, _blas_users, _home
+    _home = None
+    _helpers.clear()
     _inherited, _calls, _n_threads, _changing, _blas_users = _n_threads, None, None, threading.RLock(), _OneThread()
 
 
@@ -79,20 +86,54 @@ class _Share:
             finally:
                 self.work = self.blocks = None      # arrays must not live on in a helper that waits
                 self.done.release()
+                _bells[8] += 1
 
     def finish(self):
         """Wait for the helper; one that has not begun is not waited for, and never will begin."""
         if self.begun.acquire(blocking=False):
             self.done.release()
             self.work = self.blocks = None
-        self.done.acquire()
+        seen = _bells[8]
+        if not self.done.acquire(blocking=False):
+            if _watch is not None:
+                _watch(_bells, 8, seen)
+            self.done.acquire()
 
 
 def _help(calls):
-    """Live as a helper."""
+    """Live as a helper: after a share watch for the next one a while, since to sleep and be woken takes longer than many calls do."""
+    global _home
+    _helpers.add(threading.get_native_id())
+    _home = None                               # it has not been told yet where to keep off
     for share in iter(calls.get, None):
         share.take()
         del share
+        seen = _bells[0]
+        if _watch is not None and calls.empty():
+            _watch(_bells, 0, seen)
+    _helpers.discard(threading.get_native_id())
+
+
+def _processor():
+    """Return what tells the processor that the calling thread is on, or None."""
+    with suppress(OSError, AttributeError):
+        return ctypes.CDLL(None).sched_getcpu
+
+
+_where = _processor() if hasattr(os, "sched_setaffinity") else None
+_home = None           # the processor that helpers keep off
+
+
+def _keep_apart():
+    """Keep the helpers off the caller's processor: woken there, where its data are, they would stay for many calls."""
+    global _home
+    here = _where()
+    if here != _home:
+        _home = here
+        with suppress(OSError):                        # a helper may be going home
+            others = os.sched_getaffinity(0) - {here}
+            for helper in tuple(_helpers) if others else ():
+                os.sched_setaffinity(helper, others)
 
 
 def spread(work, blocks):
@@ -100,9 +141,12 @@ def spread(work, blocks):
     n_helpers = min(get_threads(), len(blocks)) - 1
     blocks, calls = iter(blocks), _calls            # next() on it is one step for all threads
     shares = [_Share(work, blocks) for _ in range(n_helpers)]
+    if shares and _where is not None:
+        _keep_apart()
     try:
         for share in shares:
             calls.put(share)
+        _bells[0] += 1
         for block in blocks:
             work(*block)
     finally:
