@@ -83,6 +83,6 @@ def test_wheel_is_small_and_whole(tmp_path):
     subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True,
                    env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
     wheel = next(tmp_path.glob("*.whl"))
-    assert wheel.stat().st_size < 15e6
+    assert wheel.stat().st_size < 12e6
     names = zipfile.ZipFile(wheel).namelist()
     assert {"pysnn/pretrained/mnist.npz", "pysnn/datasets/fashion_sample.npz", "pysnn/datasets/LICENSE-fashion-mnist"} <= set(names)
