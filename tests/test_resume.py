@@ -76,11 +76,12 @@ def kill_and_resume(path, threads, n_kills, seconds, rng):
     """Train, be killed n_kills times, go on until the end; gives how many epochs were done at each kill (-1: no checkpoint yet)."""
     seen = []
     for k in rng.permutation(n_kills):
-        for _ in range(20):
+        for tries in range(20):
             if path.exists() and checkpoint.read(path)[0]["epoch"] == N_EPOCHS:      # it got to the end before the next kill: begin again
                 path.unlink()
             # from start to end of a run, imports and all; every third amid a write
-            moment = int(rng.integers(1, 4)) if k % 3 == 2 else seconds * float(0.1 + 0.9 * (k + rng.random()) / n_kills)
+            # (a moment after the end comes earlier the next time: a run that goes on is shorter than a whole one)
+            moment = int(rng.integers(1, 4)) if k % 3 == 2 else seconds * float(0.1 + 0.9 * (k + rng.random()) / n_kills) * 0.93 ** tries
             process = subprocess.Popen([*TRAIN, "--out", path, "--threads", str(threads), "--resume"], **OPTIONS)
             if kill_at(process, path, moment):
                 break
