@@ -17,7 +17,8 @@ _n_threads = None
 _inherited = None      # what the number was before a fork
 _bells = np.zeros(16, np.int64)     # [0] rings when there is work, [8] when a share is done; on cache lines of their own
 _helpers = set()       # their numbers in the system
-_watch = None          # watch(bells, k, seen) returns soon after bell k rings, or after about a millisecond; set by _jit
+_home = None           # the processor that they keep off
+_watch = None          # watch(bells, k, seen) returns soon after bell k rings, or after about half a millisecond; set by _jit
 _controller = None
 _changing = threading.RLock()
 _MOST = 1024           # threads
@@ -114,14 +115,10 @@ def _help(calls):
     _helpers.discard(threading.get_native_id())
 
 
-def _processor():
-    """Return what tells the processor that the calling thread is on, or None."""
-    with suppress(OSError, AttributeError):
-        return ctypes.CDLL(None).sched_getcpu
-
-
-_where = _processor() if hasattr(os, "sched_setaffinity") else None
-_home = None           # the processor that helpers keep off
+try:                   # which processor is the calling thread on?
+    _where = ctypes.CDLL(None).sched_getcpu if hasattr(os, "sched_setaffinity") else None
+except (OSError, AttributeError):
+    _where = None
 
 
 def _keep_apart():

@@ -67,11 +67,12 @@ def _now(typing, bells, k):
 
 @njit
 def _watch(bells, k, seen):
-    """Look at bell k until it rings, for about a millisecond; meanwhile other threads may hold the interpreter."""
+    """Look at bell k until it rings, for about half a millisecond; meanwhile other threads may hold the interpreter."""
     for _ in range(1_000_000):
         if _now(bells, k) != seen:
             break
 
 
-_watch(_blas._bells, 0, -1)
-_blas._watch = _watch
+if not numba.config.DISABLE_JIT:
+    _watch(_blas._bells, 0, -1)
+    _blas._watch = _watch

@@ -1,5 +1,10 @@
 """The streaming engine: its two backends agree to the last bit where sums are exact, and memory, bits and streams are as promised."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import operation
@@ -156,3 +161,23 @@ def test_bad_input(engine, rng, backend, change, message):
     run(**good)
     with pytest.raises((TypeError, ValueError), match=message):
         run(**change(good))
+
+
+def test_kernels_run_as_python_where_numba_is_told_not_to_compile():
+    """For debugging and coverage; the two machine-level loops have twins in Python, which say what they do."""
+    code = """
+import numpy as np, numba
+from pysnn.kernels import spiking, temporal
+from pysnn.reference import spiking as reference
+import test_spiking as t
+assert numba.config.DISABLE_JIT
+rng = np.random.default_rng(0)
+for name in ("one convolution, pooled", "means of four before dense", "dense alone"):
+    stages, x = t.network(rng, *t.NETS[name], np.float32), t.images(rng, t.NETS[name][0], 2, np.float32)
+    ref = reference.run(stages, x, 4, keep_counts=True)
+    assert ref.n_spikes[1] > 0
+    t.assert_same(spiking.run(stages, x, 4, keep_counts=True), ref)
+"""
+    here = Path(__file__).parent
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120,
+                   env={**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": os.pathsep.join([str(here.parent), str(here)])})

@@ -141,8 +141,32 @@ def exploration():
     return rows
 
 
+def exploration_proxy():
+    """What was tried for the preset `ours` of proxy."""
+    record = load("exploration-proxy")
+    rows = ["| ceiling | gamma | loss | on | other than the base | validation % after epoch 1 | 2 |", "|---|---|---|---|---|---|---|"]
+    for run in record["runs"]:
+        chosen = dict(run["chosen"])
+        clip, gamma, loss, on = (chosen.pop(name) for name in ("clip", "gamma", "loss", "on"))
+        other = ", ".join(name if value is True else f"{name} = {value}" for name, value in chosen.items()
+                          if value != record["base"].get(name))
+        accuracy = " | ".join(f"{100 * epoch['val_accuracy']:.1f}" for epoch in run["epochs"])
+        rows.append(f"| {'yes' if clip else 'no'} | {gamma:g} | {loss} | {on} | {other} | {accuracy} |")
+    return rows
+
+
+def pooling():
+    """How well spike counts follow the ReLU twin behind both kinds of pooling."""
+    runs = load("pooling")["runs"]
+    rows = ["| pooling | " + " | ".join(f"layer {k + 1}" for k in range(7)) + " |", "|---|" + "---|" * 7]
+    for pool in ("max", "mean"):
+        of = np.array([run["correlation"] for run in runs if run["pool"] == pool])
+        rows.append(f"| {pool} | " + " | ".join(f"{c:.2f}" for c in of.mean(axis=0)[:7]) + " |")
+    return rows
+
+
 TABLES = {"exploration": exploration, "accuracy": accuracy, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
-          "compare": compare, "rate-speed": rate_speed}
+          "exploration-proxy": exploration_proxy, "pooling": pooling, "compare": compare, "rate-speed": rate_speed}
 
 
 def main(check=False):

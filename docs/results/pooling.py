@@ -1,0 +1,46 @@
+"""Set maximum and mean pooling of spikes side by side: how well spike counts follow the ReLU twin's activations, layer by layer.
+
+Run: python docs/results/pooling.py            writes docs/results/pooling.json, in some seconds (needs CIFAR-10: pysnn data fetch cifar10)
+The first 200 training images of CIFAR-10, networks that no training has touched, batch statistics shared as in training.
+"""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+
+from pysnn import datasets, diagnostics, models
+from pysnn.learning import proxy, rate
+
+HERE = Path(__file__).parent
+N_STEPS, SEEDS, SAMPLES = 8, range(3), 200
+
+
+def main():
+    """Measure, write the record."""
+    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
+    record = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(record)
+    x = datasets.load("cifar10").x_train[:SAMPLES]
+    runs = []
+    for pool in ("max", "mean"):
+        model = models.resolve("cifar-vgg:16").replace("A2", "A2" if pool == "mean" else "P2")
+        for seed in SEEDS:
+            rows = diagnostics.agreement(fresh(model, seed, x), x)
+            runs.append({"pool": pool, "seed": seed, "model": model, "correlation": [row["correlation"] for row in rows]})
+            print(pool, seed, [round(c, 3) for c in runs[-1]["correlation"]])
+    record.write("pooling", {"command": "python docs/results/pooling.py", "data": "cifar10", "n_steps": N_STEPS, "samples": SAMPLES,
+                             "runs": runs})
+
+
+def fresh(model, seed, x):
+    """Build networks with drawn weights, and put the statistics of a batch in the place of running ones."""
+    nets = proxy.build(proxy.settings_for("cifar10", model=model, n_steps=N_STEPS), rng=np.random.default_rng(seed))
+    _, caches = nets.net.forward(rate.encode_batch(nets, x), None, "batch")
+    for name, value in nets.net.statistics(caches).items():
+        nets.state[name][...] = value
+    return nets
+
+
+if __name__ == "__main__":
+    main()
