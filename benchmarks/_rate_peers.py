@@ -192,8 +192,9 @@ class Ann:
         return self.gradients(*self.batches[k % len(self.batches)])
 
     def check(self, x, y):
-        """Loss and gradients on other images, in pysnn's layout."""
-        found, shape = {"loss": self.gradients(images(x, self.last), torch.from_numpy(y))}, self.shape
+        """Loss and gradients on other images, in pysnn's layout and in float64."""
+        self.tensors = {name: w.detach().double().requires_grad_() for name, w in self.tensors.items()}
+        found, shape = {"loss": self.gradients(images(x, self.last).double(), torch.from_numpy(y))}, self.shape
         for name, w in self.tensors.items():
             dw = w.grad.numpy()
             found[name] = dw.transpose(2, 3, 1, 0) if w.ndim == 4 else dw.T if w.ndim == 2 else dw

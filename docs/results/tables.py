@@ -16,6 +16,7 @@ PAGES = (HERE.parent / "results.md", HERE.parent.parent / "README.md")
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
 PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
+STEPS = (1, 2, 4, 8, 15, 30, 60)
 SEEDS = {"mnist-authors": (3, 4, 5)}     # the other seeds' test figures had a part in choosing the preset
 
 
@@ -87,13 +88,13 @@ def proxy():
 
 def steps():
     """Accuracy of the same networks at other numbers of steps."""
-    rows, steps = [], (1, 2, 4, 8, 15, 30, 60)
+    rows = []
     for name, label in PROXY.items():
         if record := load(name):
             found = record["runs"][0]["evaluation"]
             at = dict(zip(found["steps"], found["accuracy_at"], strict=True))
-            rows.append(f"| {label} | " + " | ".join(f"{100 * at[t]:.2f}" for t in steps) + f" | {100 * found['relu']:.2f} |")
-    return ["| network | " + " | ".join(f"T = {t}" for t in steps) + " | ReLU network |", "|---|" + "---|" * (len(steps) + 1), *rows]
+            rows.append(f"| {label} | " + " | ".join(f"{100 * at[t]:.2f}" for t in STEPS) + f" | {100 * found['relu']:.2f} |")
+    return ["| network | " + " | ".join(f"T = {t}" for t in STEPS) + " | ReLU network |", "|---|" + "---|" * (len(STEPS) + 1), *rows]
 
 
 def compare():
@@ -107,6 +108,54 @@ def compare():
     for method in dict.fromkeys(m for m, _ in table):
         found = [table.get((method, t), table.get((method, None))) for t in steps]
         rows.append(f"| {method} | " + " | ".join(f"{100 * row['accuracy']:.2f} ± {100 * row['ci95']:.2f}" for row in found) + " |")
+    return rows
+
+
+def tuning():
+    """Validation accuracy of each try on the dense network."""
+    record = load("tuning-dense")
+    if record is None:
+        return ["not measured yet"]
+    tries = record["tries"]
+    options = list(dict.fromkeys((t["chosen"]["lr"], t["chosen"]["loss"]) for t in tries))
+    rows = ["| method | " + " | ".join(f"{loss}, {lr:g}" for lr, loss in options) + " |", "|---|" + "---|" * len(options)]
+    for method in dict.fromkeys(t["method"] for t in tries):
+        found = {(t["chosen"]["lr"], t["chosen"]["loss"]): t["validation"] for t in tries if t["method"] == method}
+        rows.append(f"| {method} | " + " | ".join(f"{'**' * (v == max(found.values()))}{100 * v:.2f}{'**' * (v == max(found.values()))}"
+                                                  for v in (found[o] for o in options)) + " |")
+    return rows
+
+
+def compare_conv():
+    """Every method once on the convolutional network."""
+    record = load("compare-conv")
+    if record is None:
+        return ["not measured yet"]
+    rows = ["| line | " + " | ".join(f"T = {t}" for t in STEPS) + " | strict, T = 15 | ReLU network | spikes | additions | training |",
+            "|---|" + "---|" * (len(STEPS) + 5)]
+    for run in record["runs"]:
+        found = run["evaluation"]
+        if "steps" in found:
+            at = dict(zip(found["steps"], found["accuracy_at"], strict=True))
+            cells = [*(f"{100 * at[t]:.2f}" for t in STEPS), f"{100 * found['strict']:.2f}", f"{100 * found['relu']:.2f}",
+                     f"{sum(found['spikes']):,.0f}", f"{sum(found['additions']) / 1e6:.1f} M"]
+        else:
+            cells = [*[""] * (len(STEPS) + 1), f"**{100 * found['accuracy']:.2f}**", "", ""]
+        rows.append(f"| {run['line']} | " + " | ".join([*cells, f"{run['seconds'] / 60:.0f} min"]) + " |")
+    return rows
+
+
+def full():
+    """Networks of full width."""
+    rows = ["| network | T | parameters | multiply-adds, ReLU | additions, spikes | optimiser steps | loss, first and last pass | s a step "
+            "| limit, s | distance | peak memory | projected |", "|---|" + "---|" * 11]
+    for name in ("fashion-proxy", "cifar-vgg"):
+        if r := load(f"full-{name}"):
+            losses = [e["loss"] for e in r["records"]]
+            rows.append(f"| `{name}` | {r['settings']['n_steps']} | {r['n_params']:,} | {r['multiply_adds'] / 1e6:.0f} M "
+                        f"| {r['additions'] / 1e6:.0f} M | {r['n_optimiser_steps']} | {losses[0]:.4f}, {losses[-1]:.4f} "
+                        f"| {r['seconds_a_step']:.2f} | {r['limit_seconds_a_step']:.2f} | {r['seconds_a_step'] / r['limit_seconds_a_step']:.1f} "
+                        f"| {r['peak_mib'] / 1024:.1f} GiB | {r['projected']['epochs']} epochs: {r['projected']['hours']:.0f} h |")
     return rows
 
 
@@ -166,7 +215,7 @@ def pooling():
 
 
 TABLES = {"exploration": exploration, "accuracy": accuracy, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
-          "exploration-proxy": exploration_proxy, "pooling": pooling, "compare": compare, "rate-speed": rate_speed}
+          "exploration-proxy": exploration_proxy, "pooling": pooling, "compare": compare, "rate-speed": rate_speed, "tuning": tuning, "compare-conv": compare_conv, "full": full}
 
 
 def main(check=False):
