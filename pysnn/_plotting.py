@@ -14,7 +14,7 @@ except ImportError as error:
 
 BLACK, GREY, BLUE, VERMILLION = "#000000", "#767676", "#0072B2", "#D55E00"    # the colours are Okabe and Ito's
 LOOKS = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), ("#009E73", "^", "-."), ("#CC79A7", "D", ":"),
-         ("#E69F00", "v", "-"), ("#56B4E9", "P", "--"), (BLACK, "*", "-."), ("#7F7F7F", "X", ":"))    # of the first, second, ... thing shown
+         ("#E69F00", "v", "-"), ("#56B4E9", "P", "--"), (BLACK, "*", "-."), ("#7F7F7F", "X", ":"))    # of the first, second, ... shown
 STYLE = {"font.size": 10, "axes.titlesize": 10, "xtick.labelsize": 9, "ytick.labelsize": 9, "legend.fontsize": 9,
          "axes.grid": True, "grid.color": "#e4e4e4", "axes.axisbelow": True, "axes.spines.top": False,
          "axes.spines.right": False, "legend.frameon": False, "axes.titlelocation": "left", "figure.titlesize": 10,

@@ -1,4 +1,4 @@
-"""Compare proxy, tandem, surrogate, conversion and the ReLU network on Fashion-MNIST: a dense network with statistics, a convolutional one once.
+"""Compare proxy, tandem, surrogate, conversion and the ReLU network on Fashion-MNIST: dense with statistics, convolutional once.
 
 Run: python docs/results/compare.py tune [METHOD ...]     six tries a method on validation, 784-500-10, T = 8, one seed; tuning-dense.json
      python docs/results/compare.py dense [METHOD ...]    T = 2, 4, 8, 16, five other seeds, the tries' best options; compare-dense.json

@@ -48,12 +48,14 @@ def main(name):
     data, settings = datasets.load(data_name), proxy.settings_for(data_name, model=name, n_steps=n_steps, epochs=epochs)
     (x, y), (x_val, y_val) = datasets.held_out(data)
     path = record.RUNS / f"full-{name}.npz"
-    run = training.load(path) if path.is_file() else training.start("proxy", settings, 0, {"name": data_name, "n_val": len(y_val), "split_seed": 0})
+    about = {"name": data_name, "n_val": len(y_val), "split_seed": 0}
+    run = training.load(path) if path.is_file() else training.start("proxy", settings, 0, about)
     if run.nets.settings != settings:
         raise SystemExit(f"{path} was trained with other settings: remove it to start again")
     for r in training.epochs(run, (x[:n], y[:n]), (x_val[:N_VAL], y_val[:N_VAL])):
         training.save(run, path)
-        print(name, f"pass {r['epoch']} loss {r['loss']:.4f} train {r['train_accuracy']:.4f} val {r['val_accuracy']:.4f} {r['seconds']:.0f} s", flush=True)
+        print(name, f"pass {r['epoch']} loss {r['loss']:.4f} train {r['train_accuracy']:.4f} val {r['val_accuracy']:.4f} "
+              f"{r['seconds']:.0f} s", flush=True)
     began = []
     for k in range(5):                     # steps alone, without validation
         some = slice(k * settings.batch % n, (k * settings.batch) % n + settings.batch)
@@ -67,7 +69,8 @@ def main(name):
     record.write(f"full-{name}", {
         "command": f"python docs/results/full.py {name}", "settings": vars(settings), "seed": 0, "records": run.records,
         "threads": _blas.get_threads(), "n_optimiser_steps": epochs * n // settings.batch,
-        "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": macs, "additions": additions, "rates": found["rates"],
+        "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": macs, "additions": additions,
+        "rates": found["rates"],
         "seconds_a_step": seconds, "multiply_adds_a_second": rate, "limit_seconds_a_step": limit,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "projected": {"epochs": passes, "images": images, "hours": passes * images / settings.batch * seconds / 3600}})

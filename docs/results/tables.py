@@ -154,7 +154,8 @@ def full():
             losses = [e["loss"] for e in r["records"]]
             rows.append(f"| `{name}` | {r['settings']['n_steps']} | {r['n_params']:,} | {r['multiply_adds'] / 1e6:.0f} M "
                         f"| {r['additions'] / 1e6:.0f} M | {r['n_optimiser_steps']} | {losses[0]:.4f}, {losses[-1]:.4f} "
-                        f"| {r['seconds_a_step']:.2f} | {r['limit_seconds_a_step']:.2f} | {r['seconds_a_step'] / r['limit_seconds_a_step']:.1f} "
+                        f"| {r['seconds_a_step']:.2f} | {r['limit_seconds_a_step']:.2f} "
+                        f"| {r['seconds_a_step'] / r['limit_seconds_a_step']:.1f} "
                         f"| {r['peak_mib'] / 1024:.1f} GiB | {r['projected']['epochs']} epochs: {r['projected']['hours']:.0f} h |")
     return rows
 
@@ -215,7 +216,8 @@ def pooling():
 
 
 TABLES = {"exploration": exploration, "accuracy": accuracy, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
-          "exploration-proxy": exploration_proxy, "pooling": pooling, "compare": compare, "rate-speed": rate_speed, "tuning": tuning, "compare-conv": compare_conv, "full": full}
+          "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
+          "full": full, "rate-speed": rate_speed}
 
 
 def main(check=False):
