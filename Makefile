@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-all test-py test-frameworks bench docs lint data clean
+.PHONY: demo test test-all test-py test-frameworks bench golden docs lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -47,22 +47,26 @@ test-py: ## every Python from 3.11 that is here: NumPy alone first, then everyth
 	  (cd /tmp && $(CURDIR)/.venv-py/bin/pysnn train temporal --data xor --epochs 20 --quiet --no-test --out $(CURDIR)/runs/numpy-alone.npz) && \
 	  .venv-py/bin/pip install --quiet '.[full,test,lint]' && .venv-py/bin/python -m pytest || exit 1; done; rm -rf .venv-py
 
-# SpikingJelly names torchvision and torchaudio as dependencies, and with them another torch: without dependencies, but for what it imports.
+# SpikingJelly and Norse name torchvision or torchaudio as dependencies, and with them another torch: without dependencies, but for what they import.
 .venv-frameworks/ready: setup.cfg Makefile
 	$(PYTHON) -m venv .venv-frameworks
 	.venv-frameworks/bin/pip install --quiet --editable '.[full,test]' torch==2.13.0
 	.venv-frameworks/bin/pip install --quiet --no-deps spikingjelly==2.0.0 snntorch==1.0.0 loguru==0.7.3
-	.venv-frameworks/bin/python -c 'import snntorch, spikingjelly.activation_based.neuron'
+	.venv-frameworks/bin/pip install --quiet --no-deps norse==1.1.0 nir==1.0.8 nirtorch==2.6 h5py==3.16.0 exact-event-adjoint==0.2.0 exact-snn-nn==3.2.3
+	.venv-frameworks/bin/python -c 'import snntorch, spikingjelly.activation_based.neuron, norse.torch, exact_snn, exact_event_adjoint'
 	@touch $@
 
 # PyTorch's small CPU build, where the index offers both: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-frameworks
-test-frameworks: .venv-frameworks/ready  ## against PyTorch, SpikingJelly and snnTorch, in an environment of its own
+test-frameworks: .venv-frameworks/ready  ## against PyTorch, SpikingJelly, snnTorch, Norse and others, in an environment of its own
 	.venv-frameworks/bin/python -m pytest -m frameworks
 
 bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnTorch; close everything else first
 	.venv-frameworks/bin/python benchmarks/temporal.py --json docs/results/benchmark-temporal.json
 	.venv-frameworks/bin/python benchmarks/rate.py --json docs/results/benchmark-rate.json
 	.venv-frameworks/bin/python benchmarks/memory.py --json docs/results/benchmark-memory.json
+
+golden: .venv/ready  ## rebuild the golden vectors from the oracles; the arrays come out the same
+	$(RUN) -c "from pysnn.verify import golden; print(golden.rebuild(), 'cases')"
 
 docs: .venv/ready  ## rebuild the tables of docs/results.md from the records
 	$(RUN) docs/results/tables.py

@@ -12,12 +12,13 @@ from .cli_common import check_json, count
 from .cli_compare import compare
 from .cli_show import KINDS, data, evaluate, info, plot
 from .cli_train import train
+from .cli_verify import add as add_verify
 
 HELP = argparse.RawDescriptionHelpFormatter
 
 
 def main(argv=None):
-    """Run one verb; return 0, or 1 for an error told in one line, 2 for wrong usage, 130 when interrupted."""
+    """Run one verb; return 0, or 1 for an error told in one line, 2 for wrong usage, 130 when interrupted; verify: 1 wrong, 2 an error."""
     args = parser().parse_args(argv)
     try:
         if args.threads is not None:
@@ -25,7 +26,7 @@ def main(argv=None):
         args.stdout = sys.stdout
         check_json(args)
         with np.errstate(all="ignore"), contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
-            args.run(args)
+            return args.run(args) or 0
     except KeyboardInterrupt:
         print("\npysnn: stopped", file=sys.stderr)
         return 130
@@ -37,8 +38,7 @@ def main(argv=None):
             raise
         known = isinstance(error, OSError) and error.filename
         print("pysnn: error:", f"cannot use {error.filename}: {checkpoint.reason(error)}" if known else error, file=sys.stderr)
-        return 1
-    return 0
+        return args.on_error
 
 
 def parser():
@@ -46,7 +46,7 @@ def parser():
     top = argparse.ArgumentParser("pysnn", description="Train, evaluate and look at spiking neural networks.", formatter_class=HELP,
                                   epilog="examples:\n  pysnn train temporal --data fashion-sample\n  pysnn evaluate mnist\n"
                                          "  pysnn train proxy --data fashion-sample\n  pysnn compare\n"
-                                         "  pysnn plot raster mnist\nPYSNN_DEBUG=1 shows where an error came from.")
+                                         "  pysnn plot raster mnist\n  pysnn verify\nPYSNN_DEBUG=1 shows where an error came from.")
     top.add_argument("--version", action="version", version=f"pysnn {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -56,7 +56,7 @@ def parser():
         sub.add_argument("--seed", type=count, default=0, help="everything random follows from it (default 0)")
         sub.add_argument("--json", metavar="FILE", help="write the results to FILE, too (-: standard output, all else to standard error)")
         sub.add_argument("--threads", type=int, metavar="N", help="threads; the results do not depend on it (default: all processors)")
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, on_error=1)
         return sub
 
     sub = verb("train", train, "Train a network; shows progress, writes a checkpoint after every epoch.",
@@ -137,6 +137,8 @@ def parser():
     sub.add_argument("--times", type=float, nargs="+", default=[0.0, 1.0, 2.0], help="input spike times in tau (neuron)")
     sub.add_argument("--weights", type=float, nargs="+", default=[0.8, 0.6, -0.3], help="weights (neuron)")
     sub.add_argument("--out", help="file (.png, .svg, .pdf) or folder to write (default figures/)")
+
+    add_verify(verb)
 
     sub = verb("data", data, "List data sets, fetch one, or say where they are kept.",
                "data list", "data fetch mnist", "data fetch cifar10 --folder ~/downloads/cifar-10-batches-bin")

@@ -73,6 +73,14 @@ def test_compare_example(monkeypatch, tmp_path, capsys):
     assert main(tmp_path / "runs", n_seeds=1, epochs=3, n_train=3000) == accuracy
 
 
+def test_find_the_bug_example(monkeypatch, tmp_path, capsys):
+    names = load("07_find_the_bug.py", monkeypatch, tmp_path)
+    assert len(names["exercises"]()) == 16
+    number = names["exercises"]().index("denominator_all_weights") + 1
+    assert not names["main"](str(number)).ok and "gradcheck" in capsys.readouterr().out
+    assert not names["main"](str(number), "softmax_sign") and names["main"](str(number), "denominator_all_weights")
+
+
 @pytest.mark.slow
 def test_proxy_example_in_full(monkeypatch, tmp_path):
     assert load("05_proxy.py", monkeypatch, tmp_path)["main"]() > 0.78

@@ -160,6 +160,28 @@ def full():
     return rows
 
 
+def kappa():
+    """The temporal neuron against the 50-digit oracle."""
+    rows = ["| backend, dtype | compared | median error | largest | gradients: compared | median | largest | within rounding "
+            "| beyond the limit | wrong decisions |", "|---|" + "---|" * 9]
+    for s in load("kappa")["series"]:
+        g = s["gradient"]
+        rows.append(f"| {s['backend']}, {s['dtype']} | {s['compared']:,} | {s['median']:.2f} | {s['max']:.2f} | {g['compared']:,} "
+                    f"| {g['median']:.2f} | {g['max']:.2f} | {s['in_band']} | {s['beyond_the_limit']} | {s['wrong_decisions']} |")
+    return rows
+
+
+def coordinates():
+    """Gradients of temporal networks, coordinate by coordinate."""
+    r = load("coordinates")
+    c = r["counts"]
+    total = c["smooth"] + c["kinks"] + c["jumps"] + c["skipped"] + c["by_complex_step"]
+    return ["| coordinates | networks, 1 to 4 layers | by differences | by complex step | kinks | jumps and skipped | wrong "
+            "| largest relative error |", "|---|" + "---|" * 7,
+            f"| {total:,} | {c['nets']:,} | {c['smooth'] + c['kinks']:,} | {c['by_complex_step']} | {c['kinks']} "
+            f"| {c['jumps'] + c['skipped']} | {c['wrong']} | {r['largest_error']:.1e} |"]
+
+
 def rate_speed():
     """Inference and the ReLU network's training step against the frameworks."""
     record = load("benchmark-rate")
@@ -217,7 +239,7 @@ def pooling():
 
 TABLES = {"exploration": exploration, "accuracy": accuracy, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
-          "full": full, "rate-speed": rate_speed}
+          "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates}
 
 
 def main(check=False):

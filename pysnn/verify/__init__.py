@@ -1,12 +1,18 @@
-"""Check a forward and backward pass that somebody wrote by hand: ours, or yours.
+"""Check a forward and backward pass that somebody wrote by hand: ours, yours, or a framework's.
 
-`gradcheck` compares backward with differences of forward; `compare` sets two functions side by side; `temporal` holds
-witnesses for the temporal neuron that share no code with it, `surrogate` those for integrate-and-fire neurons and surrogate
-gradients; `zoo` and `zoo_ops` hold known mistakes, to see that the checks catch them.
+`gradcheck` compares backward with differences of forward; `compare` sets two functions side by side; `temporal` holds witnesses for the
+temporal neuron that share no code with it, `surrogate` those for integrate-and-fire neurons and surrogate gradients; `oracle` and
+`oracle_spikes` solve their definitions to 50 digits or without rounding (both need mpmath), and `golden` is the set of vectors made of
+that. `identify` finds out which convention a black-box layer follows, `adapters` make layers of other people's code, `findings` are what
+was found in released frameworks. `suite` runs all checks of an operation and `ledger` holds what they say; `zoo` holds known mistakes, to
+see that the checks catch them.
 """
 
-from . import surrogate, temporal, zoo, zoo_ops
+from . import adapters, adapters_ready, findings, golden, ledger, oracle, oracle_spikes, surrogate, temporal, zoo, zoo_ops
 from .compare import Comparison, compare
 from .gradcheck import Report, gradcheck
+from .identify import Identified, identify
+from .ledger import Entry, Ledger
 
-__all__ = ["Comparison", "Report", "compare", "gradcheck", "surrogate", "temporal", "zoo", "zoo_ops"]
+__all__ = ["Comparison", "Entry", "Identified", "Ledger", "Report", "adapters", "adapters_ready", "compare", "findings", "golden",
+           "gradcheck", "identify", "ledger", "oracle", "oracle_spikes", "surrogate", "temporal", "zoo", "zoo_ops"]

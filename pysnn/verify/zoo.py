@@ -24,7 +24,8 @@ class Fault(NamedTuple):
     name: str
     source: str          # "public thread", "public library" or "synthetic"
     description: str
-    target: str          # what inject takes: "temporal" or "integrate_fire" (a module, forward and backward), or "loss", (z, y) -> loss, dz
+    target: str          # what inject takes: a module or Op ("temporal", "integrate_fire", "batch_norm", "max_pool"), (z, y) -> loss, dz
+                         # ("loss"), or the gradients of a learning rule ("learning")
     caught_by: str       # the check that catches it
     inject: object       # inject(right operation) -> faulty operation
 
@@ -134,8 +135,21 @@ def _state_gradient_lost(op):
     return Op(forward, backward)
 
 
-def _own_surrogate(grad):
-    """Make a fault of what stands for the derivative of a spike, grad(v, threshold, surrogate); the rest is right."""
+def own_surrogate(grad, lag=0):
+    """Make a fault of what stands for the derivative of a spike; the rest is right.
+
+    Parameters
+    ----------
+    grad : callable
+        ``grad(v, threshold, surrogate)``, in the place of the derivative of the soft step.
+    lag : int
+        By how many steps the potential v that it is given is old.
+
+    Returns
+    -------
+    callable
+        ``inject`` of a `Fault`.
+    """
     def inject(op):
         def forward(current, threshold=1.0, v_init=0.0, rule=Rule()):
             return *op.forward(current, threshold, v_init, rule)[:2], (current, threshold, v_init, rule)
@@ -150,7 +164,7 @@ def _own_surrogate(grad):
             dv = np.zeros_like(v) if dv_final is None else dv_final
             grads = []
             for k, v in reversed(list(enumerate(visits))):
-                d = grad(v, threshold, surrogate)
+                d = grad(visits[max(k - lag, 0)], threshold, surrogate)
                 if rule.timing == "same" or k < len(current):
                     kept, dropped = (1, threshold) if rule.reset == "subtract" else (1 - _fired(v, threshold, rule), v)
                     dv = dv * (kept - (0 if detach_reset else d * dropped))
@@ -196,7 +210,7 @@ FAULTS = {fault.name: fault for fault in (
           "temporal", "check_definition", _unsorted),
     Fault("sigmoid_overflow", "public library",
           "the derivative of the sigmoid as k e/(1 + e)^2 with e = exp(-k x): inf/inf = NaN far below the threshold",
-          "integrate_fire", "frozen_offset_check", _own_surrogate(_overflowing)),
+          "integrate_fire", "frozen_offset_check", own_surrogate(_overflowing)),
     Fault("slope_ignored", "public library",
           "the surrogate takes its default slope, whatever is asked for",
           "integrate_fire", "frozen_offset_check", _slope_ignored),
@@ -214,6 +228,44 @@ FAULTS = {fault.name: fault for fault in (
           "integrate_fire", "frozen_offset_check", _state_gradient_lost),
     Fault("surrogate_off_centre", "synthetic",
           "the surrogate (atan) has its peak at V = 0 instead of at the threshold",
-          "integrate_fire", "frozen_offset_check", _own_surrogate(_off_centre)),
+          "integrate_fire", "frozen_offset_check", own_surrogate(_off_centre)),
 )}
 """The mistakes by name."""
+
+
+def every():
+    """Collect the faults of this module, of `zoo_ops` and of `zoo_learning`.
+
+    Returns
+    -------
+    dict of str to Fault
+        All sixteen, by name.
+    """
+    from . import zoo_learning, zoo_ops
+    return {**FAULTS, **zoo_learning.FAULTS, **zoo_ops.FAULTS}
+
+
+def catch(names=None, seed=0, progress=None):
+    """Run all checks of an operation on each of its faults.
+
+    Parameters
+    ----------
+    names : sequence of str, optional
+        Which faults; default: all.
+    seed : int
+        For the cases of the checks.
+    progress : callable, optional
+        Called with one line of words before each fault.
+
+    Returns
+    -------
+    pysnn.verify.zoo_catch.Catch
+        Which check catches which fault, and which does not; print it.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+    """
+    from . import zoo_catch
+    return zoo_catch.catch(names, seed, progress)

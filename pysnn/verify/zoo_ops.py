@@ -93,13 +93,32 @@ def _batch_instead(op):
     return Op(forward, op.backward)
 
 
+class _Flipped(NamedTuple):
+    """The cache of a pooling that saw the image upside down."""
+
+    cache: object
+    shape: tuple
+    h: int
+    w: int
+
+    @property
+    def winner(self):
+        """Who won in each window; which of equals, is another question."""
+        return self.cache.winner
+
+
 def _last_wins(op):
     def forward(x, size=2, stride=None):
-        y, cache = op.forward(x[:, ::-1, ::-1], size, stride)
-        return y[:, ::-1, ::-1], cache
+        step = stride or size
+        h, w = ((n - size) // step * step + size for n in x.shape[1:3])      # what fills no window stays out, as it should
+        y, cache = op.forward(x[:, :h, :w][:, ::-1, ::-1], size, stride)
+        return y[:, ::-1, ::-1], _Flipped(cache, x.shape, h, w)
 
-    def backward(dy, cache):
-        return op.backward(np.ascontiguousarray(dy[:, ::-1, ::-1]), cache)[:, ::-1, ::-1]
+    def backward(dy, flipped):
+        cache, shape, h, w = flipped
+        dx = np.zeros(shape, dy.dtype)
+        dx[:, :h, :w] = op.backward(np.ascontiguousarray(dy[:, ::-1, ::-1]), cache)[:, ::-1, ::-1]
+        return dx
     return Op(forward, backward)
 
 

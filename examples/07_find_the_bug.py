@@ -1,0 +1,59 @@
+"""Find the bug: sixteen operations with one mistake each; read what the checks say, and name the mistake.
+
+Each is right but for one thing, made in public by somebody or made up. What is printed is all that `pysnn verify` says of it: which checks
+it fails, which it passes, where it first goes wrong. That is enough: ask yourself what each check looks at, and what it cannot see.
+
+Run: python examples/07_find_the_bug.py                    lists the names to choose from
+     python examples/07_find_the_bug.py 3                  shows the third exercise
+     python examples/07_find_the_bug.py 3 slope_ignored    marks your answer
+"""
+
+import random
+import sys
+
+from pysnn.verify import suite, zoo
+from pysnn.verify.zoo_catch import TARGETS
+
+
+def exercises():
+    """Return the faults in an order that gives nothing away."""
+    names = sorted(zoo.every())
+    random.Random(7).shuffle(names)
+    return names
+
+
+def show(number):
+    """Print what the checks say of an exercise; return the ledger."""
+    fault = zoo.every()[exercises()[number - 1]]
+    operation = TARGETS[fault.target]
+    found = suite.run([operation], op=fault.inject(suite.operation(operation)), few=True)
+    print(f"Exercise {number}: {operation}, with one mistake\n")
+    for entry in found.summary().entries:
+        print(f"  {entry.check:<20}{'passes' if entry.verdict == 'right' else 'FAILS'}")
+    print("\nwhere each first goes wrong:")
+    for checks in found.groups().values():
+        for kind, (entry, *_) in checks.items():
+            print(f"  {kind}: {entry.argument}: {entry.first or 'everywhere'}; {entry.note}")
+    return found
+
+
+def mark(number, answer):
+    """Say whether the answer is right; return it."""
+    fault = zoo.every()[exercises()[number - 1]]
+    right = answer == fault.name
+    print(f"Right. {fault.description} ({fault.source})" if right else "No, it is another one.")
+    return right
+
+
+def main(*args):
+    """List, show or mark."""
+    if not args:
+        print("the mistakes, by name: " + ", ".join(sorted(zoo.every())))
+        return print(f"python examples/07_find_the_bug.py NUMBER shows an exercise, 1 to {len(zoo.every())}")
+    if not args[0].isdecimal() or not 1 <= int(args[0]) <= len(zoo.every()):
+        raise SystemExit(f"expected the number of an exercise, 1 to {len(zoo.every())}, got {args[0]!r}")
+    return mark(int(args[0]), args[1]) if len(args) > 1 else show(int(args[0]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

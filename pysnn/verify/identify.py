@@ -1,0 +1,243 @@
+"""Find out which convention a layer of integrate-and-fire neurons follows, from its spikes and gradients alone.
+
+Chosen currents ask one question after the other: does it fire at once, at the threshold or above it, does it keep what it got, where does
+a spike leave it. One step at many distances from the threshold shows the surrogate; two steps show what flows back through a reset.
+Then the layer as a whole is held against the definition of what was found: spikes exactly, gradients to 1e-10, or 1e-5 where it computes
+in float32. What does not agree has no name.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _checks
+from ..conventions import CONVENTIONS, Convention, Rule
+from . import _probe
+from ._table import plain
+
+FLOAT64, FLOAT32 = 1e-10, 1e-5     # largest error of a gradient, relative to the largest entry
+
+
+class Identified(NamedTuple):
+    """What `identify` found. Print it."""
+
+    convention: Convention | None     # None: it follows none of ours; statistics and ties stay empty, a neuron does not show them
+    why: tuple                        # sentences: what was seen; the last one says what was wrong, or what a name does not cover
+    evidence: dict                    # fire, reset, timing, surrogate, detach_reset, precision, ... as far as they were found
+
+    def to_dict(self):
+        """Turn it into what JSON can hold; inf and NaN become strings."""
+        c = self.convention
+        named = c and {**c._asdict(), "rule": c.rule._asdict(), "surrogate": c.surrogate._asdict()}
+        return plain({"convention": named, "why": self.why, "evidence": self.evidence})
+
+    def __str__(self):
+        head = "follows no convention" if self.convention is None else _words(self.convention)
+        return "\n".join([head, *(f"  {line}" for line in self.why)])
+
+
+class _Unknown(Exception):
+    """The layer did what no convention does."""
+
+
+def identify(layer, threshold=1.0):
+    """Say which convention a layer follows.
+
+    Parameters
+    ----------
+    layer : Layer
+        From `pysnn.verify.adapters`; or any object with ``forward(current) -> spikes`` and ``vjp(current, dspikes) -> dcurrent``,
+        float64 arrays (T, B, N), every run beginning at rest.
+    threshold : float
+        Its threshold: a number of few binary digits, such as 1, 0.75 or 2, so that sums of its eighths are exact.
+
+    Returns
+    -------
+    Identified
+        The convention, or None; why; and what was found on the way. Whether the reset ends a step or begins the next one shows neither in
+        spikes nor in gradients with respect to the current: where the layer has no `state`, timing "same" stands for both, and `why`
+        says so.
+
+    Raises
+    ------
+    ValueError
+        For a threshold that is not positive, or has too many digits.
+    """
+    threshold = _checks.positive(threshold, "threshold")
+    if not (threshold * 2.0 ** 6).is_integer() or threshold >= 32:
+        raise ValueError(f"threshold: expected a number of few binary digits below 32, such as 1, 0.75 or 2, got {threshold!r}; "
+                         "give the layer such a threshold")
+    why, evidence = [], {}
+    try:
+        convention = _find(layer, threshold, why, evidence)
+    except _Unknown as unknown:
+        return Identified(None, (*why, str(unknown)), evidence)
+    evidence["presets"] = [name for name, preset in CONVENTIONS.items() if preset[:3] == convention[:3]]
+    if evidence["presets"]:
+        why.append(f"this is the default of {', '.join(evidence['presets'])}")
+    why += _limits(layer, threshold, convention, evidence)
+    return Identified(convention, tuple(why), evidence)
+
+
+def _find(layer, threshold, why, evidence):
+    rule = _rule(layer, threshold, why, evidence)
+    tolerance = FLOAT32 if evidence["precision"] == "float32" else FLOAT64
+    surrogate = _surrogate(layer, threshold, tolerance, why, evidence)
+    convention = Convention(rule, surrogate)
+    _spikes(layer, threshold, convention)
+    return _gradient(layer, threshold, convention, why, evidence)
+
+
+def _need(holds, otherwise):
+    if not holds:
+        raise _Unknown(otherwise)
+
+
+def _rule(layer, threshold, why, evidence):
+    """Find the rule by the probes."""
+    seen, current, spikes = _probe.probes(layer, threshold)
+    if getattr(layer, "returns", None):
+        evidence["returns"] = layer.returns(current)
+    _need(np.isin(spikes, (0, 1)).all(), f"spikes are 0 and 1 here; got {sorted(set(spikes.ravel().tolist()) - {0.0, 1.0})[:3]}")
+    _need(np.array_equal(layer.forward(current), spikes), "the same current gives other spikes the second time: the state is kept between "
+          "runs, or spikes are random")
+    turned = layer.forward(np.ascontiguousarray(current.transpose(0, 2, 1)))
+    _need(np.array_equal(turned.transpose(0, 2, 1), spikes), "neurons act on one another: the same currents as one sample of many neurons "
+          "give other spikes")
+    _need(seen["twice"][0] == 1 or seen["twice"][1] == 0, "spikes are recorded one step late: twice the threshold in step 1 gives a spike "
+          "in step 2")
+    _need(seen["twice"][0] == 1, "twice the threshold in one step does not make it fire at once")
+    _need(not any(seen["half"]), "it fires below the threshold given: half of it, then a quarter, make a spike")
+    evidence["fire"] = _comparison({name: row[0] for name, row in seen.items()}, threshold, why, evidence)
+    _need(seen["keeps"][4] == 1, "the potential leaks: 1 - 2^-10 of the threshold, three steps of rest and 2^-9 make no spike")
+    _need(seen["owes"] == [0, 0, 1, 0, 0, 0], "it forgets what pulls it below zero, or takes it otherwise than as a sum: -1, 1.5 and 0.625 "
+          "thresholds in a row should make one spike in step 3")
+    evidence["reset"] = _reset(seen, threshold, why, evidence)
+    evidence["timing"] = _timing(layer, threshold, evidence["reset"], why)
+    return Rule(evidence["reset"], evidence["timing"] or "same", evidence["fire"])
+
+
+def _comparison(first, threshold, why, evidence):
+    """Find how the potential is compared, and whether in float64."""
+    _need(not first["below, more"], "it fires below the threshold given, at 1 - 2^-20 of it")
+    _need(first["above, more"], "it does not fire at 1 + 2^-20 of the threshold given")
+    fire = ">=" if first["at"] else ">"
+    coarse = first["below"] if fire == ">=" else not first["above"]
+    evidence["precision"] = "float32" if coarse else "float64"
+    given = evidence.get("returns", "float64")
+    why.append(f"fires where V {fire} threshold, {'' if first['at'] else 'not '}at {threshold:g} exactly")
+    if coarse:
+        why.append(f"2^-40 of the threshold {'less' if fire == '>=' else 'more'} makes no difference: potentials are float32 inside")
+    if given != "float64":
+        why.append(f"spikes come as {given}")
+    return fire
+
+
+def _reset(seen, threshold, why, evidence):
+    """Find where a spike leaves the potential."""
+    after = seen["after"]
+    if after == [1, 1, 0, 0, 0, 0]:
+        why.append("after a spike at 1.5 thresholds 0.625 make the next: reset by subtraction")
+        return "subtract"
+    if after == [1, 1, 1, 1, 1, 1]:
+        evidence["reset"] = "none"
+        raise _Unknown("it never resets: a spike follows in every step without any current")
+    _need(after == [1, 0, 0, 0, 0, 0], f"after 1.5 and 0.625 thresholds its spikes are {[int(s) for s in after]}, which no reset explains")
+    if seen["again"][1] == 0:
+        evidence["reset"] = "zero, with the next current"
+        raise _Unknown("the reset to zero comes after the next current has been added, and throws that away, too")
+    _need(seen["anew"][1] == 1, "a spike leaves the potential below 0: 1.5 thresholds, then 1 + 2^-20, make one spike only")
+    why.append("after a spike at 1.5 thresholds 0.625 do not suffice, and 1 + 2^-20 do: reset to zero")
+    return "zero"
+
+
+def _timing(layer, threshold, reset, why):
+    """Find whether a spike in the last step is reset in the state that the layer shows; None if it shows none."""
+    state = getattr(layer, "state", None)
+    v = None if state is None else state(np.full((1, 1, 1), 1.5 * threshold))
+    left = {"subtract": 0.5, "zero": 0.0}[reset]
+    if v is None:
+        why.append("it shows no potential: whether the reset ends the step or begins the next one is open, and makes no difference here")
+        return None
+    _need(v.ravel()[0] in (1.5 * threshold, left * threshold), f"after a spike at 1.5 thresholds its potential is {v.ravel()[0]:g}")
+    timing = "same" if v.ravel()[0] == left * threshold else "next"
+    why.append(f"the potential it shows after a spike is {'reset' if timing == 'same' else 'not yet reset'}: timing {timing}")
+    return timing
+
+
+def _surrogate(layer, threshold, tolerance, why, evidence):
+    """Find what stands for the derivative of a spike, from single steps."""
+    x = np.array([*_probe.NEAR, *_probe.FAR, -threshold])
+    current = (threshold + x).reshape(1, -1, 1)
+    g = layer.vjp(current, np.ones(current.shape)).ravel()
+    bad = ~np.isfinite(g)
+    found, nearest, miss = _probe.fit(x[~bad], g[~bad], tolerance) if (~bad).any() else (None, None, np.inf)
+    if found is None and tolerance == FLOAT64:
+        found, nearest, miss = _probe.fit(x[~bad], g[~bad], FLOAT32) if (~bad).any() else (None, None, np.inf)
+        evidence["precision"] = "float32" if found else evidence["precision"]
+    evidence["surrogate"] = evidence["nearest surrogate"] = nearest
+    like = f"; elsewhere it is that of {nearest.kind}, slope {nearest.slope:g}" if found else ""
+    if bad.any():
+        evidence["not finite at"] = sorted(x[bad].tolist())
+        raise _Unknown(f"the gradient through a spike is {g[bad][0]} at V - threshold = {', '.join(f'{v:g}' for v in x[bad])}{like}")
+    _need(g.any(), "no gradient goes through a spike")
+    if found is None:
+        evidence["surrogate"] = None
+        centred = _probe.fit(x + threshold, g, FLOAT32)[0]
+        _need(centred is None, f"the surrogate has its peak at V = 0, not at the threshold: {centred and centred.kind} of V")
+        close = "" if nearest is None else f"; {nearest.kind}, slope {nearest.slope:g}, misses by {miss:.2g} of the peak"
+        raise _Unknown(f"no surrogate known here explains the gradient through a spike{close}")
+    why.append(f"the gradient through a spike is that of {found.kind}, slope {found.slope:.10g}, at {len(x)} distances up to 2^17, "
+               f"within {miss:.1g} of the peak")
+    return found
+
+
+def _spikes(layer, threshold, convention):
+    """Hold the spikes of random currents against the definition."""
+    current = _probe.currents(threshold, 1)
+    got, wanted = layer.forward(current), _probe.spikes_of(convention, current, threshold)
+    wrong = np.argwhere(got != wanted)
+    _need(len(wrong) == 0, f"its spikes are not those of {_words(convention)}: {len(wrong)} of {wanted.size} differ"
+          + (f", the first in step {wrong[0][0] + 1} of sample {wrong[0][1]}" if len(wrong) else ""))
+
+
+def _gradient(layer, threshold, convention, why, evidence):
+    """Find whether the reset is detached, and hold gradients against those of the convention."""
+    current = _probe.currents(threshold, 1)
+    dspikes = _probe.currents(1.0, 2)[::-1].copy()
+    got, errors = layer.vjp(current, dspikes), {}
+    for detach in (True, False):
+        wanted = _probe.gradient_of(convention._replace(detach_reset=detach), current, dspikes, threshold)
+        errors[detach] = float(np.abs(got - wanted).max() / np.abs(wanted).max())
+    detach = min(errors, key=errors.get)
+    evidence["gradient error"] = errors[detach]
+    for tolerance, precision in ((FLOAT64, "float64"), (FLOAT32, "float32")):
+        if errors[detach] <= tolerance:
+            evidence["detach_reset"] = detach
+            evidence["precision"] = precision if evidence["precision"] == "float64" else "float32"
+            why.append(f"the reset is {'detached' if detach else 'part of the graph'}: random gradients agree to {errors[detach]:.1g}"
+                       + ("" if precision == "float64" else ", as float32 does"))
+            return convention._replace(detach_reset=detach)
+    quiet = np.array([-16.0, 17 - _probe.SMALL]).reshape(2, 1, 1) * threshold      # far below the threshold, then next to it
+    first, last = layer.vjp(quiet, np.array([0.0, 1.0]).reshape(2, 1, 1)).ravel()
+    _need(first != 0 or last == 0, "nothing flows back from one step to the one before it: the gradient of the state is lost")
+    raise _Unknown(f"its gradients through time are not those of {_words(convention, False)}: off by {errors[True]:.2g} of the largest "
+                   f"if the reset were detached, {errors[False]:.2g} if not")
+
+
+def _limits(layer, threshold, convention, evidence):
+    """Say where the name stops to hold: currents so large that a reset leaves the potential above the threshold."""
+    current = _probe.currents(threshold, 4)
+    differ = layer.forward(current) != _probe.spikes_of(convention, current, threshold)
+    evidence["large currents"] = "differ" if differ.any() else "agree"
+    if not differ.any():
+        return []
+    return [f"but only while no current exceeds the threshold: with currents up to 4 thresholds {differ.sum()} of {differ.size} spikes "
+            "differ"]
+
+
+def _words(convention, detach=True):
+    rule, surrogate = convention.rule, convention.surrogate
+    said = f"reset {'by subtraction' if rule.reset == 'subtract' else 'to zero'} in the {rule.timing} step"
+    said += f", fires at V {rule.fire} threshold, {surrogate.kind} of slope {surrogate.slope:.10g}"
+    return said + (f", reset {'detached' if convention.detach_reset else 'attached'}" if detach else "")

@@ -1,0 +1,311 @@
+"""Dense, convolution, pooling, batch normalisation, ReLU and the losses, from their definitions, exactly or to 60 digits.
+
+Dense, convolution and mean are sums of products: a list of triples (o, p, q), each saying y[o] += x[p] w[q]. The gradients are read off
+the same list. All arrays are object arrays; `exact` makes them of floats, `rounded` makes floats of them.
+"""
+
+from itertools import product
+
+import numpy as np
+
+from ._numbers import context, exact
+
+__all__ = ["avg_pool2d", "batch_norm", "conv2d", "cross_entropy", "dense", "max_pool2d", "mse", "relu", "softmax_t", "softmax_z"]
+
+
+def _sum_of_products(triples, shapes, x, w):
+    """Return y and pull(dy) -> dx, dw of y[o] += x[p] w[q] over the triples; shapes are those of y, x and w."""
+    shape_y, shape_x, shape_w = shapes
+    o, p, q = (np.ravel_multi_index(tuple(np.array(ix).T), shape) for ix, shape in zip(zip(*triples, strict=True), shapes, strict=True))
+    x, w = exact(x).ravel(), exact(w).ravel()
+
+    def add_up(size, at, terms):
+        total = exact(np.zeros(size))
+        np.add.at(total, at, terms)
+        return total
+
+    def pull(dy):
+        dy = exact(dy).ravel()
+        return (add_up(x.size, p, dy[o] * w[q]).reshape(shape_x), add_up(w.size, q, dy[o] * x[p]).reshape(shape_w))
+    return add_up(int(np.prod(shape_y)), o, x[p] * w[q]).reshape(shape_y), pull
+
+
+def dense(x, w, b=None):
+    """Multiply by a weight matrix.
+
+    Parameters
+    ----------
+    x, w, b : (B, N_in), (N_in, N_out), (N_out,) arrays
+        Inputs, weights, and biases if any.
+
+    Returns
+    -------
+    y : (B, N_out) object array
+        x w + b.
+    pull : callable
+        ``pull(dy) -> dx, dw, db``; db is None without b.
+    """
+    shapes = ((len(x), np.shape(w)[1]), np.shape(x), np.shape(w))
+    triples = [((k, j), (k, i), (i, j)) for k, i, j in product(*map(range, (len(x), *np.shape(w))))]
+    y, pull_product = _sum_of_products(triples, shapes, x, w)
+    return y if b is None else y + exact(b), lambda dy: (*pull_product(dy), None if b is None else exact(dy).sum(axis=0))
+
+
+def conv2d(x, w, stride=1, padding=0):
+    """Correlate images with a kernel.
+
+    Parameters
+    ----------
+    x, w : (B, H, W, C_in), (kh, kw, C_in, C_out) arrays
+        Images and kernel.
+    stride, padding : int
+        As for the operation.
+
+    Returns
+    -------
+    y : (B, H_out, W_out, C_out) object array
+        Sum over the window of x w; zero outside the image.
+    pull : callable
+        ``pull(dy) -> dx, dw``.
+    """
+    n, height, width, _ = np.shape(x)
+    kh, kw, c_in, c_out = np.shape(w)
+    rows, cols = ((size + 2 * padding - k) // stride + 1 for size, k in ((height, kh), (width, kw)))
+    triples = []
+    for b, i, j, c, ki, kj, d in product(*map(range, (n, rows, cols, c_out, kh, kw, c_in))):
+        r, s = i * stride + ki - padding, j * stride + kj - padding
+        if 0 <= r < height and 0 <= s < width:
+            triples.append(((b, i, j, c), (b, r, s, d), (ki, kj, d, c)))
+    return _sum_of_products(triples, ((n, rows, cols, c_out), np.shape(x), np.shape(w)), x, w)
+
+
+def _windows(shape, size, stride):
+    """Give each output place with the places of its window, in row-major order."""
+    n, height, width, channels = shape
+    out = (n, (height - size) // stride + 1, (width - size) // stride + 1, channels)
+    for b, i, j, c in np.ndindex(out):
+        yield out, (b, i, j, c), [(b, i * stride + k, j * stride + m, c) for k in range(size) for m in range(size)]
+
+
+def avg_pool2d(x, size=2, stride=None):
+    """Take the mean of each window.
+
+    Parameters
+    ----------
+    x : (B, H, W, C) array
+        Images.
+    size, stride : int
+        Of the window; stride None: size.
+
+    Returns
+    -------
+    y : (B, H_out, W_out, C) object array
+        Means.
+    pull : callable
+        ``pull(dy) -> dx``.
+    """
+    found = list(_windows(np.shape(x), size, stride or size))
+    triples = [(place, at, (0,)) for _, place, window in found for at in window]
+    y, pull = _sum_of_products(triples, (found[0][0], np.shape(x), (1,)), x, exact([1.0]))
+    return y / size ** 2, lambda dy: pull(exact(dy))[0] / size ** 2
+
+
+def max_pool2d(x, size=2, stride=None):
+    """Take the maximum of each window; of equal numbers the first in row-major order wins.
+
+    Parameters
+    ----------
+    x : (B, H, W, C) array
+        Images.
+    size, stride : int
+        Of the window; stride None: size.
+
+    Returns
+    -------
+    y : (B, H_out, W_out, C) object array
+        Maxima.
+    pull : callable
+        ``pull(dy) -> dx``.
+    """
+    x = exact(x)
+    winners = {place: max(window, key=lambda at: x[at]) for _, place, window in _windows(x.shape, size, stride or size)}    # max: the first
+    shape = next(_windows(x.shape, size, stride or size))[0]
+    y = exact(np.zeros(shape))
+    for place, at in winners.items():
+        y[place] = x[at]
+
+    def pull(dy):
+        dx = exact(np.zeros(x.shape))
+        for place, at in winners.items():
+            dx[at] += exact(dy)[place]
+        return dx
+    return y, pull
+
+
+def relu(x, top=np.inf):
+    """Replace negative numbers by 0, and those above top by top.
+
+    Parameters
+    ----------
+    x : array
+        Any shape.
+    top : float
+        Where the output ends.
+
+    Returns
+    -------
+    y : object array
+        min(max(x, 0), top).
+    pull : callable
+        ``pull(dy) -> dx``; 0 where x is 0 or less, or top or more.
+    """
+    x, top = exact(x), exact(top)[()]
+    inside = np.asarray((x > 0) & (x < top), dtype=bool)
+    return np.where(inside, x, np.where(np.asarray(x >= top, dtype=bool), top, exact(0.0)[()])), lambda dy: np.where(inside, exact(dy), 0)
+
+
+def batch_norm(x, gamma, beta, given=None, eps=1e-5):
+    """Normalise each channel, then scale and shift it.
+
+    Parameters
+    ----------
+    x : (..., C) array
+        Values.
+    gamma, beta : (C,) arrays
+        Scale and shift.
+    given : pair of (C,) arrays, optional
+        mean and var, as constants; default: those of the batch, the variance biased.
+    eps : float
+        Added to the variance.
+
+    Returns
+    -------
+    y : (..., C) object array
+        gamma (x - mean) / sqrt(var + eps) + beta.
+    pull : callable
+        ``pull(dy) -> dx, dgamma, dbeta``, from the matrix of all dy_i/dx_k.
+    """
+    ctx = context()
+    rows, gamma, beta = exact(x).reshape(-1, np.shape(x)[-1]), exact(gamma), exact(beta)
+    n = len(rows)
+    mean, var = (exact(v) for v in given) if given else (rows.sum(axis=0) / n, None)
+    off = rows - mean
+    var = (off * off).sum(axis=0) / n if var is None else var
+    sigma = np.asarray(np.frompyfunc(ctx.sqrt, 1, 1)(var + exact(eps)[()]), dtype=object)
+    y = gamma * off / sigma + beta
+
+    def pull(dy):
+        dy = exact(dy).reshape(rows.shape)
+        same = exact(np.eye(n))[:, :, None]
+        jacobian = same / sigma
+        if not given:                    # d(off_i / sigma)/dx_k: mean moves by 1/n, var by 2 off_k / n
+            jacobian = (same - ctx.one / n) / sigma - off[:, None] * off[None] / (n * sigma ** 3)
+        dx = (dy[:, None] * jacobian * gamma).sum(axis=0)
+        return dx.reshape(np.shape(x)), (dy * off / sigma).sum(axis=0), dy.sum(axis=0)
+    return y.reshape(np.shape(x)), pull
+
+
+def _softmax_loss(scores, labels):
+    """Return the mean of -ln softmax(scores)[label] and its gradient."""
+    ctx = context()
+    loss, d = ctx.zero, exact(np.zeros(scores.shape))
+    for b, row in enumerate(scores):
+        e = [ctx.exp(s - max(row)) for s in row]
+        loss -= ctx.log(e[labels[b]] / sum(e))
+        d[b] = [v / sum(e) for v in e]
+        d[b, labels[b]] -= 1
+    return loss / len(scores), d / len(scores)
+
+
+def softmax_z(z, labels, z_max=1e3):
+    """Cross-entropy of softmax(-z), (L1); a silent output counts as z_max and gets gradient 0.
+
+    Parameters
+    ----------
+    z : (B, n) array
+        exp of the output times; inf: silent.
+    labels : (B,) array of integers
+        Labels.
+    z_max : float
+        What a silent output counts.
+
+    Returns
+    -------
+    loss : mpf
+        Mean over the batch.
+    dz : (B, n) object array
+        Its gradient.
+    """
+    z = exact(z)
+    fired = np.asarray(z < np.inf, dtype=bool)
+    loss, d = _softmax_loss(-np.where(fired, z, exact(z_max)[()]), labels)
+    return loss, np.where(fired, -d, 0)
+
+
+def softmax_t(z, labels, beta=10.0, z_max=1e3):
+    """Cross-entropy of softmax(-beta ln z), (L2); a silent output counts as z_max and gets gradient 0.
+
+    Parameters
+    ----------
+    z : (B, n) array
+        exp of the output times; inf: silent.
+    labels : (B,) array of integers
+        Labels.
+    beta : float
+        Inverse temperature.
+    z_max : float
+        What a silent output counts.
+
+    Returns
+    -------
+    loss : mpf
+        Mean over the batch.
+    dz : (B, n) object array
+        Its gradient.
+    """
+    z, beta = exact(z), exact(beta)[()]
+    fired = np.asarray(z < np.inf, dtype=bool)
+    seen = np.where(fired, z, exact(z_max)[()])
+    loss, d = _softmax_loss(-beta * np.asarray(np.frompyfunc(context().log, 1, 1)(seen), dtype=object), labels)
+    return loss, np.where(fired, -beta * d / seen, 0)
+
+
+def cross_entropy(y, labels):
+    """Cross-entropy of softmax(y), (L6).
+
+    Parameters
+    ----------
+    y : (B, n) array
+        Outputs.
+    labels : (B,) array of integers
+        Labels.
+
+    Returns
+    -------
+    loss : mpf
+        Mean over the batch.
+    dy : (B, n) object array
+        Its gradient.
+    """
+    return _softmax_loss(exact(y), labels)
+
+
+def mse(y, labels):
+    """Mean squared distance from the one-hot code, (L5).
+
+    Parameters
+    ----------
+    y : (B, n) array
+        Outputs.
+    labels : (B,) array of integers
+        Labels.
+
+    Returns
+    -------
+    loss : mpf
+        Mean over the batch and the outputs.
+    dy : (B, n) object array
+        Its gradient.
+    """
+    off = exact(y) - exact(np.eye(np.shape(y)[1])[np.asarray(labels)])
+    return (off * off).sum() / off.size, off * 2 / off.size

@@ -1,0 +1,167 @@
+"""The pytest plugin: `pytest --snn-conformance mylayer.py[:forward,backward]` makes every check of the suite a test of that layer.
+
+Where pysnn is installed, pytest finds `pysnn.pytest_plugin`, which loads this file when it is asked for; elsewhere, -p pysnn.verify.plugin.
+"""
+
+import pytest
+
+from ..pytest_plugin import add_options
+
+
+def pytest_addoption(parser):
+    """Add the options, if `pysnn.pytest_plugin` has not.
+
+    Parameters
+    ----------
+    parser : pytest.Parser
+        As pytest gives it.
+    """
+    add_options(parser)
+
+
+def pytest_collection(session):
+    """Load the layers before anything is collected, so that bad input is told in one line; without paths, collect nothing else.
+
+    Parameters
+    ----------
+    session : pytest.Session
+        As pytest gives it.
+
+    Raises
+    ------
+    pytest.UsageError
+        If a layer cannot be loaded.
+    """
+    if not session.config.getoption("--snn-conformance"):
+        return
+    if session.config.args_source is not pytest.Config.ArgsSource.ARGS:
+        session.config.args = []
+    from pysnn.verify import student
+    session.config._snn_layers = []
+    for spec in session.config.getoption("--snn-conformance"):
+        try:
+            session.config._snn_layers.append((spec, student.load(spec, session.config.getoption("--snn-operation"))))
+        except (ValueError, TypeError) as error:
+            raise pytest.UsageError(f"--snn-conformance: {error}") from None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session, config, items):
+    """Add the checks of each layer to what was collected, before -k and the like choose.
+
+    Parameters
+    ----------
+    session : pytest.Session
+        As pytest gives it.
+    config : pytest.Config
+        With the layers.
+    items : list of pytest.Item
+        What was collected; the checks are added to it.
+    """
+    for spec, subject in getattr(config, "_snn_layers", []):
+        layer = Conformance.from_parent(session, name=spec, nodeid=spec, subject=subject)
+        report = layer.ihook.pytest_make_collect_report(collector=layer)
+        layer.ihook.pytest_collectreport(report=report)                  # so that they are counted
+        items.extend(report.result)
+
+
+class Conformance(pytest.Collector):
+    """All checks of one layer.
+
+    Parameters
+    ----------
+    subject : pysnn.verify.student.Subject
+        The layer.
+    **kwargs : object
+        As for any collector.
+    """
+
+    def __init__(self, *, subject, **kwargs):
+        super().__init__(**kwargs)
+        self.subject, self.seen = subject, None
+
+    def collect(self):
+        """Make an item of each check.
+
+        Returns
+        -------
+        list of CheckItem
+            In the order of the suite.
+        """
+        from pysnn.verify import suite
+        return [CheckItem.from_parent(self, name=check.name.replace(": ", "[", 1) + ("]" if ":" in check.name else ""), check=check)
+                for check in suite.checks(self.subject.operation, op=self.subject)]
+
+    def likely(self):
+        """Say which known mistake this looks like; looked up once.
+
+        Returns
+        -------
+        list of str
+            As of `student.likely`.
+        """
+        if self.seen is None:
+            from pysnn.verify import student
+            self.seen = student.likely(self.subject)
+        return self.seen
+
+
+class CheckItem(pytest.Item):
+    """One check.
+
+    Parameters
+    ----------
+    check : pysnn.verify.suite.Check
+        What to run.
+    **kwargs : object
+        As for any item.
+    """
+
+    def __init__(self, *, check, **kwargs):
+        super().__init__(**kwargs)
+        self.check = check
+
+    def runtest(self):
+        """Run the check; raise what it found, unless all is right."""
+        from pysnn.verify import suite
+        found = suite.apply(self.check, self.parent.subject, self.config.getoption("--snn-seed"))
+        if not found.ok:
+            raise NotRight(found, self.parent.likely())
+
+    def repr_failure(self, excinfo, style=None):
+        """Say what is wrong, where it first diverges, and what it looks like.
+
+        Parameters
+        ----------
+        excinfo : pytest.ExceptionInfo
+            What was raised.
+        style : str, optional
+            Not used.
+
+        Returns
+        -------
+        str
+            Some lines.
+        """
+        if not isinstance(excinfo.value, NotRight):
+            return super().repr_failure(excinfo)
+        from pysnn.verify.ledger import says
+        (found, likely), shown = excinfo.value.args, 4
+        n = len(found.failed)
+        lines = [f"{e.verdict}: {e.argument}: {says(e)}" for e in found.failed[:shown]]
+        lines += [f"... and {n - shown} more"] if n > shown else []
+        return "\n".join([*likely, f"{self.check.operation}, {self.check.name}: {n} of {len(found.entries)} comparisons failed", *lines])
+
+    def reportinfo(self):
+        """Name the layer and the check.
+
+        Returns
+        -------
+        tuple
+            File, no line, words.
+        """
+        return self.parent.name.rsplit(":", 1)[0], None, f"{self.parent.subject.operation}: {self.check.name}"
+
+
+class NotRight(Exception):
+    """A check that did not pass: its ledger, and what the mistake looks like."""

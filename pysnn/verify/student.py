@@ -1,0 +1,274 @@
+"""Somebody's own forward and backward from a file: load them, run the suite, and say which known mistake they look like.
+
+The file holds two functions of the contract (docs/howto/verify-your-gradient.md), and may say what they are:
+
+    OPERATION = "integrate_fire"               # a name of `suite.NAMES`
+    THRESHOLD = 1.0                            # the only threshold it knows, if forward takes none
+    RULE = ("subtract", "same", ">=")          # the only rule it knows; pysnn.conventions.Rule
+    SURROGATE = ("atan", 2.0)                  # the only surrogate it knows; pysnn.conventions.Surrogate
+    DETACH_RESET = True                        # whether its backward takes the reset as a constant
+
+A function that takes fewer arguments than the contract gets those that it takes: they come in the contract's order.
+"""
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _checks
+from ..conventions import RULES, SURROGATES, Rule, Surrogate
+from . import suite, suite_probe, zoo
+from ._book import relative
+from .zoo_catch import TARGETS
+
+SAME = 1e-9              # relative: a student's numbers are a fault's numbers
+N_ARGS = {"temporal": (3, 2), "integrate_fire": (4, 5), "dense": (3, 2), "conv2d": (4, 2), "max_pool2d": (3, 2), "avg_pool2d": (3, 2),
+          "batch_norm": (5, 2), "relu": (2, 2)}
+"""How many arguments forward and backward of the contract take; further ones with defaults are not passed."""
+
+
+class Subject(NamedTuple):
+    """A student's operation, and what it takes less than the contract."""
+
+    operation: str
+    forward: object
+    backward: object         # None for a loss: forward is the loss
+    n_args: int | None = None
+    thresholds: tuple | None = None
+    rules: tuple | None = None
+    surrogates: tuple | None = None
+    detach: tuple | None = None
+
+    def __call__(self, *args):
+        """Run a loss or the gradients of a learning rule."""
+        return self.forward(*args)
+
+
+def load(spec, operation=None):
+    """Load an operation from a file.
+
+    Parameters
+    ----------
+    spec : str
+        "my.py:forward,backward"; without names they are forward and backward. Of a loss, "my.py:loss", of a learning rule,
+        "my.py:gradients".
+    operation : str, optional
+        One of `suite.NAMES`; default: what the file calls OPERATION.
+
+    Returns
+    -------
+    Subject
+        To be given to `suite.run` as op.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it does not run, it lacks a name, or its results do not have the shapes and dtypes of the contract. The
+        message is one line.
+    """
+    path, names = _split(spec)
+    module = _import(path)
+    operation = operation or getattr(module, "OPERATION", None)
+    if operation not in suite.NAMES:
+        raise ValueError(f"{path.name}: expected --operation NAME, or a line OPERATION = NAME in the file, with one of "
+                         f"{', '.join(suite.NAMES)}; got {operation!r}")
+    single = operation not in suite.OPERATIONS
+    names = names or ["gradients" if operation in suite.LEARNING else "loss" if single else "forward", *([] if single else ["backward"])]
+    if len(names) != (1 if single else 2):
+        raise ValueError(f"{path.name}: expected {'one name' if single else 'two names, forward and backward,'} for {operation}, "
+                         f"got {', '.join(names)}")
+    found = []
+    for name in names:
+        if not callable(getattr(module, name, None)):
+            there = [k for k, v in vars(module).items() if inspect.isfunction(v) and not k.startswith("_")]
+            raise ValueError(f"{path.name}: expected a function {name!r}, found {', '.join(there) or 'no function'}")
+        found.append(getattr(module, name))
+    subject = Subject(operation, found[0], None) if single else _subject(operation, found, module, path.name)
+    if operation not in suite.LEARNING:
+        _try(subject, path.name)
+    return subject
+
+
+def _split(spec):
+    """Take a spec apart."""
+    file, colon, names = spec.rpartition(":")
+    if not colon or names.endswith(".py") or "/" in names or "\\" in names:
+        file, names = spec, ""
+    path = Path(file)
+    if path.suffix != ".py" or not path.is_file():
+        raise ValueError(f"module: expected a file such as my.py or my.py:forward,backward, got {spec!r}"
+                         + ("" if path.is_file() or path.suffix != ".py" else ", which is not there"))
+    return path, [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _import(path):
+    """Run a file as a module of its own."""
+    name = f"_pysnn_student_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    sys.modules[name] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise ValueError(f"{path.name}, line {error.lineno}: {error.msg}") from None
+    except Exception as error:
+        raise ValueError(f"{path.name}: does not run: {_said(error)}") from None
+    finally:
+        sys.dont_write_bytecode = kept
+        sys.path.remove(str(path.resolve().parent))
+        sys.modules.pop(name, None)
+    return module
+
+
+def _said(error):
+    """Say an error in one line, with the line of the student's file where it arose."""
+    trace, line = error.__traceback__, ""
+    while trace is not None:
+        if "_pysnn_student_" in trace.tb_frame.f_globals.get("__name__", ""):
+            line = f" (line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{line}"[:300]
+
+
+def _taken(function, most):
+    """Count the arguments that a function takes in their order; `most` if it does not say."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return most
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return most
+    return min(most, sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters))
+
+
+def _subject(operation, functions, module, name):
+    """Wrap two functions so that they can be called by the contract."""
+    (n, m), (forward, backward) = N_ARGS[operation], functions
+    n_forward, n_backward = _taken(forward, n), _taken(backward, m)
+    subject = Subject(operation, lambda *a: forward(*a[:n_forward]), lambda *a: backward(*a[:n_backward]), n_forward)
+    if operation == "temporal":
+        only = getattr(module, "THRESHOLD", 1.0 if n_forward < 3 else None)
+        return subject._replace(thresholds=None if only is None else (_checks.positive(only, f"{name}: THRESHOLD"),))
+    if operation != "integrate_fire":
+        return subject
+    chosen = {}
+    for key, field, kind, words, takes in (("RULE", "rules", Rule, RULES, n_forward > 3), ("SURROGATE", "surrogates", Surrogate, SURROGATES,
+                                                                                          n_backward > 3)):
+        value = getattr(module, key, None if takes else ())
+        if value is not None:
+            try:
+                given = kind(*value)
+                _checks.words(given, f"{name}: {key}", kind, words)
+            except TypeError:
+                raise ValueError(f"{name}: {key}: expected {tuple(kind())!r} or the like, got {value!r}") from None
+            chosen[field] = (given,)
+    if n_forward < 4 or hasattr(module, "THRESHOLD"):
+        chosen["thresholds"] = (_checks.positive(getattr(module, "THRESHOLD", 1.0), f"{name}: THRESHOLD"),)
+    if n_backward < 5 or hasattr(module, "DETACH_RESET"):
+        chosen["detach"] = (bool(getattr(module, "DETACH_RESET", True)),)
+    return _whole(subject._replace(**chosen), (n_forward, n_backward))
+
+
+def _whole(subject, taken):
+    """Complete a neuron that knows no v_init, v_final or dv_final: (current) -> spikes, cache; (dspikes, cache) -> dcurrent.
+
+    v_init is as good as a part of the first step's current, as long as it does not fire by itself. What v_final sends back is ours.
+    """
+    if min(taken[0] - 2, taken[1] - 2) >= 1:
+        return subject
+    forward, backward, right = subject.forward, subject.backward, suite.operation("integrate_fire")
+
+    def whole(current, threshold, v_init, rule):
+        current = np.array(current)
+        if taken[0] < 3:
+            current[0] += v_init
+            v_init = np.zeros(current.shape[1:])
+        result = forward(current, threshold, v_init, rule)
+        if not isinstance(result, tuple) or len(result) not in (2, 3):
+            raise ValueError("forward: expected (spikes, cache) or (spikes, v_final, cache)")
+        _, v_final, cache = right.forward(current, threshold, v_init, rule)
+        return result[0], result[1] if len(result) == 3 else v_final, (result[-1], cache)
+
+    def pull(dspikes, caches, dv_final, surrogate, detach_reset):
+        grads = backward(dspikes, caches[0], dv_final, surrogate, detach_reset)
+        dcurrent = grads[0] if isinstance(grads, tuple) else grads
+        if taken[1] < 3 and dv_final is not None:
+            dcurrent = dcurrent + right.backward(np.zeros_like(dspikes), caches[1], dv_final, surrogate, detach_reset)[0]
+        own = isinstance(grads, tuple) and taken[0] >= 3
+        return dcurrent, grads[1] if own else np.array(dcurrent[0])
+    return subject._replace(forward=whole, backward=pull)
+
+
+def _try(subject, name):
+    """Run it once; refuse what does not run or has other shapes."""
+    right = suite.operation(subject.operation)
+    try:
+        got = suite_probe.numbers(subject.operation, subject, right, subject)
+    except Exception as error:
+        raise ValueError(f"{name}: does not run as {subject.operation}: {_said(error)}") from None
+    wrong = suite_probe.misfit(got, suite_probe.numbers(subject.operation, right, right, subject))
+    if wrong:
+        raise ValueError(f"{name}: {wrong}")
+
+
+def likely(subject):
+    """Say which mistake a student's operation looks like.
+
+    Parameters
+    ----------
+    subject : Subject
+        From `load`.
+
+    Returns
+    -------
+    list of str
+        "looks like NAME: description", for a fault of the zoo whose numbers these are to 1e-9; else what simple thing makes a result
+        right: another sign, a factor. Empty if nothing fits, or nothing is wrong.
+    """
+    name = subject.operation
+    if name in suite.LEARNING:
+        return []
+    right = suite.operation(name)
+    got, wanted = (suite_probe.numbers(name, op, right, subject) for op in (subject, right))
+    if _alike(got, wanted):
+        return []
+    for fault in zoo.every().values():
+        target = "loss" if name in suite.LOSSES else name
+        if name != TARGETS[fault.target] and fault.target != target:
+            continue
+        seen = suite_probe.numbers(name, fault.inject(right), right, subject)
+        if not _alike(seen, wanted) and _alike(got, seen):
+            return [f"looks like {fault.name}: {fault.description}"]
+    return _simple(got, wanted)
+
+
+def _alike(a, b):
+    """Say whether all numbers are the same."""
+    return all((relative(x[name], y[name]) <= SAME).all() for x, y in zip(a, b, strict=True) for name in y)
+
+
+def _simple(got, wanted):
+    """Look for results that a sign, a factor or a missing part would make right."""
+    found = []
+    for name in wanted[0]:
+        pairs = [(np.asarray(a[name]), np.asarray(b[name])) for a, b in zip(got, wanted, strict=True)]
+        a, b = (np.concatenate([np.ravel(p[k]) for p in pairs]).astype(float) for k in (0, 1))
+        if (relative(a, b) <= SAME).all():
+            continue
+        if np.isnan(a).any():
+            found.append(f"{name}: {int(np.isnan(a).sum())} of {a.size} are NaN")
+        elif not a.any():
+            found.append(f"{name}: is 0 everywhere")
+        elif (relative(a, -b) <= SAME).all():
+            found.append(f"{name}: has the wrong sign")
+        elif np.isfinite(a).all() and np.isfinite(b).all():
+            factor = float(a @ b / (b @ b))
+            if factor and (relative(a, factor * b) <= SAME).all():
+                found.append(f"{name}: is {factor:.9g} times what it should be")
+    return found
