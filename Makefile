@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-all test-py test-frameworks bench golden docs lint data clean
+.PHONY: demo test test-all test-py test-frameworks bench golden mutate docs lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -67,6 +67,10 @@ bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnT
 
 golden: .venv/ready  ## rebuild the golden vectors from the oracles; the arrays come out the same
 	$(RUN) -c "from pysnn.verify import golden; print(golden.rebuild(), 'cases')"
+
+mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, drawn by seed; under an hour on 2 cores
+	$(RUN) tests/mutate.py --n 600 --seed 0 --jobs 2
+	$(RUN) tests/mutate.py --n 600 --seed 0 --report
 
 docs: .venv/ready  ## rebuild the tables of docs/results.md from the records
 	$(RUN) docs/results/tables.py
