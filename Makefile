@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-all test-py test-frameworks bench golden mutate docs lint data clean
+.PHONY: demo test test-all test-py test-frameworks test-sim test-ptx test-gpu bench golden mutate docs lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -38,7 +38,7 @@ data: .venv/ready  ## fetch MNIST, Fashion-MNIST and CIFAR-10
 	$(BIN)/pysnn data fetch cifar10
 
 test-all: .venv/ready  ## slow tests and tests on full data sets, too
-	$(RUN) -m pytest -m "not frameworks"
+	$(RUN) -m pytest -m "not frameworks and not cuda and not ptx"
 
 test-py: ## every Python from 3.11 that is here: NumPy alone first, then everything
 	@for v in 3.11 3.12 3.13; do p=$$(command -v python$$v) || { echo "python$$v: not here"; continue; }; \
@@ -55,6 +55,21 @@ test-py: ## every Python from 3.11 that is here: NumPy alone first, then everyth
 	.venv-frameworks/bin/pip install --quiet --no-deps norse==1.1.0 nir==1.0.8 nirtorch==2.6 h5py==3.16.0 exact-event-adjoint==0.2.0 exact-snn-nn==3.2.3
 	.venv-frameworks/bin/python -c 'import snntorch, spikingjelly.activation_based.neuron, norse.torch, exact_snn, exact_event_adjoint'
 	@touch $@
+
+.venv-cuda/ready: setup.cfg Makefile
+	$(PYTHON) -m venv .venv-cuda
+	.venv-cuda/bin/pip install --quiet --editable '.[full,test]' 'numba-cuda>=0.30' 'cuda-toolkit[nvvm]==13.*' 'nvidia-cuda-nvrtc==13.*' 'nvidia-cuda-nvcc==13.*'
+	@touch $@
+
+test-sim: .venv-cuda/ready  ## the CUDA kernels against the reference, in the simulator: no GPU needed
+	NUMBA_ENABLE_CUDASIM=1 .venv-cuda/bin/python -m pytest -m cuda
+
+test-ptx: .venv-cuda/ready  ## every CUDA kernel compiles for 8.0 and 9.0 and spills nothing: no GPU needed
+	.venv-cuda/bin/python -m pytest -m ptx
+
+test-gpu: .venv-cuda/ready  ## the same tests as test-sim on a GPU; without one they are skipped, with the reason
+	.venv-cuda/bin/python -m pytest -m cuda -rs
+	.venv-cuda/bin/python benchmarks/cuda.py || .venv-cuda/bin/python -c 'from pysnn.cuda import _target; raise SystemExit(_target.available())'
 
 # PyTorch's small CPU build, where the index offers both: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-frameworks
 test-frameworks: .venv-frameworks/ready  ## against PyTorch, SpikingJelly, snnTorch, Norse and others, in an environment of its own
@@ -78,8 +93,8 @@ docs: .venv/ready  ## rebuild the tables of docs/results.md from the records
 lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/numpydoc lint $$(git ls-files 'pysnn/*.py' | grep -v -e '/_' -e kernels/ -e /cli)    # the public modules
+	$(BIN)/numpydoc lint $$(git ls-files 'pysnn/*.py' | grep -v -e '/_' -e kernels/ -e cuda/ -e /cli)    # the public modules
 	$(RUN) -m pytest tests/test_tags.py
 
 clean:
-	rm -rf .venv .venv-py .venv-frameworks build dist *.egg-info runs figures
+	rm -rf .venv .venv-py .venv-frameworks .venv-cuda build dist *.egg-info runs figures

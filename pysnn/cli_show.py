@@ -1,5 +1,6 @@
 """The verbs that look at what is there: evaluate, plot, data, info."""
 
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +129,7 @@ def info(args):
         return _checkpoint(args)
     backend = backend_of("temporal").__name__.split(".")[1]
     found = {**training.versions(), "backend": backend, "threads": _blas.get_threads(), "cache": str(datasets.cache_folder()),
-             "networks": checkpoint.names()}
+             "networks": checkpoint.names(), **importlib.import_module(f"{__package__}.cuda._target").describe()}
     for name, value in found.items():
         print(f"{name:<10}{', '.join(value) if isinstance(value, list) else value}")
     return emit(args, found)

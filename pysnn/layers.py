@@ -7,7 +7,7 @@ import numpy as np
 
 from .encode import drop_spikes
 
-BACKENDS = ("auto", "reference", "numba")
+BACKENDS = ("auto", "reference", "numba", "cuda")
 
 
 def backend_of(op, name="auto"):
@@ -17,8 +17,8 @@ def backend_of(op, name="auto"):
     ----------
     op : str
         Name of the operation: temporal, conv, dense, ...
-    name : {"auto", "reference", "numba"}
-        "auto" takes Numba where it is installed. An operation that gains nothing by Numba is the reference in each case.
+    name : {"auto", "reference", "numba", "cuda"}
+        "auto" takes Numba where it is installed; a GPU is never taken unasked. An operation that gains nothing by Numba is the reference.
 
     Returns
     -------
@@ -27,11 +27,14 @@ def backend_of(op, name="auto"):
 
     Raises
     ------
-    ValueError, ImportError
-        For another name, or when Numba is asked for and not installed.
+    ValueError, ImportError, RuntimeError
+        For another name, or when Numba or CUDA is asked for and not installed, or no GPU is found.
     """
     if name not in BACKENDS:
         raise ValueError(f"backend: expected one of {', '.join(BACKENDS)}, got {name!r}")
+    if name == "cuda":
+        importlib.import_module(f"{__package__}.cuda._target").ready()
+        return importlib.import_module(f"{__package__}.cuda.{op}")
     found = importlib.util.find_spec("numba") is not None
     if name == "numba" and not found:
         raise ImportError("backend 'numba' needs Numba: pip install numba")
@@ -156,7 +159,7 @@ class TemporalDense(Layer):
     drop : float
         Share of the incoming spikes that get lost in training. The other weights count 1/(1 - drop) times as much, which is the same as
         a threshold lower by 1 - drop.
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     """
 

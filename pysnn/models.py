@@ -247,7 +247,7 @@ def build(spec, neuron="temporal", params=None, bias=False, drops=None, backend=
         Whether each temporal layer has an extra input spike at z = 1, each other dense layer biases.
     drops : sequence of float, optional
         Share of the spikes lost before each temporal layer in training; of the hidden dense ReLU outputs, one number for each.
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     state : dict of str to array, optional
         Running statistics; default: `rate_state`.

@@ -31,7 +31,7 @@ class Conv(Layer):
         All parameters.
     k : int
         Number of this weight layer.
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     """
 
@@ -59,7 +59,7 @@ class BatchNorm(Layer):
         All parameters, and the running statistics mean{k} and var{k}.
     k : int
         Number of the weight layer before it.
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     """
 
@@ -105,7 +105,7 @@ class Dense(Layer):
         All parameters.
     k : int
         Number of this weight layer.
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     """
 
@@ -142,7 +142,7 @@ class ReLU(_Plain):
 
     Parameters
     ----------
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     top : float
         Where the output ends; inf: nowhere.
@@ -173,7 +173,7 @@ class MaxPool(_Pool):
 
     Parameters
     ----------
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     """
 
@@ -186,7 +186,7 @@ class AvgPool(_Pool):
 
     Parameters
     ----------
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     """
 
@@ -220,7 +220,7 @@ class IntegrateFire(Layer):
     ----------
     firing : Firing
         How they fire.
-    backend : {"auto", "reference", "numba"}
+    backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     first : bool
         Whether the current is constant.

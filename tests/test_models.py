@@ -201,5 +201,5 @@ def test_backends():
     assert backend_of("conv", "reference").__name__ == "pysnn.reference.conv"
     pytest.importorskip("numba")
     assert backend_of("conv").__name__ == "pysnn.kernels.conv"
-    with pytest.raises(ValueError, match="backend: expected one of auto, reference, numba, got 'fast'"):
+    with pytest.raises(ValueError, match="backend: expected one of auto, reference, numba, cuda, got 'fast'"):
         backend_of("conv", "fast")

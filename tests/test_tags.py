@@ -87,7 +87,8 @@ def test_each_tag_quoted_has_a_home():
     assert not homeless, f"quoted, but defined in no page of docs/derivations: {homeless}"
 
 
-@pytest.mark.parametrize("kernel", sorted((ROOT / "pysnn/kernels").glob("[!_]*.py")), ids=lambda p: p.name)
+@pytest.mark.parametrize("kernel", sorted([*ROOT.glob("pysnn/kernels/[!_]*.py"), *ROOT.glob("pysnn/cuda/[!_]*.py")]),
+                         ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_kernels_quote_what_they_implement(kernel):
     """The equations that backward of the reference quotes, and at least one of those of forward; a special case, at least one."""
     twin = ROOT / "pysnn/reference" / kernel.name

@@ -7,7 +7,7 @@ from .. import models, optim
 CHOICES = {"init": ("uniform", "kaiming"), "reset": ("subtract", "zero"), "fire": (">=", ">"), "readout": ("spikes", "potential"),
            "loss": ("cross_entropy", "mse"), "on": ("counts", "rates"), "statistics": ("shared", "separate", "running"),
            "surrogate": ("atan", "fast_sigmoid", "sigmoid", "triangle"), "optimiser": ("adam", "sgd"),
-           "schedule": ("cosine", "exponential"), "dtype": ("float32", "float64"), "backend": ("auto", "reference", "numba")}
+           "schedule": ("cosine", "exponential"), "dtype": ("float32", "float64"), "backend": ("auto", "reference", "numba", "cuda")}
 RANGES = {"n_steps": (1, 10_000), "threshold": (1e-6, 1e6), "v_init": (-100, 1), "slope": (1e-6, 1e6), "percentile": (50, 100),
           "freeze_after": (0, 1e9), "crop": (0, 10_000), "shift": (0, 1000), "drop": (0, 0.99), "beta1": (0, 0.9999), "beta2": (0, 0.99999),
           "weight_decay": (0, 1e3), "gamma": (-100, 100), "lr": (1e-12, 1e3), "lr_end": (1e-12, 1e3), "batch": (1, 1e9), "epochs": (0, 1e9)}

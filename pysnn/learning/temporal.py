@@ -69,7 +69,7 @@ class Settings:
 
 CHOICES = {"bound": ("data", "all"), "code": ("binary", "latency"), "bright": ("early", "late"), "loss": ("t", "z"),
            "optimiser": ("adam", "sgd"), "schedule": ("cosine", "exponential"), "dtype": ("float32", "float64"),
-           "backend": ("auto", "reference", "numba")}
+           "backend": ("auto", "reference", "numba", "cuda")}
 RANGES = {"late": (1.001, 1e6), "beta": (1e-6, 1e6), "weight_sum": (0, 1e6), "l2": (0, 1e6), "max_norm": (0, 1e6),
           "drop_in": (0, 0.99), "drop_hidden": (0, 0.99), "jitter": (0, 1e3), "shift": (0, 1000),
           "lr": (1e-12, 1e3), "lr_end": (1e-12, 1e3), "batch": (1, 1e9), "epochs": (0, 1e9), "init_mean": (-1e3, 1e3), "init_std": (0, 1e3)}

@@ -1,0 +1,67 @@
+"""One training step with the CUDA operations equals that of the reference: temporal 784-100-10, and proxy on fashion-proxy:4."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cuda_twin import shrink, twin
+from tolerances import tol
+
+from pysnn import datasets
+from pysnn.learning import proxy, temporal
+
+pytestmark = pytest.mark.cuda
+
+
+def steps(rule, settings, images, monkeypatch, **blocks):
+    """Run a rule's step by both backends, from the same parameters, with the same random numbers."""
+    twin("temporal")
+    shrink(monkeypatch, **blocks)
+    data, found, params = datasets.load("fashion-sample"), [], None
+    x, y = data.x_train[:images], data.y_train[:images]
+    for backend in ("reference", "cuda"):
+        nets = rule.build(rule.settings_for("fashion-sample", backend=backend, **settings), params, np.random.default_rng(0))
+        params = nets.net.params
+        found.append(rule.gradients(nets, x, y, np.random.default_rng(1)))
+    return found
+
+
+def alike(ref, got, limit):
+    assert got.loss == pytest.approx(ref.loss, rel=limit)
+    np.testing.assert_allclose(got.y, ref.y, rtol=limit)
+    assert set(got.grads) == set(ref.grads)
+    for name, grad in ref.grads.items():
+        assert grad.any() and got.grads[name].dtype == grad.dtype
+        np.testing.assert_allclose(got.grads[name], grad, rtol=0, atol=limit * np.abs(grad).max())
+    assert got.stats == ref.stats
+
+
+def test_step_of_temporal_coding(monkeypatch):
+    settings = {"model": "784-100-10", "dtype": "float64", "init_mean": 2.0}
+    ref, got = steps(temporal, settings, 2, monkeypatch, per=16, depth=4, threads=112)
+    assert 0 < ref.stats["silent"][0] < 1 and np.isfinite(ref.y).any()                   # alive
+    alike(ref, got, tol("identity"))
+
+
+def test_step_of_proxy_learning(monkeypatch):
+    settings = {"model": "fashion-proxy:4", "n_steps": 3, "dtype": "float64", "init": "kaiming", "threshold": 0.5}
+    ref, got = steps(proxy, settings, 2, monkeypatch, per=4, depth=36, piece=200)
+    assert 0 < ref.y.mean() < settings["n_steps"]                                        # alive
+    alike(ref, got, tol("identity"))
+    for name, values in ref.seen.items():
+        np.testing.assert_allclose(got.seen[name], values, rtol=tol("identity"))
+
+
+def test_benchmark_runs():
+    """Every pass is the reference's; the simulator gives no times."""
+    twin("temporal")
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, root / "benchmarks/cuda.py", "--quick"], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(root)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 13 and all("decisions differ" in line for line in lines[1:])
+    assert ("simulator" in lines[0]) == all("simulated" in line for line in lines[1:])
