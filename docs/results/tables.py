@@ -197,7 +197,8 @@ def rate_speed():
         lines += ["", f"| {title} | s | ratio |", "|---|---|---|"]
         lines += [f"| {row['what']}{'' if row['went_on'] else ' (pilot rounds)'} | {row['s']:.3f} | {row['ratio']:.2f} |"
                   for row in section["rows"]]
-    return lines
+    peaks = ", ".join(f"{m['name']} T = {m['n_steps']}: {m['peak_mib']:.0f}" for m in record["memory"])
+    return [*lines, "", f"Peak memory of a process of inference, MiB: {peaks}."]
 
 
 def exploration():
