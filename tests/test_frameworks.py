@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from pysnn import losses, models, optim
-from pysnn.layers import BACKENDS
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")]
 
@@ -105,7 +104,7 @@ def test_two_times_layer(backend, torch, monkeypatch):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("loss", ["z", "t"])
-@pytest.mark.parametrize("name", BACKENDS[1:])
+@pytest.mark.parametrize("name", ["reference", "numba"])
 def test_three_layers_and_loss(torch, peer_layer, name, loss, kind):
     rng = np.random.default_rng(11)
     sizes = (30, 24, 16, 6)
