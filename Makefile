@@ -66,6 +66,7 @@ test-sim: .venv-cuda/ready  ## the CUDA kernels against the reference, in the si
 
 test-ptx: .venv-cuda/ready  ## every CUDA kernel compiles for 8.0 and 9.0 and spills nothing: no GPU needed
 	.venv-cuda/bin/python -m pytest -m ptx
+	.venv-cuda/bin/python -m pytest tests/test_cuda_absent.py -m "not cuda"
 
 test-gpu: .venv-cuda/ready  ## the same tests as test-sim on a GPU; without one they are skipped, with the reason
 	.venv-cuda/bin/python -m pytest -m cuda -rs
@@ -83,7 +84,7 @@ bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnT
 golden: .venv/ready  ## rebuild the golden vectors from the oracles; the arrays come out the same
 	$(RUN) -c "from pysnn.verify import golden; print(golden.rebuild(), 'cases')"
 
-mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, drawn by seed; under an hour on 2 cores
+mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, drawn by seed
 	$(RUN) tests/mutate.py --n 600 --seed 0 --jobs 2
 	$(RUN) tests/mutate.py --n 600 --seed 0 --report
 

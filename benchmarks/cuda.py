@@ -27,6 +27,7 @@ BANDWIDTH, RATE = 3.35e12, 67e12
 SIZES = {False: {"batch": 100, "side": 28, "channels": 32, "steps": 15, "n_in": 784, "n_out": 800},
          True: {"batch": 1, "side": 4, "channels": 2, "steps": 2, "n_in": 6, "n_out": 5}}
 AGREE = 1e-3           # relative to the largest entry, float32
+DECIDED = {"temporal forward": 1e-3}    # share of spikes that may be decided otherwise, within rounding of the threshold
 
 
 class Case(NamedTuple):
@@ -98,10 +99,12 @@ def measure(case, target, repeat):
     """Run a pass on the device, compare it with the reference, time it; return a row of the record."""
     op = __import__(f"pysnn.cuda.{case.module.__name__.rpartition('.')[2]}", fromlist=["x"])
     arrays = tuple(target.send(a, a, "input") for a in case.arrays)
-    off, differ = 0.0, 0
+    off, differ, n = 0.0, 0, 0
     for got, ref in zip(case.call(op, arrays), case.call(case.module, case.arrays), strict=True):
         got = got.copy_to_host() if target.on_device(got) else got
         both = np.isfinite(got) & np.isfinite(ref)
+        n += got.size
+        off = np.inf if np.isnan(got).any() else off
         differ += int((np.isfinite(got) != np.isfinite(ref)).sum())                 # spikes within rounding of the threshold
         off = max(off, float(np.abs(np.where(both, got - ref, 0)).max() / max(np.abs(ref[both]).max(initial=0), 1e-30)))
     seconds = []
@@ -113,7 +116,7 @@ def measure(case, target, repeat):
         seconds.append(time.perf_counter() - began)
     estimate, bound = best(case)
     return {"pass": case.name, "seconds": None if target.SIMULATED else statistics.median(seconds), "of": repeat, "off": off,
-            "differ": differ, "bytes": case.n_bytes, "operations": case.n_operations, "h100": estimate, "bound": bound}
+            "differ": differ, "n": n, "bytes": case.n_bytes, "operations": case.n_operations, "h100": estimate, "bound": bound}
 
 
 def roofline(quick):
@@ -150,7 +153,7 @@ def main(argv=None):
         record = {"command": "python benchmarks/cuda.py", "date": datetime.date.today().isoformat(), "versions": training.versions(),
                   "cpu": f"{os.cpu_count()} cores", "device": target.describe()["cuda"], "rows": rows}
         Path(args.json).write_text(json.dumps(record, indent=1) + "\n")
-    return int(max(row["off"] for row in rows) > AGREE)
+    return int(any(row["off"] > AGREE or row["differ"] > DECIDED.get(row["pass"], 0) * row["n"] for row in rows))
 
 
 if __name__ == "__main__":

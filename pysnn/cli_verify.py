@@ -25,7 +25,8 @@ def add(verb):
                "verify --golden                                  # ours against the golden vectors",
                "verify --framework snntorch                      # the findings about a framework, run again")
     sub.add_argument("operations", nargs="*", metavar="OPERATION", help=f"what to check: some of {', '.join(OPERATIONS)} (default: all)")
-    sub.add_argument("--backend", choices=("reference", "numba"), help="check ours by this backend alone (default: both)")
+    sub.add_argument("--backend", choices=("reference", "numba"), help="check ours by this backend alone (default: both; with --golden the "
+                     "reference)")
     sub.add_argument("--module", metavar="FILE.py[:FORWARD,BACKWARD]", help="check the two functions of a file in place of ours (default "
                      "names: forward and backward); see docs/howto/verify-your-gradient.md")
     sub.add_argument("--operation", metavar="NAME", help="what the functions of --module are: one of the operations (default: the line "
@@ -88,6 +89,8 @@ def _check(args):
         raise ValueError("--framework: expected neither --module nor --golden beside it")
     if args.module and (args.backend or args.zoo):
         raise ValueError(f"--module: expected no {'--backend' if args.backend else '--zoo'} beside it, which is about ours")
+    if args.backend and (args.zoo or args.framework):
+        raise ValueError(f"--backend: expected no {'--zoo' if args.zoo else '--framework'} beside it, which does not depend on it")
     for name in [*args.operations, *([args.operation] if args.operation else [])]:
         if name not in OPERATIONS:
             raise ValueError(f"operation: expected one of {', '.join(OPERATIONS)}, got {name!r}")
@@ -140,25 +143,27 @@ def _framework(name):
 
 def _golden(args, subject):
     """Check against the golden vectors."""
-    from .verify import suite
+    from .verify import student, suite
     from .verify.ledger import Ledger
     golden = _part("golden", "--golden")
     entries = []
-    if subject and (subject.thresholds or subject.rules or subject.surrogates or subject.detach):
-        raise ValueError("--golden: expected functions that take all arguments of the contract (threshold, rule, surrogate, ...); "
-                         f"{args.module} knows one convention alone")
+    short = subject and subject.n_args is not None and subject.n_args < student.N_ARGS[subject.operation][0]
+    if subject and (short or subject.thresholds or subject.rules or subject.surrogates or subject.detach):
+        raise ValueError("--golden: expected functions that take all arguments of the contract (threshold, rule, stride, ...), "
+                         f"got fewer in {args.module}")
     for name in [subject.operation] if subject else args.operations or [*suite.OPERATIONS, *suite.LOSSES]:
         if name not in golden.FILES:
             raise ValueError(f"--golden: there are vectors for {', '.join(n for n in suite.NAMES if n in golden.FILES)}, got {name}")
         for backend in [None] if subject else [args.backend or "reference"]:
-            entries += golden.check(subject or suite.operation(name, backend), name)
+            found = golden.check(subject or suite.operation(name, backend), name)
+            entries += [e._replace(operation=f"{name} (numba)") if backend == "numba" else e for e in found]
     return Ledger(tuple(entries))
 
 
 def _zoo(args, say):
     """Run all checks on all faults."""
-    from .verify import zoo
-    return zoo.catch(seed=args.seed, progress=lambda words: say(0, None, words))
+    from .verify import zoo_catch
+    return zoo_catch.catch(seed=args.seed, progress=lambda words: say(0, None, words))
 
 
 def _versions():

@@ -1,9 +1,10 @@
 """The one loop. A run is plain data; `epochs` goes on from wherever it stands and yields a record an epoch."""
 
+import importlib
+import importlib.metadata
 import platform
-import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -184,7 +185,8 @@ def load(path):
     Returns
     -------
     Run
-        The run as it stood; `epochs` goes on from there, if the checkpoint is resumable.
+        The run as it stood; `epochs` goes on from there, if the checkpoint is resumable. What was trained on a GPU is computed by the
+        default backend where there is none.
 
     Raises
     ------
@@ -195,6 +197,8 @@ def load(path):
     try:
         rule = METHODS[header["method"]]
         settings = rule.Settings(**header["settings"])
+        if settings.backend == "cuda" and not importlib.import_module(f"{__package__}.cuda._target").available():
+            settings = replace(settings, backend="auto")
         kind = np.dtype(settings.dtype)
         params = {k.removeprefix("params/"): v.astype(kind) for k, v in arrays.items() if k.startswith("params/")}
         state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
@@ -225,6 +229,9 @@ def versions():
     dict
         Of pysnn, Python, NumPy, Numba (None where not installed) and the machine.
     """
-    numba = sys.modules.get("numba")
-    return {"pysnn": __version__, "python": platform.python_version(), "numpy": np.__version__,
-            "numba": getattr(numba, "__version__", None), "machine": f"{platform.system()} {platform.machine()}"}
+    try:
+        numba = importlib.metadata.version("numba")
+    except importlib.metadata.PackageNotFoundError:
+        numba = None
+    return {"pysnn": __version__, "python": platform.python_version(), "numpy": np.__version__, "numba": numba,
+            "machine": f"{platform.system()} {platform.machine()}"}

@@ -177,6 +177,8 @@ def judge(answer, status):
         return "killed", "time limit" if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM) else "crash"
     if answer["code"] == 0:
         return "survived", ""
+    if answer["code"] in (4, 5):
+        return "survived", "; pytest found no test to run"
     return "killed", answer["failed"] or f"pytest ended with {answer['code']}"
 
 

@@ -65,6 +65,20 @@ def test_a_verb_says_what_is_missing():
     assert done.stderr == "pysnn: error: backend 'cuda' needs numba-cuda: pip install 'numba-cuda[cu13]'\n"
 
 
+def test_what_was_trained_on_a_gpu_can_be_used_without_one(tmp_path):
+    """A checkpoint names the backend it was trained with; where that one is missing the default one goes on."""
+    code = HIDE + f"""
+from pysnn import checkpoint, cli
+at = {str(tmp_path / "net.npz")!r}
+assert cli.main(f"train temporal --data xor --epochs 1 --quiet --no-test --out {{at}}".split()) == 0
+header, arrays = checkpoint.read(at)
+header["settings"]["backend"] = "cuda"
+checkpoint.write(at, header, arrays)
+assert cli.main(["evaluate", at]) == 0
+"""
+    assert "acc" in python(code).lower()
+
+
 @pytest.mark.cuda
 @pytest.mark.skipif(importlib.util.find_spec("numba_cuda") is None, reason="numba-cuda is not installed")
 def test_info_is_honest_about_the_simulator():

@@ -107,6 +107,16 @@ def test_device_in_device_out(rng):
             np.testing.assert_array_equal(a.copy_to_host(), b)
 
 
+def test_device_arrays_of_others_are_looked_at_by_the_interface():
+    """PyTorch's dtype is not NumPy's; what counts is __cuda_array_interface__."""
+    class Foreign:
+        dtype = "torch.float32"
+        __cuda_array_interface__ = property(lambda self: {"shape": (2, 3), "typestr": "<f4", "data": (0, False), "version": 3})
+
+    found = twin("_target").stand_in(Foreign(), 1)
+    assert found.shape == (2, 3) and found.dtype == np.float32 and (found == 1).all()
+
+
 def test_device_in_device_out_of_neurons(rng):
     target, z, w = twin("_target"), np.exp(rng.uniform(0, 2, (2, 4))), rng.uniform(0, 1, (4, 3))
     op = twin("temporal")

@@ -1,5 +1,6 @@
 """One training step with the CUDA operations equals that of the reference: temporal 784-100-10, and proxy on fashion-proxy:4."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -65,3 +66,19 @@ def test_benchmark_runs():
     lines = done.stdout.splitlines()
     assert len(lines) == 13 and all("decisions differ" in line for line in lines[1:])
     assert ("simulator" in lines[0]) == all("simulated" in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("break_it", [lambda y: y * np.nan, lambda y: y * 1.01, lambda y: np.where(y == y.max(), np.inf, y)],
+                         ids=["NaN", "off", "inf"])
+def test_benchmark_fails_where_a_pass_is_wrong(monkeypatch, capsys, break_it):
+    op = twin("dense")
+    spec = importlib.util.spec_from_file_location("bench_cuda", Path(__file__).parents[1] / "benchmarks/cuda.py")
+    bench = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(bench)
+    case, = (case for case in bench.cases(quick=True) if case.name == "dense forward")
+    monkeypatch.setattr(bench, "cases", lambda quick: [case])
+    assert bench.main(["--quick"]) == 0
+    forward = op.dense_forward
+    monkeypatch.setattr(op, "dense_forward", lambda *args: (break_it(forward(*args)[0].copy_to_host()), None))
+    assert bench.main(["--quick"]) == 1
+    assert "dense forward" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -78,6 +79,14 @@ def test_verdicts(label, shows, verdict):
     assert f"numpy {np.__version__}: " in entry.note and "3 seen" in entry.note and "not the" not in entry.note
 
 
+def test_a_bug_that_shows_otherwise_is_not_gone(monkeypatch):
+    from pysnn.verify import findings_others
+    monkeypatch.setattr(findings_others, "exact_snn_linear", lambda *args, **kwargs: SimpleNamespace(
+        forward=lambda t_in, w: (t_in[:4, :1] * 0 + w.sum(axis=1, keepdims=True), None),
+        backward=lambda dt, cache: (None, np.zeros((4, 6)))))
+    assert findings_others._grid().as_described                          # off by everything, on both grids
+
+
 def test_another_version_runs_and_says_so():
     entry = fake("bug", lambda: Seen(True, 3, None, "seen"), "0.1.0")
     assert entry.verdict == WRONG and f"numpy {np.__version__} (not the 0.1.0 that was looked at)" in entry.note
@@ -111,6 +120,8 @@ def require(case):
             pytest.fail(f"{case.versions} is not installed, and CI=true demands it")
         pytest.skip(f"{case.versions} is not installed")
     if findings.installed(case).split("+")[0] != case.version:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail(f"CI=true demands {case.versions}, got {findings.installed(case)}")
         pytest.skip(f"needs {case.versions}, got {findings.installed(case)}")
 
 

@@ -97,6 +97,21 @@ def test_a_flipped_bit_is_seen_and_another_packing_is_not(tmp_path):
     assert done.returncode == 1 and "dense-3-plain: does not have the hash" in done.stderr
 
 
+def test_a_changed_schema_is_seen(tmp_path):
+    folder = shutil.copytree(golden.FOLDER, tmp_path / "vectors")
+    schema = json.loads((folder / "schema.json").read_text())
+    (folder / "schema.json").write_text(json.dumps({**schema, "cases": []}))
+    with pytest.raises(ValueError, match=r"schema.json: does not have the hash"):
+        golden.check(None, "dense", folder=folder)
+    done = subprocess.run([sys.executable, ROOT / "docs/golden/read.py", folder], capture_output=True, text=True)
+    assert done.returncode == 1 and "schema.json: does not have the hash" in done.stderr
+
+
+def test_nothing_to_compare_is_no_pass():
+    (entry,) = golden.check(None, "proxy_training", np.float32)
+    assert entry.verdict == "unchecked" and entry.n_checked == 0
+
+
 def test_unknown_operations_are_refused():
     with pytest.raises(ValueError, match=r"operation: expected one of temporal, integrate_fire, .*, got 'lif'"):
         golden.check(None, "lif")

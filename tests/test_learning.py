@@ -12,9 +12,8 @@ from tolerances import tol
 
 from pysnn import _blas, checkpoint, datasets, encode, models, training
 from pysnn.learning import conversion, rate, surrogate
-from pysnn.rate_layers import BatchNorm, Dropout, IntegrateFire, MaxPool, ReLU
-from pysnn.reference import integrate_fire
-from pysnn.verify import gradcheck
+from pysnn.rate_layers import BatchNorm, Dropout, ReLU
+from pysnn.verify.suite_learning import frozen, hold, masks
 
 RATE = {name: rule for name, rule in training.METHODS.items() if name != "temporal"}
 SPIKING = {name: rule for name, rule in RATE.items() if name != "ann"}
@@ -54,47 +53,14 @@ def images(n=24, n_classes=3, seed=0):
 
 # ---- gradients
 
-def masks(layers, x, outputs):
-    """Collect the decisions of a ReLU network: which units are active, who wins in each pool."""
-    found = []
-    for layer, before, y in zip(layers, [x, *outputs[:-1]], outputs, strict=True):
-        if isinstance(layer, ReLU):
-            found += [y > 0, y < layer.options[0]]
-        if isinstance(layer, MaxPool):
-            found.append(layer.forward(before)[1].winner)
-    return found
-
-
-def won(x, winner):
-    """Pool 2 x 2 places by given winners."""
-    return sum(np.where(winner == 2 * i + j, x[:, i::2, j::2], 0) for i in range(2) for j in range(2))
-
-
 def check(nets, step, forward):
     """Hold a step's gradients against differences of forward(params) -> value, decisions; in every parameter."""
-    names = list(nets.net.params)
-    assert set(step.grads) == set(names)
-    args = [nets.net.params[name].copy() for name in names]
-    report = gradcheck(lambda *ws: (np.float64(forward(dict(zip(names, ws, strict=True)))[0]), None),
-                       lambda d, cache: [d * step.grads[name] for name in names], args,
-                       trace=lambda ws, out, cache: forward(dict(zip(names, ws, strict=True)))[1], names=names, n=30)
+    assert set(step.grads) == set(nets.net.params)
+    report = hold(nets, step, forward, n=30)
     assert sum(row.smooth for row in report.rows) > 0.9 * sum(row.checked for row in report.rows)
     assert tol("frozen offsets") >= 1e-7
-    assert all(np.any(step.grads[name]) for name in names), "a dead gradient says nothing"
+    assert all(np.any(step.grads[name]) for name in nets.net.params), "a dead gradient says nothing"
     return report
-
-
-def proxy_frozen(nets, x, y, step):
-    """<c, ANN(W)>: the error at the spiking output is a constant."""
-    _, c = rate.judge(nets.settings, step.y, y)
-
-    def forward(params):
-        net = models.build(nets.settings.model, "relu", params, nets.settings.bias, backend="reference", state=nets.net.state,
-                           firing=nets.snn.firing)
-        outputs, _ = net.forward(x, None, None if rate.frozen(nets) else "batch")
-        return (c * outputs[-1]).sum(), masks(net.layers, x, outputs)
-
-    return forward
 
 
 @pytest.mark.parametrize("chosen", [
@@ -106,20 +72,14 @@ def test_proxy_gradient(chosen):
     nets.state["n_epochs"] += 1
     step = RATE["proxy"].gradients(nets, x, y)
     assert (step.y > 0).any() and len(np.unique(step.y)) > 1
-    report = check(nets, step, proxy_frozen(nets, x, y, step))
+    report = check(nets, step, frozen("proxy", nets, x, y, step))
     assert report.ok, report
 
 
 def test_ann_gradient():
     nets, (x, y) = nets_for("ann"), batch()
     step = RATE["ann"].gradients(nets, x, y)
-
-    def forward(params):
-        net = models.build(nets.settings.model, "relu", params, True, backend="reference")
-        outputs, _ = net.forward(x, None, "batch")
-        return rate.judge(nets.settings, outputs[-1], y)[0], masks(net.layers, x, outputs)
-
-    assert check(nets, step, forward).ok
+    assert check(nets, step, frozen("ann", nets, x, y, step)).ok
     other = RATE["conversion"].gradients(nets_for("conversion"), x, y)
     assert all((other.grads[name] == dw).all() for name, dw in step.grads.items()), "conversion trains as ann does"
 
@@ -131,27 +91,15 @@ def test_tandem_gradient(chosen):
     nets, (x, y) = nets_for("tandem", **chosen), batch()
     nets.state["n_epochs"] += 1
     step = RATE["tandem"].gradients(nets, x, y)
-    _, c = rate.judge(nets.settings, step.y, y)
     n_steps, mode = nets.settings.n_steps, None if rate.frozen(nets) else "batch"
-    h, spikes, offsets, winners = x, x, [], []
+    h, spikes, offsets = x, x, []
     for relu, snn in zip(nets.net.layers, nets.snn.layers, strict=False):
         y_relu, cache = relu.forward(h, None, mode)
-        winners += [cache.winner] if isinstance(relu, MaxPool) else []
         spikes, _ = snn.forward(spikes, None, relu.statistics(cache))
         h = spikes if len(spikes) == len(x) else spikes.reshape(n_steps, len(x), *spikes.shape[1:]).sum(axis=0) / n_steps
         offsets.append(h - y_relu)
     assert np.abs(offsets[2]).max() > 0.05 and np.abs(offsets[0]).max() < 1e-12
-
-    def forward(params):
-        net = models.build(nets.settings.model, "relu", params, True, backend="reference", state=nets.net.state)
-        h, active, frozen = x, [], iter(winners)                # rates are full of ties: their winners are frozen, too
-        for layer, k in zip(net.layers, offsets, strict=True):
-            plain = won(h, next(frozen)) if isinstance(layer, MaxPool) else layer.forward(h, None, mode)[0]
-            active += [plain > 0] if isinstance(layer, ReLU) else []
-            h = plain + k
-        return n_steps * (c * h).sum(), active
-
-    report = check(nets, step, forward)
+    report = check(nets, step, frozen("tandem", nets, x, y, step))
     assert report.ok, report
 
 
@@ -164,43 +112,7 @@ def test_surrogate_gradient_through_a_whole_net(chosen):
     nets, (x, y) = nets_for("surrogate", **chosen), batch()
     nets.state["n_epochs"] += 1
     step = RATE["surrogate"].gradients(nets, x, y)
-    _, c = rate.judge(nets.settings, step.y, y)
-    s, f, mode = nets.settings, nets.snn.firing, None if rate.frozen(nets) else "batch"
-    raster = []
-    h = x
-    for layer in nets.snn.layers:
-        before, (h, _) = h, layer.forward(h, None, mode)
-        if isinstance(layer, IntegrateFire):
-            current = np.stack([before] * s.n_steps) if layer.first else before.reshape(s.n_steps, len(x), *before.shape[1:])
-            spikes, _, cache = integrate_fire.forward(current, f.threshold, f.v_init, f.rule)
-            raster.append((spikes, cache.u))
-
-    def soft(current, s0, u0):
-        v, out = np.full_like(current[0], f.v_init), []
-        for t in range(s.n_steps):
-            u = v + current[t]
-            g = [integrate_fire.surrogate_step(z - f.threshold, f.surrogate) for z in (u, u0[t])]
-            spike = s0[t] + g[0] - g[1]
-            reset = s0[t] if s.detach_reset else spike
-            v = u - f.threshold * reset if s.reset == "subtract" else (1 - reset) * u
-            out.append(spike)
-        return np.stack(out)
-
-    def forward(params):
-        net = models.build(s.model, "if", params, True, backend="reference", state=nets.net.state, firing=f)
-        h, frozen = x, iter(raster)
-        for layer in net.layers:
-            if isinstance(layer, IntegrateFire):
-                current = np.stack([h] * s.n_steps) if layer.first else h.reshape(s.n_steps, len(x), *h.shape[1:])
-                h = soft(current, *next(frozen)).reshape(-1, *h.shape[1:])
-            elif isinstance(layer, MaxPool):                    # the winners of the raster
-                s0 = raster[0][0].reshape(h.shape)
-                h = won(h, layer.forward(s0)[1].winner)
-            else:
-                h, _ = layer.forward(h, None, mode)
-        return (c * h.reshape(s.n_steps, len(x), -1).sum(axis=0)).sum(), []
-
-    report = check(nets, step, forward)
+    report = check(nets, step, frozen("surrogate", nets, x, y, step))
     assert report.ok, report
 
 
@@ -224,8 +136,8 @@ def test_updating_before_the_error_is_propagated_is_caught():
     wrong = RATE["proxy"].gradients(nets, x, y)
     for name, w in was.items():
         net.params[name][...] = w
-    frozen = proxy_frozen(nets, x, y, right)
-    assert check(nets, right, frozen).ok and not check(nets, wrong, frozen).ok
+    forward = frozen("proxy", nets, x, y, right)
+    assert check(nets, right, forward).ok and not check(nets, wrong, forward).ok
 
 
 @pytest.mark.parametrize("method", RATE)

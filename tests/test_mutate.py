@@ -190,3 +190,8 @@ def test_on_a_toy(tmp_path):
         wrong = subprocess.run([sys.executable, "-c", RUN, HERE, tmp_path, "--n", "2"], capture_output=True, text=True)
         assert wrong.returncode and "expected tests that pass on the right source" in wrong.stderr
     assert "test_that_passes_once" not in (tmp_path / "runs/mutate.jsonl").read_text()      # its finds are forgotten
+
+
+def test_a_mutant_that_met_no_test_is_not_killed():
+    assert mutate.judge({"code": 1, "failed": "test_x"}, 0) == ("killed", "test_x")
+    assert all(mutate.judge({"code": code, "failed": None}, 0)[0] == "survived" for code in (0, 4, 5))

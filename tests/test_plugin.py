@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysnn.verify import student, suite
+from pysnn.verify import student, suite, zoo, zoo_catch
 
 ROOT = Path(__file__).parents[1]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -239,3 +239,54 @@ def test_losses_and_operations_with_fewer_arguments(write):
                               "    return a, -d\n"))
     assert student.likely(sign)[0].startswith("looks like softmax_sign") and not suite.run(["softmax_t"], op=sign).ok
     assert np.isfinite(suite.run(["relu"], op=suite.operation("relu")).errors["relu"]).all()
+
+
+@pytest.mark.parametrize("detach", [True, False])
+def test_a_neuron_with_a_late_reset_and_no_initial_potential_is_right(write, detach):
+    path = write(f"""
+import numpy as np
+OPERATION, RULE, SURROGATE, DETACH_RESET = "integrate_fire", ("subtract", "next", ">="), ("atan", 2.0), {detach}
+
+
+def forward(current):
+    v, u = np.zeros(current.shape[1:]), np.empty_like(current)
+    for t, x in enumerate(current):
+        u[t] = v - (v >= 1) + x
+        v = u[t]
+    return (u >= 1) * 1.0, u
+
+
+def backward(dspikes, u):
+    slope, dcurrent, dv = 1 / (1 + (np.pi * (u - 1)) ** 2), np.empty_like(u), 0.0
+    for t in reversed(range(len(u))):
+        dv = dv * (1 if DETACH_RESET else 1 - slope[t]) + slope[t] * dspikes[t]
+        dcurrent[t] = dv
+    return dcurrent
+""")
+    layer = student.load(path)
+    ledger = suite.run(["integrate_fire"], op=layer)
+    assert ledger.ok, str(ledger)
+
+
+def test_a_late_reset_with_a_final_potential_needs_an_initial_one(write):
+    path = write("OPERATION, RULE = 'integrate_fire', ('subtract', 'next', '>=')\n"
+                 "def forward(current):\n    return current, current[0], 0\n"
+                 "def backward(dspikes, cache):\n    return dspikes\n")
+    with pytest.raises(ValueError, match=r"or a v_init beside the v_final, of a RULE with timing 'next'"):
+        student.load(path)
+
+
+def test_a_small_threshold_is_no_obstacle(write):
+    layer = student.load(write("from pysnn.reference.temporal import backward, forward\nOPERATION, THRESHOLD = 'temporal', 1e-4\n"))
+    ledger = suite.run(["temporal"], op=layer)
+    assert layer.thresholds == (1e-4,) and ledger.ok, str(ledger)
+
+
+@pytest.mark.parametrize("name", sorted(set(zoo.every()) - {"updated_early", "unseen_regulariser"}))
+def test_known_mistakes_are_called_by_name(name):
+    fault = zoo.every()[name]
+    operation = zoo_catch.TARGETS[fault.target]
+    faulty = fault.inject(suite.operation(operation))
+    subject = student.Subject(operation, getattr(faulty, "forward", faulty), getattr(faulty, "backward", None))
+    (said,) = student.likely(subject)
+    assert said.startswith(f"looks like {name}: ")

@@ -233,6 +233,8 @@ def test_what_the_single_checks_return_becomes_entries():
     assert {e.verdict for e in ledger.from_report(silent, "temporal", "gradcheck")} == {"unchecked"}
     item, = ledger.from_comparison(verify.compare(lambda: x * 2, lambda: x, (), ["y"]), "dense", "reference")
     assert (item.verdict, item.first, item.n_checked) == ("WRONG", "y[0, 0]", 12)
+    item, = ledger.from_comparison(verify.compare(lambda: x[:0], lambda: x[:0], (), ["y"]), "dense", "reference")
+    assert (item.verdict, item.n_checked) == ("unchecked", 0)
     z_in, w = np.array([[1.0, 2.0]]), np.array([[2.0], [0.5]])
     for z_out, verdict in ((2.0, "right"), (2.1, "WRONG"), (np.nan, "WRONG")):
         found = verify.temporal.check_definition(z_in, w, np.array([[z_out]]))

@@ -199,6 +199,14 @@ def test_a_gradient_too_small_to_be_seen_is_skipped_and_one_that_should_be_zero_
     assert verify.gradcheck(forward, lambda d, cache: backward(d, cache) + off, (z,)).row("z").verdict == "WRONG"
 
 
+def test_a_gradient_of_zero_does_not_pass_where_rounding_swallows_the_step():
+    x = np.random.default_rng(0).normal(size=5)
+    for offset, verdict in ((1e12, "unchecked"), (1e4, "WRONG"), (0.0, "WRONG")):
+        report = verify.gradcheck(lambda x, offset=offset: (x + offset, None), lambda dy, cache: 0 * dy, [x])
+        assert not report.ok and {row.verdict for row in report.rows} == {verdict}, offset
+    assert verify.gradcheck(lambda x: (x * 0 + 1e12, None), lambda dy, cache: 0 * dy, [x]).ok
+
+
 def test_all_silent_is_not_a_pass():
     report = verify.gradcheck(temporal.forward, temporal.backward, (np.ones((1, 2)), np.full((2, 1), 0.1)))
     assert report.n_silent == report.n_outputs == 1

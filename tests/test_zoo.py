@@ -17,7 +17,7 @@ SIXTEEN = {"xor_causal_set", "softmax_sign", "denominator_all_weights", "unsorte
 @pytest.fixture(scope="module")
 def caught():
     """All faults by all checks, once."""
-    return zoo.catch()
+    return zoo_catch.catch()
 
 
 def test_sixteen_faults_with_their_sources():
@@ -63,20 +63,20 @@ def test_a_fault_that_is_none_is_not_caught(monkeypatch):
     """The table can say no: an injection that changes nothing passes all checks."""
     harmless = zoo.FAULTS["slope_ignored"]._replace(inject=lambda op: op)
     monkeypatch.setitem(zoo.FAULTS, "slope_ignored", harmless)
-    found = zoo.catch(["slope_ignored"])
+    found = zoo_catch.catch(["slope_ignored"])
     assert not found.ok and not any(found.faults[0].by.values())
     assert "NOTHING" in str(found) and "0 of 1 faults" in str(found)
 
 
 def test_a_false_alarm_would_be_told(monkeypatch):
     monkeypatch.setattr(suite, "operation", lambda name, backend="reference": zoo.FAULTS["softmax_sign"].inject(suite.losses.softmax_z))
-    found = zoo.catch(["softmax_sign"])
+    found = zoo_catch.catch(["softmax_sign"])
     assert not found.ok and "FALSE ALARM" in str(found)
 
 
 def test_unknown_fault():
     with pytest.raises(ValueError, match=r"fault: expected some of xor_causal_set, .* got 'nothing'"):
-        zoo.catch(["nothing"])
+        zoo_catch.catch(["nothing"])
 
 
 def test_learning_faults_leave_the_nets_as_they_were():

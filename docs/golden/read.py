@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-folder = Path(sys.argv[1])
-layer = runpy.run_path(sys.argv[2]) if len(sys.argv) > 2 else None
-schema = json.loads((folder / "schema.json").read_text())
-sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+folder, layer = Path(sys.argv[1]), runpy.run_path(sys.argv[2]) if len(sys.argv) > 2 else None
+text = (folder / "schema.json").read_bytes()
+schema, sums = json.loads(text), dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+if hashlib.sha256(text).hexdigest() != sums.pop("schema.json", None) or len(sums) != len(schema["cases"]):
+    raise SystemExit("schema.json: does not have the hash of SHA256SUMS, or not its cases")
 files = {name: np.load(folder / name, allow_pickle=False) for name in sorted({case["file"] for case in schema["cases"]})}
 keys, n_wrong, n_numbers = [key for file in files.values() for key in file.files], 0, 0
 for case in schema["cases"]:
@@ -35,6 +36,5 @@ for case in schema["cases"]:
             n_wrong, n_numbers = n_wrong + int(off.sum()), n_numbers + off.size
             if off.any():
                 print(f"{name}: {key}{np.argwhere(off)[0].tolist()} is wrong")
-said = f"; {n_wrong} of {n_numbers} numbers wrong" if layer else ""
-print(f"{len(sums)} cases of version {schema['version']} have their hashes{said}")
+print(f"{len(sums)} cases of version {schema['version']} have their hashes" + f"; {n_wrong} of {n_numbers} numbers wrong" * bool(layer))
 raise SystemExit(n_wrong > 0)

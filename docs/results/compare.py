@@ -103,7 +103,10 @@ def conv(lines, folder, about, data):
             part.write_text(json.dumps(result))
             os.replace(part, path)
             print(line, result["evaluation"]["accuracy"], flush=True)
-        found += [json.loads(path.read_text())] if path.is_file() else []
+        if path.is_file():
+            found.append(json.loads(path.read_text()))
+            if found[-1]["settings"] != vars(job.settings) or found[-1]["seed"] != job.seed:
+                raise SystemExit(f"{path} is of other settings: remove it, and the checkpoint beside it, to make it again")
     return {"runs": found} if len(found) == len(jobs) else None
 
 

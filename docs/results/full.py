@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pysnn import _blas, datasets, evaluation_rate, training
-from pysnn.learning import proxy
+from pysnn.learning import proxy, rate
 
 HERE = Path(__file__).parent
 PLANS = {   # name: (data, images a pass, passes, steps, passes and images of the training that is projected)
@@ -63,15 +63,19 @@ def main(name):
         step = proxy.gradients(run.nets, x[some], y[some], run.rng)
         run.optimiser.update(run.nets.net.params, step.grads, 0.0)
     seconds = statistics.median(np.diff([*began, time.perf_counter()]).tolist())
-    found = evaluation_rate.evaluate(run.nets, x[:100], y[:100], steps=[n_steps])
-    macs, additions, rate = sum(found["multiply_adds"]), sum(found["additions"]), product_rate()
-    limit = settings.batch * (3 * macs + additions) / rate
+    batch = rate.encode_batch(run.nets, x[:settings.batch])                  # as a step of training sees it: statistics of the batch
+    statistics_of = run.nets.net.statistics(run.nets.net.forward(batch, None, "batch")[1])
+    seen = run.nets.snn.run(batch, statistics_of, keep_counts=True)
+    sizes = [int(np.prod(shape)) for shape in evaluation_rate.layer_shapes(settings.model)]
+    rates = (np.array(seen.n_spikes) / (len(batch) * n_steps * np.array(sizes))).tolist()
+    additions = float(sum(evaluation_rate.additions(seen.layer_counts, settings.model, n_steps))) / len(batch)
+    macs, speed = sum(evaluation_rate.multiply_adds(settings.model)), product_rate()
+    limit = settings.batch * (3 * macs + additions) / speed
     record.write(f"full-{name}", {
         "command": f"python docs/results/full.py {name}", "settings": vars(settings), "seed": 0, "records": run.records,
         "threads": _blas.get_threads(), "n_optimiser_steps": epochs * n // settings.batch,
         "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": macs, "additions": additions,
-        "rates": found["rates"],
-        "seconds_a_step": seconds, "multiply_adds_a_second": rate, "limit_seconds_a_step": limit,
+        "rates": rates, "seconds_a_step": seconds, "multiply_adds_a_second": speed, "limit_seconds_a_step": limit,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "projected": {"epochs": passes, "images": images, "hours": passes * images / settings.batch * seconds / 3600}})
     print(name, f"{seconds:.2f} s a step, limit {limit:.2f} s", flush=True)

@@ -38,6 +38,8 @@ def main(name, *seeds):
     for seed in map(int, seeds or default_seeds):
         result = one((name, method), data, settings, seed)
         old = json.loads((HERE / f"{name}.json").read_text())["runs"] if (HERE / f"{name}.json").is_file() else []
+        if other := [r["seed"] for r in old if r["seed"] != seed and r["settings"] != vars(settings)]:
+            raise SystemExit(f"{name}.json holds seeds {other} with other settings: remove it to begin a new record")
         runs = sorted([r for r in old if r["seed"] != seed] + [result], key=lambda r: r["seed"])
         write(name, {"method": method, "data": data_name, "preset": preset, "runs": runs})
 

@@ -147,8 +147,8 @@ def compare_conv():
 
 def full():
     """Networks of full width."""
-    rows = ["| network | T | parameters | multiply-adds, ReLU | additions, spikes | optimiser steps | loss, first and last pass | s a step "
-            "| limit, s | distance | peak memory | projected |", "|---|" + "---|" * 11]
+    rows = ["| network | T | parameters | multiply-adds, ReLU | additions, spikes | optimiser steps | loss, first and last pass "
+            "| s a step, no validation | limit, s | distance | peak memory | projected |", "|---|" + "---|" * 11]
     for name in ("fashion-proxy", "cifar-vgg"):
         if r := load(f"full-{name}"):
             losses = [e["loss"] for e in r["records"]]
@@ -163,11 +163,12 @@ def full():
 def kappa():
     """The temporal neuron against the 50-digit oracle."""
     rows = ["| backend, dtype | compared | median error | largest | gradients: compared | median | largest | within rounding "
-            "| beyond the limit | wrong decisions |", "|---|" + "---|" * 9]
+            "| beyond the limit | silent | wrong decisions |", "|---|" + "---|" * 10]
     for s in load("kappa")["series"]:
         g = s["gradient"]
         rows.append(f"| {s['backend']}, {s['dtype']} | {s['compared']:,} | {s['median']:.2f} | {s['max']:.2f} | {g['compared']:,} "
-                    f"| {g['median']:.2f} | {g['max']:.2f} | {s['in_band']} | {s['beyond_the_limit']} | {s['wrong_decisions']} |")
+                    f"| {g['median']:.2f} | {g['max']:.2f} | {s['in_band']} | {s['beyond_the_limit']} "
+                    f"| {s['silent']} | {s['wrong_decisions']} |")
     return rows
 
 

@@ -159,7 +159,9 @@ def stand_in(x, value=0):
     """Return what the checks look at: of a device array one of its shape and dtype, in memory that is not touched; else x itself."""
     if not on_device(x):
         return x
-    return np.zeros(x.shape, x.dtype) if value == 0 else np.full(x.shape, value, x.dtype)
+    about = getattr(x, "__cuda_array_interface__", None)     # the dtype of others, such as PyTorch's, is not NumPy's; none in the simulator
+    shape, dtype = (about["shape"], np.dtype(about["typestr"])) if about else (x.shape, x.dtype)
+    return np.full(shape, value, dtype) if value else np.zeros(shape, dtype)
 
 
 def send(x, checked, name):

@@ -83,7 +83,7 @@ def _grid():
             found[:, k] = (late - early).sum(axis=1) / 2e-6
         off[n_grid] = float(np.linalg.norm(dw - found) / np.linalg.norm(found))
     shown = ", ".join(f"{100 * x:.2g} % at {n_grid} points" for n_grid, x in off.items())
-    return Seen(off[2001] > 1e-3 and off[8001] < off[2001] / 2, found.size * 2, off[2001], f"off by {shown}")
+    return Seen(off[2001] > 1e-3, found.size * 2, off[2001], f"off by {shown}")
 
 
 def _gradcheck():

@@ -23,7 +23,7 @@ def _nan():
     x = torch.tensor([-5.0, -3.0, -1.0, 1.0, 5.0], requires_grad=True)
     grad, = torch.autograd.grad(surrogate(x).sum(), x)
     bad = x.detach()[~torch.isfinite(grad)].tolist()
-    return Seen(bad == [-5.0], 5, np.inf if bad else 0.0, f"not finite at u - threshold = {bad}, float32" if bad else "all finite",
+    return Seen(bool(bad), 5, np.inf if bad else 0.0, f"not finite at u - threshold = {bad}, float32" if bad else "all finite",
                 f"u - threshold = {bad[0]}" if bad else "")
 
 

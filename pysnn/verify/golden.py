@@ -87,13 +87,18 @@ def cases(operation=None, folder=FOLDER):
     Raises
     ------
     ValueError
-        If there is no such operation, or a case does not have the hash of SHA256SUMS.
+        If there is no such operation, or the schema or a case does not have the hash of SHA256SUMS.
     """
     if operation is not None and operation not in FILES:
         raise ValueError(f"operation: expected one of {', '.join(FILES)}, got {operation!r}")
     folder = Path(folder)
-    schema = json.loads((folder / "schema.json").read_text())
+    text = (folder / "schema.json").read_bytes()
+    schema = json.loads(text)
     sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+    if hashlib.sha256(text).hexdigest() != sums.pop("schema.json", None):
+        raise ValueError(f"{folder / 'schema.json'}: does not have the hash of SHA256SUMS")
+    if len(sums) != len(schema["cases"]):
+        raise ValueError(f"{folder / 'SHA256SUMS'}: expected a hash for each of {len(schema['cases'])} cases, got {len(sums)}")
     wanted = [e for e in schema["cases"] if operation in (None, e["operation"])]
     archives, found = {}, []
     for entry in wanted:
@@ -147,7 +152,8 @@ def check(op, operation, dtype=np.float64, folder=FOLDER):
     Returns
     -------
     list of pysnn.verify.ledger.Entry
-        One for each output and gradient, over all cases; `first` names the first number that is off.
+        One for each output and gradient, over all cases; `first` names the first number that is off. Where there is no case for the
+        dtype, one that says unchecked.
     """
     tallies = {}
     for case in cases(operation, folder):
@@ -167,7 +173,7 @@ def check(op, operation, dtype=np.float64, folder=FOLDER):
             if name == "z_out":
                 fired = np.isfinite(wanted) & seen
                 tally["kappa"] = max(tally["kappa"] or 0.0, float((unit[fired] / wanted[fired]).max(initial=0)))
-    return [_entry(operation, name, tally) for name, tally in tallies.items()]
+    return [_entry(operation, name, tally) for name, tally in (tallies or {"": dict(START)}).items()]
 
 
 def _entry(operation, name, tally):
@@ -268,10 +274,13 @@ def rebuild(folder=FOLDER):
         _write(folder / file, arrays)
     head = {"version": VERSION, "keys": "CASE/ROLE/NAME", "roles": ROLES, "tolerance": "|got - wanted| <= 4 eps unit; unit 0: equal",
             "values": "exact, or to 50 digits; rounded once to float64",
-            "hashes": "SHA-256 of the bytes of a case's arrays, in the order of their keys; SHA256SUMS: hash, two blanks, FILE/CASE",
+            "hashes": "SHA-256 of the bytes of a case's arrays, in the order of their keys; SHA256SUMS: hash, two blanks, FILE/CASE; and "
+                      "that of this file",
             "operations": MEANING}
     lines = ",\n".join(json.dumps(e) for e in entries)
-    (folder / "schema.json").write_text(json.dumps(head, indent=1)[:-2] + ',\n "cases": [\n' + lines + "\n ]\n}\n")
+    text = (json.dumps(head, indent=1)[:-2] + ',\n "cases": [\n' + lines + "\n ]\n}\n").encode()
+    (folder / "schema.json").write_bytes(text)
+    sums.append(f"{hashlib.sha256(text).hexdigest()}  schema.json")
     (folder / "SHA256SUMS").write_text("\n".join(sums) + "\n")
     return len(made)
 

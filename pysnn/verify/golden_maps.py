@@ -13,7 +13,7 @@ from .golden_cases import short, temporal_training, trained, whole
 
 
 def _case(name, operation, convention, inputs, found):
-    """Run an oracle, (y, pull), on float64 inputs with a dyadic dy; the units are sums of absolute terms."""
+    """Run an oracle, (y, pull), on float64 inputs with a dyadic dy; the unit is the largest entry: sums of eighths hardly round."""
     (y, pull), names = found
     dy = whole(np.random.default_rng([ord(c) for c in name]), -2, 2, np.shape(y), 16)
     got = pull(dy)

@@ -24,6 +24,7 @@ from .report import Outcome, Report, summarise
 
 STEPS = tuple(2.0 ** -k for k in (20, 23, 26, 29))   # 1e-6 ... 2e-9; powers of two, so that x + h - x = h exactly
 RTOL = 1e-7
+LONG = 2.0 ** -6       # a step that shows whether a gradient of 0 is one, where the others move nothing
 ROUNDING = 4.0         # allow for 4 times the rounding of forward; 4 eps / 2**-20 is the 1e-9 of "1e-9 x condition"
 BLIND = 1e-3           # skip where rounding may hide a relative error of this size
 DIRECTIONS = 8         # random directions for each argument
@@ -224,12 +225,20 @@ def _differences(point, k, step, slope):
             before = disagreed[-1]
             if abs(quotient - before.found) <= 0.5 * abs(slope - before.found):
                 return before                # quotients have settled, and elsewhere
+        if slope == quotient == 0 and not (plus.gain.any() or minus.gain.any()) and _swallowed(point, k, step):
+            return Outcome("skipped", reason=BLINDED)
         if outcome.error <= RTOL or outcome.error == np.inf:
             return outcome
         disagreed.append(outcome)
     if not disagreed:
         return _one_sided(point, k, step, slope)
     return disagreed[0] if len(disagreed) == 1 else Outcome("skipped", reason=UNSETTLED)
+
+
+def _swallowed(point, k, step):
+    """Say whether forward stood still because rounding swallowed the step: a far longer one moves it."""
+    plus, minus = _move(point, k, LONG * step), _move(point, k, -LONG * step)
+    return plus.same and minus.same and abs((plus.gain - minus.gain).sum()) > ROUNDING * (plus.noise + minus.noise)
 
 
 def _judge(slope, low, high, floor):

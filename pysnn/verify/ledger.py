@@ -229,7 +229,8 @@ def from_comparison(comparison, operation, check, first=""):
         notes = [f"{item.n_different} of {item.size} differ" if wrong else "",
                  f"got {item.got:.6g}, wanted {item.wanted:.6g} at {list(item.first)}" if wrong and item.first is not None else "",
                  item.why]
-        entries.append(Entry(operation, check, item.name, item.size, item.max_rel, verdict=WRONG if wrong else RIGHT,
+        verdict = WRONG if wrong else RIGHT if item.size else UNCHECKED
+        entries.append(Entry(operation, check, item.name, item.size, item.max_rel, verdict=verdict,
                              note="; ".join(x for x in notes if x), first=place if wrong else ""))
     return entries
 

@@ -27,7 +27,7 @@ from .zoo_catch import TARGETS
 
 SAME = 1e-9              # relative: a student's numbers are a fault's numbers
 N_ARGS = {"temporal": (3, 2), "integrate_fire": (4, 5), "dense": (3, 2), "conv2d": (4, 2), "max_pool2d": (3, 2), "avg_pool2d": (3, 2),
-          "batch_norm": (5, 2), "relu": (2, 2)}
+          "batch_norm": (6, 2), "relu": (2, 2)}
 """How many arguments forward and backward of the contract take; further ones with defaults are not passed."""
 
 
@@ -172,13 +172,17 @@ def _subject(operation, functions, module, name):
         chosen["thresholds"] = (_checks.positive(getattr(module, "THRESHOLD", 1.0), f"{name}: THRESHOLD"),)
     if n_backward < 5 or hasattr(module, "DETACH_RESET"):
         chosen["detach"] = (bool(getattr(module, "DETACH_RESET", True)),)
-    return _whole(subject._replace(**chosen), (n_forward, n_backward))
+    late = n_forward < 3 and any(rule.timing == "next" for rule in chosen.get("rules", ()))
+    if late:                                # from rest both timings have the same spikes and gradients
+        chosen["rules"] = tuple(rule._replace(timing="same") for rule in chosen["rules"])
+    return _whole(subject._replace(**chosen), (n_forward, n_backward), late)
 
 
-def _whole(subject, taken):
+def _whole(subject, taken, late):
     """Complete a neuron that knows no v_init, v_final or dv_final: (current) -> spikes, cache; (dspikes, cache) -> dcurrent.
 
-    v_init is as good as a part of the first step's current, as long as it does not fire by itself. What v_final sends back is ours.
+    v_init is as good as a part of the first step's current, as long as it does not fire by itself. What v_final sends back is ours. `late`:
+    the file declares timing "next"; then its v_final, which is not reset yet, is not ours, and cannot be checked without a v_init.
     """
     if min(taken[0] - 2, taken[1] - 2) >= 1:
         return subject
@@ -192,6 +196,8 @@ def _whole(subject, taken):
         result = forward(current, threshold, v_init, rule)
         if not isinstance(result, tuple) or len(result) not in (2, 3):
             raise ValueError("forward: expected (spikes, cache) or (spikes, v_final, cache)")
+        if late and len(result) == 3:
+            raise ValueError("forward: expected (spikes, cache), or a v_init beside the v_final, of a RULE with timing 'next'")
         _, v_final, cache = right.forward(current, threshold, v_init, rule)
         return result[0], result[1] if len(result) == 3 else v_final, (result[-1], cache)
 
@@ -249,8 +255,9 @@ def likely(subject):
 
 
 def _alike(a, b):
-    """Say whether all numbers are the same."""
-    return all((relative(x[name], y[name]) <= SAME).all() for x, y in zip(a, b, strict=True) for name in y)
+    """Say whether all numbers are the same; NaN is like NaN."""
+    return all((np.isnan(x[name]) & np.isnan(y[name]) | (relative(x[name], y[name]) <= SAME)).all()
+               for x, y in zip(a, b, strict=True) for name in y)
 
 
 def _simple(got, wanted):

@@ -223,8 +223,6 @@ def _backends(name, backend):
         return [("reference", name)]
     if backend == "numba":
         operation("temporal", "numba")                                   # says so if Numba is missing
-    fast = name in LEARNING or "kernels" in backend_of(PLACES[name][0], "auto").__name__
-    if name in LEARNING:
-        fast = "kernels" in backend_of("temporal", "auto").__name__
+    fast = "kernels" in backend_of("temporal" if name in LEARNING else PLACES[name][0], "auto").__name__
     found = [("numba", f"{name} (numba)")] if fast else []
     return found if backend == "numba" and found else [("reference", name), *found]

@@ -31,12 +31,12 @@ def condition(z_in, w, z_out, threshold=1.0):
     Returns
     -------
     (B, N_out) array
-        (sum |w_i (z_i - z)| + sum |w_i z_i| + z) / ((sum w_i - threshold) z), over the causal set; 0 for silent outputs.
+        (sum |w_i (z_i - z)| + sum |w_i z_i| + threshold z) / ((sum w_i - threshold) z), over the causal set; 0 for silent outputs.
     """
     causal, fired = temporal.causal_sets(z_in, z_out), np.isfinite(z_out)
     z_i, z = np.where(np.isfinite(z_in), z_in, 0)[:, :, None], np.where(fired, z_out, 1)[:, None, :]
     heard = np.where(causal, w, 0)
-    above = np.abs(heard * (z_i - z)).sum(axis=1) + np.abs(heard * z_i).sum(axis=1) + z[:, 0]
+    above = np.abs(heard * (z_i - z)).sum(axis=1) + np.abs(heard * z_i).sum(axis=1) + threshold * z[:, 0]
     excess = np.abs(heard.sum(axis=1) - threshold)
     return np.where(fired, above / np.where(fired & (excess > 0), excess * z[:, 0], 1), 0)
 

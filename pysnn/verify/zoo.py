@@ -243,29 +243,3 @@ def every():
     """
     from . import zoo_learning, zoo_ops
     return {**FAULTS, **zoo_learning.FAULTS, **zoo_ops.FAULTS}
-
-
-def catch(names=None, seed=0, progress=None):
-    """Run all checks of an operation on each of its faults.
-
-    Parameters
-    ----------
-    names : sequence of str, optional
-        Which faults; default: all.
-    seed : int
-        For the cases of the checks.
-    progress : callable, optional
-        Called with one line of words before each fault.
-
-    Returns
-    -------
-    pysnn.verify.zoo_catch.Catch
-        Which check catches which fault, and which does not; print it.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown.
-    """
-    from . import zoo_catch
-    return zoo_catch.catch(names, seed, progress)

@@ -29,7 +29,7 @@ class Caught(NamedTuple):
 
 
 class Catch(NamedTuple):
-    """What `zoo.catch` found. Print it; ask `ok`."""
+    """What `catch` found. Print it; ask `ok`."""
 
     faults: tuple        # of Caught
     right: tuple         # ledgers of the operations without a fault, which have to pass
