@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-all test-py test-frameworks test-sim test-ptx test-gpu bench golden mutate docs lint data clean
+.PHONY: demo test test-all test-py test-frameworks test-sim test-ptx test-gpu bench golden mutate tables docs test-docs figures lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -38,7 +38,7 @@ data: .venv/ready  ## fetch MNIST, Fashion-MNIST and CIFAR-10
 	$(BIN)/pysnn data fetch cifar10
 
 test-all: .venv/ready  ## slow tests and tests on full data sets, too
-	$(RUN) -m pytest -m "not frameworks and not cuda and not ptx"
+	$(RUN) -m pytest -m "not frameworks and not cuda and not ptx and not docs"
 
 test-py: ## every Python from 3.11 that is here: NumPy alone first, then everything
 	@for v in 3.11 3.12 3.13; do p=$$(command -v python$$v) || { echo "python$$v: not here"; continue; }; \
@@ -76,6 +76,9 @@ test-gpu: .venv-cuda/ready  ## the same tests as test-sim on a GPU; without one 
 test-frameworks: .venv-frameworks/ready  ## against PyTorch, SpikingJelly, snnTorch, Norse and others, in an environment of its own
 	.venv-frameworks/bin/python -m pytest -m frameworks
 
+figures: .venv/ready  ## draw the lecture figures of docs/figures anew
+	$(RUN) docs/figures/all.py
+
 bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnTorch; close everything else first
 	.venv-frameworks/bin/python benchmarks/temporal.py --json docs/results/benchmark-temporal.json
 	.venv-frameworks/bin/python benchmarks/rate.py --json docs/results/benchmark-rate.json
@@ -88,8 +91,20 @@ mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, dr
 	$(RUN) tests/mutate.py --n 600 --seed 0 --jobs 2
 	$(RUN) tests/mutate.py --n 600 --seed 0 --report
 
-docs: .venv/ready  ## rebuild the tables of docs/results.md from the records
+tables: .venv/ready  ## rebuild the tables of docs/results.md and README.md from the records
 	$(RUN) docs/results/tables.py
+
+.venv-docs/ready: setup.cfg
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/pip install --quiet --editable '.[full,test,docs]'
+	@touch $@
+
+docs: .venv-docs/ready  ## build the site: docs/_build/html/index.html
+	.venv-docs/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "== done: open docs/_build/html/index.html"
+
+test-docs: docs  ## the site in a browser, the notebooks, the interactive pages; needs Chromium
+	.venv-docs/bin/python -m pytest -m docs
 
 lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(BIN)/ruff check .
@@ -98,4 +113,4 @@ lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(RUN) -m pytest tests/test_tags.py
 
 clean:
-	rm -rf .venv .venv-py .venv-frameworks .venv-cuda build dist *.egg-info runs figures
+	rm -rf .venv .venv-py .venv-frameworks .venv-cuda .venv-docs docs/_build build dist *.egg-info runs figures

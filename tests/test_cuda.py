@@ -27,6 +27,27 @@ def small(monkeypatch):
     shrink(monkeypatch)
 
 
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_blocks_of_their_real_size(rng, dtype):
+    """Several blocks each way, the last ones not full, at the sizes that a card uses."""
+    if twin("_target").SIMULATED:
+        pytest.skip("blocks are small in the simulator, and crossed by all the other tests")
+    limit = tol(f"order of sums {np.dtype(dtype).name}")
+    z_in, w = exact_layer(rng, 70, 130, 140, dtype)
+    (z_out, cache), (got, got_cache) = temporal.forward(z_in, w), twin("temporal").forward(z_in, w)
+    fires = np.isfinite(z_out)
+    assert 0.05 < fires.mean() and (np.isfinite(got) == fires).all()
+    same([np.where(fires, got, 0)], [np.where(fires, z_out, 0)], limit)
+    dz_out = np.where(fires, rng.normal(size=z_out.shape), 0).astype(dtype)
+    same(twin("temporal").backward(dz_out, got_cache), temporal.backward(dz_out, cache), limit)
+    for module, name, shapes, more in ((dense, "dense", ((70, 130), (130, 140)), ()),
+                                       (conv, "conv2d", ((30, 9, 9, 40), (3, 3, 40, 70)), (1, 1))):
+        op, args = twin(name.removesuffix("2d")), [rng.normal(size=shape).astype(dtype) for shape in shapes]
+        (y, cache), (got, got_cache) = (getattr(m, f"{name}_forward")(*args, *more) for m in (module, op))
+        same([got], [y], limit)
+        same(getattr(op, f"{name}_backward")(y, got_cache), getattr(module, f"{name}_backward")(y, cache), limit)
+
+
 # --------------------------------------------------------------------------------------------------------- temporal
 
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
