@@ -122,10 +122,11 @@ def key(mutant):
     return f"{digest(ROOT / mutant.file)}:{mutant.file}:{mutant.line}:{mutant.column}:{mutant.old} -> {mutant.new}"
 
 
-def known():
-    """Read what is known of mutants; the last word counts."""
+def known(first=False):
+    """Read what is known of mutants; the last word counts, or the first."""
     path = ROOT / RESULTS
-    return {one["key"]: one for one in map(json.loads, path.read_text().splitlines())} if path.is_file() else {}
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return {one["key"]: one for one in map(json.loads, reversed(lines) if first else lines)}
 
 
 def run(wanted, tests, jobs):
@@ -205,6 +206,7 @@ def summary(wanted, n_all, seed):
     for one in left:
         one["equivalent"] = equivalent.why(one)
     n, n_killed, n_equal = len(found), len(found) - len(left), sum(bool(one["equivalent"]) for one in left)
+    at_first = sum(known(first=True)[one["key"]]["outcome"] == "killed" for one in found)        # by tests that had not seen the sample
     if not n:
         raise SystemExit("no mutant has been tried yet")
     by_file = {}
@@ -215,7 +217,7 @@ def summary(wanted, n_all, seed):
         row[2] += bool(one.get("equivalent"))
     killers = collections.Counter(one["by"] for one in found)
     show = ("file", "line", "function", "text", "old", "new", "by", "n_tests", "equivalent")
-    return {"seed": seed, "n_mutants": n_all, "n": n, "killed": n_killed, "time_limit": killers["time limit"],
+    return {"seed": seed, "n_mutants": n_all, "n": n, "killed_at_first": at_first, "killed": n_killed, "time_limit": killers["time limit"],
             "equivalent": n_equal, "score": n_killed / n, "interval": wilson(n_killed, n),
             "score_without_equivalent": n_killed / (n - n_equal), "interval_without_equivalent": wilson(n_killed, n - n_equal),
             "seconds": sum(one["seconds"] for one in found), "files": by_file, "survivors": [{k: one[k] for k in show} for one in left],

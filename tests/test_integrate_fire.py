@@ -318,6 +318,7 @@ def test_surrogate_is_the_derivative_of_its_step(surrogate):
             step = reference.surrogate_step(at, now)
             theirs = witness._soft_step(at, now)
             np.testing.assert_allclose(step - step[0], theirs - theirs[0], rtol=0, atol=tol("formula"))
+        assert reference.surrogate_step(np.zeros(1), now)[0] == (0 if now.kind == "fast_sigmoid" else 0.5)    # half-way up
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

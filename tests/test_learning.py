@@ -11,7 +11,7 @@ import pytest
 from tolerances import tol
 
 from pysnn import _blas, checkpoint, datasets, encode, models, training
-from pysnn.learning import conversion, rate, surrogate
+from pysnn.learning import conversion, rate, surrogate, temporal
 from pysnn.rate_layers import BatchNorm, Dropout, ReLU
 from pysnn.verify.suite_learning import frozen, hold, masks
 
@@ -201,6 +201,40 @@ def test_running_statistics(statistics):
     late = RATE["proxy"].gradients(nets, x, y)
     assert rate.frozen(nets) and late.seen == {}
     np.testing.assert_array_equal(late.y, nets.snn.run(x).counts[-1])
+
+
+@pytest.mark.parametrize("method", ["ann", "tandem", "surrogate"])
+def test_frozen_statistics_are_used_and_left_alone(method):
+    """Behind `freeze_after` a batch has no part in its own normalisation: each sample's output is what it is alone."""
+    nets, (x, y) = nets_for(method, freeze_after=1), batch()
+    whole = RATE[method].gradients(nets, x, y)
+    assert whole.seen
+    RATE[method].observe(nets, whole)
+    RATE[method].prepare(nets, x)
+    assert rate.frozen(nets)
+    frozen_now = RATE[method].gradients(nets, x, y)
+    assert frozen_now.seen == {}
+    for k in range(2):
+        alone = RATE[method].gradients(nets, x[k:k + 1], y[k:k + 1])
+        np.testing.assert_allclose(alone.y, frozen_now.y[k:k + 1], rtol=1e-9)
+    assert not np.allclose(whole.y, frozen_now.y)
+
+
+def test_silent_outputs_are_counted():
+    """A sample is silent if no output spiked at all."""
+    nets = nets_for("proxy")
+    y = np.array([[0.0, 0.0, 0.0], [0.0, 1.0, 1.0], [1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
+    assert rate.step(nets, (1.0, y), {}, {}).stats["n_silent"] == 2
+
+
+def test_shares_of_silent_neurons_are_counted_layer_by_layer():
+    settings = temporal.Settings(model="6-9-4", init_mean=1.0, init_std=1.5, dtype="float64", backend="reference")
+    nets = temporal.build(settings, rng=np.random.default_rng(1))
+    x, y = np.random.default_rng(2).random((20, 6)), np.arange(20) % 4
+    found = temporal.gradients(nets, x, y).stats
+    silent = [np.isinf(z) for z in nets.net.forward(temporal.encode_batch(nets, x))[0]]
+    assert found["silent"] == [s.mean() for s in silent] and 0 < silent[0].mean() != 0.5
+    assert found["n_silent"] == silent[-1].all(axis=1).sum()
 
 
 def test_each_kind_of_statistics_is_what_it_says():

@@ -1,6 +1,6 @@
 """The operations of a ReLU network: examples by hand, gradients against differences, kernel against reference, what is refused.
 
-docs/derivations/relu-network.md derives the equations; each test says which it is about.
+docs/derivations/convolution-and-pooling.md and batch-norm.md derive the equations; each test says which it is about.
 """
 
 import tracemalloc
@@ -77,6 +77,14 @@ def test_convolution_by_hand(ops):
     assert padded.shape == (1, 4, 4, 1) and padded[0, 0, 0, 0] == 4 * 1 and padded[0, 3, 3, 0] == 1 * 9
     wide, _ = op.conv2d_forward(x, w, stride=2, padding=1)
     assert wide.reshape(2, 2).tolist() == padded[0, ::2, ::2, 0].tolist()
+
+
+def test_a_window_of_many_places(ops):
+    """17 x 17 places: the winner's number needs more than a byte."""
+    x = np.zeros((1, 17, 17, 1))
+    x[0, 16, 15, 0] = 1.0                                                # place 287 of 289
+    y, cache = ops("pool").max_pool2d_forward(x, 17)
+    np.testing.assert_array_equal(ops("pool").max_pool2d_backward(3 * y, cache), 3 * x)
 
 
 def test_pooling_by_hand(ops):

@@ -11,6 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 16            # numbers a vector; narrower machines take several for one
+UNUSED = 2**32 - 1    # in Python: what stands behind the numbers of a list, where the machine writes anything
 
 
 def _data(context, builder, signature, args, k):
@@ -49,7 +50,7 @@ def squeeze(typing, flags, at, number, events, cursor):
 def squeeze_in_python(flags, at, number, events, cursor):
     """Do what `squeeze` does: what stands here in Python, it does sixteen at a time. Used under NUMBA_DISABLE_JIT=1."""
     found = number + np.flatnonzero(flags[at:at + LANES])
-    events[cursor:cursor + len(found)] = found
+    events[cursor:cursor + LANES] = np.concatenate([found, np.full(LANES - len(found), UNUSED)])
     return len(found)
 
 
@@ -59,6 +60,8 @@ def adder_in_python(width):
         for e in range(first, last):
             row = int(events[e]) * width + shift
             total[at:at + width] += table[row:row + width]
+        if (last - first) % 2:
+            total[at:at + width] += table[blank:blank + width]
 
     return add
 

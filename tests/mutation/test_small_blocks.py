@@ -98,14 +98,14 @@ def test_two_times_take_the_short_way(pair):
 @pytest.mark.parametrize("rule", RULES, ids=lambda r: "-".join(r))
 def test_integrate_fire(pair, rng, rule, dtype):
     fast, ref = pair("integrate_fire", _BLOCK=3)
-    current = (np.round(rng.normal(0.3, 0.8, (5, 2, 4)) * 4) / 4).astype(dtype)                     # many potentials on the threshold
-    v_init = (np.round(rng.random((2, 4)) * 8) / 4).astype(dtype)
+    current = (np.round(rng.normal(0.3, 0.8, (5, 2, 5)) * 4) / 4).astype(dtype)                     # many potentials on the threshold
+    v_init = (np.round(rng.random((2, 5)) * 8) / 4).astype(dtype)
     c, dv = rng.standard_normal(current.shape).astype(dtype), rng.standard_normal(v_init.shape).astype(dtype)
     got, want = fast.forward(current, 0.75, v_init, rule), ref.forward(current, 0.75, v_init, rule)
     assert (want[2].u == 0.75).any() and 0 < want[0].mean() < 1
     for a, b in zip((*got[:2], got[2].u), (*want[:2], want[2].u), strict=True):
         np.testing.assert_array_equal(a, b)
-    v = v_init
+    v, fast._BLOCK = v_init, 1                                                                      # a step has blocks eight times as long
     for t, x in enumerate(current):
         s, v = fast.step(v, x, 0.75, rule)
         np.testing.assert_array_equal(s, want[0][t])
@@ -185,6 +185,7 @@ NETS = {   # input shape, (channels, pooling) of the convolutions, sizes of the 
     "two blocks": ((3, 4, 1), [(3, ""), (70, "max"), (70, "")], [3]),
     "two blocks of means": ((4, 5, 1), [(3, ""), (70, "avg"), (9, "")], [9]),
     "one convolution": ((5, 4, 2), [(20, "max")], [5]),
+    "wide at first": ((2, 3, 1), [(70, ""), (3, "")], [3]),
     "means": ((7, 8, 1), [(4, "avg"), (18, "avg")], [20, 3]),
     "mean at last": ((5, 4, 2), [(20, ""), (33, "avg")], [9]),
     "maximum at last": ((4, 5, 2), [(3, "max"), (5, "max")], [3]),
@@ -210,3 +211,14 @@ def test_spiking(pair, rng, monkeypatch, name, rule):
         bare = fast.run(stages, x, 4, 1.0, 0.5, rule, span == 1)
         np.testing.assert_array_equal(bare.counts, want.counts[-1:])
         assert bare.n_spikes == want.n_spikes and bare.layer_counts is None
+
+
+def test_all_neurons_fire_in_all_steps(pair, rng):
+    """Lists of spikes are as long as their room."""
+    fast, ref = pair("spiking", _STEPS=2, _IMAGES=1)
+    for name in ("widths of 16, 32, 64", "two blocks", "dense"):
+        stages = [stage._replace(w=np.abs(stage.w), b=np.abs(stage.b) + 2) for stage in network(rng, *NETS[name], np.float32)]
+        x = images(rng, NETS[name][0], 2, np.float32)
+        want = ref.run(stages, x, 4, 1.0, 0.5, RULES[0], True, [1, 4], True)
+        assert all((counts == 4).all() for counts in want.layer_counts)
+        assert_same(fast.run(stages, x, 4, 1.0, 0.5, RULES[0], True, [1, 4], True), want)
