@@ -1,9 +1,14 @@
-"""Proxy learning, the whole step visible: a spiking network decides, a ReLU network with the same weights says what to change.
+"""
+Proxy learning, the whole step visible
+======================================
 
-Run: python examples/05_proxy.py [epochs]          (4 epochs by default, some 20 s, on the shipped sample of Fashion-MNIST)
+A spiking network decides, a ReLU network with the same weights says what to change.
+
+Run: python examples/05_proxy.py [epochs [samples]]          (4 epochs by default, some 20 s, on the shipped sample of Fashion-MNIST)
 """
 
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -13,6 +18,23 @@ from pysnn.rate_layers import Firing
 
 MODEL = "28x28x1-12C3-P2-12C3-P2-64-10"      # 3 x 3 convolutions, maxima of 2 x 2, two dense layers
 T, BATCH, LR, MOMENTUM = 8, 50, 3e-3, 0.1
+EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 4
+N_TRAIN = int(sys.argv[2]) if len(sys.argv) > 2 else None
+data = datasets.load("fashion-sample")
+(x_train, y_train), (x_val, y_val) = datasets.held_out(data)
+x_train, y_train = x_train[:N_TRAIN], y_train[:N_TRAIN]
+rng = np.random.default_rng(0)
+
+# %%
+# Two networks on one dict of weights and one of running statistics. Integrate-and-fire neurons: V grows by the current, and from
+# V >= 1 on there is a spike and V falls by 1; they begin half-way. ReLU: cut off at 1, where the spiking neurons fire at every
+# step.
+firing = Firing(n_steps=T, threshold=1.0, v_init=0.5, clip=True)
+params = models.rate_params(MODEL, rng, init="kaiming", gamma=0.5)
+state = models.rate_state(MODEL)
+relu = models.build(MODEL, "relu", params, state=state, firing=firing)
+snn = models.build(MODEL, "if", params, state=state, firing=firing)
+adam = Adam(params)
 
 
 def current(images):
@@ -20,66 +42,50 @@ def current(images):
     return encode.intensities(images).reshape(len(images), 28, 28, 1)
 
 
-def counts_of(snn, images):
-    """Count the output spikes of many images; the largest count is the decision."""
-    return np.concatenate([snn.run(current(images[i:i + 200])).counts[-1] for i in range(0, len(images), 200)])
+def score(output, images, y):
+    """Judge by the largest output; metrics look for the smallest, as with spike times."""
+    return metrics.accuracy(-np.concatenate([output(current(images[i:i + 200])) for i in range(0, len(images), 200)]), y)
 
 
-def score(snn, images, y):
-    return metrics.accuracy(-counts_of(snn, images), y)      # metrics look for the smallest, as with spike times
+# %%
+# The step, five lines of it.
+n_batches = -(-len(x_train) // BATCH)
+for epoch in range(EPOCHS):
+    order = rng.permutation(len(x_train))
+    total = 0.0
+    for k in range(n_batches):
+        some = order[k * BATCH:(k + 1) * BATCH]
+        x, y = current(x_train[some]), y_train[some]
+        # 1. The ReLU network, forward. Its output is not looked at; its activations are kept for the way back.
+        _, caches = relu.forward(x, statistics="batch")
+        used = relu.statistics(caches)                          # mean and variance in the batch normalisation
+        # 2. The spiking network, T steps, with the same weights. Nothing but the output counts is kept.
+        counts = snn.run(x, used).counts[-1]
+        # 3. The loss at the spike counts: rates against one-hot.
+        loss, d_rates = losses.mse(counts / np.float32(T), y)
+        # 4. Its gradient goes back through the ReLU network, as if the counts had been its own output.
+        _, grads = relu.backward(d_rates / np.float32(T), caches)
+        # 5. The shared weights change, and with them both networks.
+        adam.update(params, grads, cosine(epoch * n_batches + k, EPOCHS * n_batches, LR, LR / 100))
+        for name, value in used.items():
+            state[name] += np.float32(MOMENTUM) * (value - state[name])
+        total += loss * len(some)
+    found = score(lambda x: snn.run(x).counts[-1], x_val, y_val)
+    print(f"epoch {epoch + 1}   loss {total / len(x_train):.4f}   validation {found.expected:.2%} (strict {found.strict:.2%})")
 
+# %%
+# The test images, once.
+found = score(lambda x: snn.run(x).counts[-1], data.x_test, data.y_test)
+accuracy = found.expected
+print(f"test accuracy of the spiking network  {accuracy:.2%} (strict {found.strict:.2%}), T = {T}")
+found = score(lambda x: relu.forward(x)[0][-1], data.x_test, data.y_test)
+print(f"test accuracy of the ReLU network     {found.expected:.2%}, the same weights")
+assert N_TRAIN or EPOCHS < 4 or accuracy > 0.78
 
-def main(epochs=4, n_train=None):
-    data = datasets.load("fashion-sample")
-    (x_train, y_train), (x_val, y_val) = datasets.held_out(data)
-    x_train, y_train = x_train[:n_train], y_train[:n_train]
-    rng = np.random.default_rng(0)
-
-    # Two networks on one dict of weights and one of running statistics. Integrate-and-fire neurons: V grows by the current, and from
-    # V >= 1 on there is a spike and V falls by 1; they begin half-way. ReLU: cut off at 1, where the spiking neurons fire at every step.
-    firing = Firing(n_steps=T, threshold=1.0, v_init=0.5, clip=True)
-    params = models.rate_params(MODEL, rng, init="kaiming", gamma=0.5)
-    state = models.rate_state(MODEL)
-    relu = models.build(MODEL, "relu", params, state=state, firing=firing)
-    snn = models.build(MODEL, "if", params, state=state, firing=firing)
-    adam = Adam(params)
-
-    n_batches = -(-len(x_train) // BATCH)
-    for epoch in range(epochs):
-        order = rng.permutation(len(x_train))
-        total = 0.0
-        for k in range(n_batches):
-            some = order[k * BATCH:(k + 1) * BATCH]
-            x, y = current(x_train[some]), y_train[some]
-
-            # 1. The ReLU network, forward. Its output is not looked at; its activations are kept for the way back.
-            _, caches = relu.forward(x, statistics="batch")
-            used = relu.statistics(caches)                          # mean and variance in the batch normalisation
-
-            # 2. The spiking network, T steps, with the same weights. Nothing but the output counts is kept.
-            counts = snn.run(x, used).counts[-1]
-
-            # 3. The loss at the spike counts: rates against one-hot.
-            loss, d_rates = losses.mse(counts / np.float32(T), y)
-
-            # 4. Its gradient goes back through the ReLU network, as if the counts had been its own output.
-            _, grads = relu.backward(d_rates / np.float32(T), caches)
-
-            # 5. The shared weights change, and with them both networks.
-            adam.update(params, grads, cosine(epoch * n_batches + k, epochs * n_batches, LR, LR / 100))
-            for name, value in used.items():
-                state[name] += np.float32(MOMENTUM) * (value - state[name])
-            total += loss * len(some)
-        found = score(snn, x_val, y_val)
-        print(f"epoch {epoch + 1}   loss {total / len(x_train):.4f}   validation {found.expected:.2%} (strict {found.strict:.2%})")
-
-    found = score(snn, data.x_test, data.y_test)
-    print(f"test accuracy of the spiking network  {found.expected:.2%} (strict {found.strict:.2%}), T = {T}")
-    output = np.concatenate([relu.forward(current(data.x_test[i:i + 200]))[0][-1] for i in range(0, 1000, 200)])
-    print(f"test accuracy of the ReLU network     {metrics.accuracy(-output, data.y_test).expected:.2%}, the same weights")
-    assert n_train or epochs < 4 or found.expected > 0.78
-    return found.expected
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 4)
+# %%
+# How alike the two networks are: spike counts against activations, layer by layer.
+if find_spec("matplotlib"):
+    from pysnn import evaluation_rate, plots
+    x = current(data.x_test[:100])
+    pairs = snn.run(x, keep_counts=True).layer_counts, evaluation_rate.activations(relu, x)
+    print(plots.save(plots.correlation(*pairs, ["1 conv", "2 conv", "3 dense", "output"], T), "figures/05-correlation.png"))

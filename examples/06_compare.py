@@ -1,56 +1,80 @@
-"""Five ways to train one network for few time steps, on equal terms: proxy, tandem, surrogate, conversion, and ReLU without spikes.
+"""
+Five methods on equal terms
+===========================
 
-What `pysnn compare` does, on a small scale and with every part in sight.
+Five ways to train one network for few time steps: proxy, tandem, surrogate, conversion, and ReLU without spikes. What
+``pysnn compare`` does, on a small scale and with every part in sight.
 
 Run: python examples/06_compare.py [folder]          (some 10 s; a second run finds the first one's checkpoints, if folder is given)
 """
 
 import sys
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from pysnn import comparison, datasets, training
 
+# %%
+# The same for all
+# ----------------
+# Equal are model, data, steps, readout (spike counts), epochs, batches and learning rate. Each method keeps its own loss.
+# Conversion trains its ReLU network once for all numbers of steps, and ``ann`` has no steps, so there are fewer jobs than methods
+# times steps.
+data = datasets.load("fashion-sample")
 
-def main(folder=None, steps=(2, 8), n_seeds=2, epochs=4, n_train=None):
-    data = datasets.load("fashion-sample")
+
+def train_all(folder, steps, n_seeds, epochs, n_train):
+    """Train and judge every job; return the results."""
     (x, y), validation = datasets.held_out(data)
-    train = x[:n_train], y[:n_train]
-
-    # Equal for all: model, data, steps, readout (spike counts), epochs, batches, learning rate. Each method keeps its own loss.
     shared = {"model": "784-100-10", "epochs": epochs, "batch": 50, "lr": 2e-3}
-    jobs = comparison.plan("fashion-sample", comparison.METHODS, steps, range(n_seeds), shared)
-
     results = []
-    with tempfile.TemporaryDirectory() as scratch:
-        place = Path(folder or scratch)
-        place.mkdir(parents=True, exist_ok=True)
-        for job in jobs:
-            run = comparison.begin(job, place, {"name": "fashion-sample", "n_train": n_train})
-            for _ in training.epochs(run, train, validation):
-                training.save(run, place / f"{job.name}.npz")
-            results.append(comparison.judge(job, run, place, (data.x_test, data.y_test), "test"))
-            print(f"{job.name:<20}", "  ".join(f"T={row['n_steps'] or '-'}: {row['accuracy']:.2%}" for row in results[-1]["rows"]))
+    for job in comparison.plan("fashion-sample", comparison.METHODS, steps, range(n_seeds), shared):
+        run = comparison.begin(job, folder, {"name": "fashion-sample", "n_train": n_train})
+        for _ in training.epochs(run, (x[:n_train], y[:n_train]), validation):
+            training.save(run, folder / f"{job.name}.npz")
+        results.append(comparison.judge(job, run, folder, (data.x_test, data.y_test), "test"))
+        print(f"{job.name:<20}", "  ".join(f"T={row['n_steps'] or '-'}: {row['accuracy']:.2%}" for row in results[-1]["rows"]))
+    return results
 
-    rows = comparison.table(results)
+
+# %%
+# The table
+# ---------
+# Accuracy is a mean over seeds with its standard deviation; spikes and additions are the price of one image. Three things must
+# come out: rounding to few counts costs where training knew nothing of it (conversion), more steps help, and proxy learning,
+# which has seen those counts, does better.
+
+
+def show(rows):
+    """Print the table."""
     print(f"\n{'method':<12}{'T':>5}{'accuracy':>12}{'std':>8}{'spikes an image':>18}{'additions':>12}")
     for r in rows:
         std = "-" if r["std"] is None else f"{r['std']:.2%}"
         spikes, additions = ("-" if r[k] is None else f"{r[k]:,.0f}" for k in ("spikes", "additions"))
         print(f"{r['method']:<12}{r['n_steps'] or '-':>5}{r['accuracy']:>12.2%}{std:>8}{spikes:>18}{additions:>12}")
 
+
+def main(folder=None, steps=(2, 8), n_seeds=2, epochs=4, n_train=None):
+    """Train, print, check, draw; return the accuracies."""
+    with tempfile.TemporaryDirectory() as scratch:
+        place = Path(folder or scratch)
+        place.mkdir(parents=True, exist_ok=True)
+        rows = comparison.table(train_all(place, steps, n_seeds, epochs, n_train))
+    show(rows)
     accuracy = {(r["method"], r["n_steps"]): r["accuracy"] for r in rows}
     few, many = min(steps), max(steps)
-    assert accuracy["ann", None] > accuracy["conversion", few]             # rounding to few counts costs, if training knew nothing of it
+    assert accuracy["ann", None] > accuracy["conversion", few]
     assert accuracy["conversion", many] > accuracy["conversion", few]
-    assert accuracy["proxy", few] > accuracy["conversion", few]            # proxy learning has seen those counts
-    try:
+    assert accuracy["proxy", few] > accuracy["conversion", few]
+    if find_spec("matplotlib"):
         from pysnn import plots
-    except ImportError:
-        return accuracy
-    print(plots.save(plots.accuracy_steps(*comparison.curves(rows)), "figures/06-compare.png"))
+        print(plots.save(plots.accuracy_steps(*comparison.curves(rows)), "figures/06-compare.png"))
     return accuracy
 
 
+# %%
+# All together
+# ------------
 if __name__ == "__main__":
     main(sys.argv[1] if len(sys.argv) > 1 else None)

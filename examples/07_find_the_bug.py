@@ -1,18 +1,27 @@
-"""Find the bug: sixteen operations with one mistake each; read what the checks say, and name the mistake.
+"""
+Find the bug
+============
 
-Each is right but for one thing, made in public by somebody or made up. What is printed is all that `pysnn verify` says of it: which checks
-it fails, which it passes, where it first goes wrong. That is enough: ask yourself what each check looks at, and what it cannot see.
+Sixteen operations with one mistake each; read what the checks say, and name the mistake. Each is right but for one thing, made
+in public by somebody or made up. What is printed is all that ``pysnn verify`` says of it: which checks it fails, which it passes,
+where it first goes wrong. That is enough: ask yourself what each check looks at, and what it cannot see.
 
-Run: python examples/07_find_the_bug.py                    lists the names to choose from
-     python examples/07_find_the_bug.py 3                  shows the third exercise
-     python examples/07_find_the_bug.py 3 slope_ignored    marks your answer
+Run::
+
+    python examples/07_find_the_bug.py                    lists the names to choose from
+    python examples/07_find_the_bug.py 3                  shows the third exercise
+    python examples/07_find_the_bug.py 3 slope_ignored    marks your answer
 """
 
 import random
 import sys
+from importlib.util import find_spec
 
 from pysnn.verify import suite, zoo
 from pysnn.verify.zoo_catch import TARGETS
+
+# %%
+# The mistakes are those of ``pysnn.verify.zoo``, shuffled.
 
 
 def exercises():
@@ -20,6 +29,10 @@ def exercises():
     names = sorted(zoo.every())
     random.Random(7).shuffle(names)
     return names
+
+
+# %%
+# An exercise runs the checks that fit the operation, and prints what they say: not the mistake, not the code.
 
 
 def show(number):
@@ -55,5 +68,11 @@ def main(*args):
     return mark(int(args[0]), args[1]) if len(args) > 1 else show(int(args[0]))
 
 
+# %%
+# The third of them. Which name would you give? The picture shows all numbers that were compared: a mistake lifts some of them far above
+# rounding, and leaves others alone.
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    found = main(*sys.argv[1:])
+    if len(sys.argv) == 2 and find_spec("matplotlib"):
+        from pysnn import plots
+        print("\n" + str(plots.save(found.plot(), "figures/07-errors.png")))

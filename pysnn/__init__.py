@@ -7,8 +7,8 @@ import importlib
 
 __version__ = "0.1.0"
 
-_MODULES = ("checkpoint", "datasets", "encode", "evaluation", "figures", "layers", "learning", "losses", "metrics", "models", "network",
-            "optim", "plots", "reference", "training", "verify")
+_MODULES = ("checkpoint", "datasets", "encode", "estimators", "evaluation", "exercises", "figures", "layers", "learning", "losses",
+            "metrics", "models", "network", "optim", "plots", "reference", "training", "verify")
 _NAMES = {"Network": "network", "TemporalDense": "layers", "build": "models", "Adam": "optim", "SGD": "optim", "softmax_t": "losses",
           "softmax_z": "losses", "accuracy": "metrics", "set_threads": "_blas", "get_threads": "_blas"}
 __all__ = ["__version__", *_MODULES, *_NAMES]

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 
 from . import __version__, _blas, checkpoint, comparison, datasets, training
+from .cli_check import add as add_check
 from .cli_common import check_json, count
 from .cli_compare import compare
 from .cli_show import KINDS, data, evaluate, info, plot
@@ -47,7 +48,8 @@ def parser():
     top = argparse.ArgumentParser("pysnn", description="Train, evaluate and look at spiking neural networks.", formatter_class=HELP,
                                   epilog="examples:\n  pysnn train temporal --data fashion-sample\n  pysnn evaluate mnist\n"
                                          "  pysnn train proxy --data fashion-sample\n  pysnn compare\n"
-                                         "  pysnn plot raster mnist\n  pysnn verify\nPYSNN_DEBUG=1 shows where an error came from.")
+                                         "  pysnn plot raster mnist\n  pysnn verify\n  pysnn check\n"
+                                         "PYSNN_DEBUG=1 shows where an error came from.")
     top.add_argument("--version", action="version", version=f"pysnn {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
 
@@ -140,6 +142,7 @@ def parser():
     sub.add_argument("--out", help="file (.png, .svg, .pdf) or folder to write (default figures/)")
 
     add_verify(verb)
+    add_check(verb)
 
     sub = verb("data", data, "List data sets, fetch one, or say where they are kept.",
                "data list", "data fetch mnist", "data fetch cifar10 --folder ~/downloads/cifar-10-batches-bin")

@@ -1,6 +1,6 @@
 """How methods differ: angles between their gradients, how well spiking and ReLU layers agree, activity, and what ties are worth.
 
-docs/derivations/learning-rules.md says what each gradient is the gradient of; `pysnn.mismatch` says why layers disagree.
+docs/derivations/index.md says what each gradient is the gradient of; `pysnn.mismatch` says why layers disagree.
 """
 
 from itertools import combinations

@@ -1,6 +1,6 @@
 """Why a spiking network is not its rates: each source of mismatch by a run in which that piece alone is replaced by an ideal one.
 
-docs/derivations/learning-rules.md derives (P8) to (P11). All steps of a few samples are held at once: for small networks, or few samples.
+docs/derivations/mismatch.md derives (P8) to (P11). All steps of a few samples are held at once: for small networks, or few samples.
 """
 
 from typing import NamedTuple

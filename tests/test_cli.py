@@ -16,7 +16,7 @@ import pysnn
 from pysnn import checkpoint, cli, datasets, training
 
 ROOT = Path(__file__).parents[1]
-VERBS = ("train", "evaluate", "compare", "plot", "verify", "data", "info")
+VERBS = ("train", "evaluate", "compare", "plot", "verify", "check", "data", "info")
 TRAIN = ["train", "temporal", "--data", "xor", "--backend", "reference", "--epochs", "4", "--out", "a.npz"]
 IMAGES = ["train", "temporal", "--model", "784-12-10", "--epochs", "2", "--val", "5800", "--batch", "25", "--out", "images.npz"]
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}

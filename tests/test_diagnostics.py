@@ -40,7 +40,8 @@ def samples(n=8, shape=(6, 6, 2)):
     return np.random.default_rng(1).random((n, *shape)), np.arange(n) % 3
 
 
-PAGE = Path(__file__).parents[1] / "docs/derivations/learning-rules.md"
+DERIVATIONS = Path(__file__).parents[1] / "docs/derivations"
+PAGE, PROXY_PAGE = DERIVATIONS / "mismatch.md", DERIVATIONS / "proxy.md"
 
 
 # ---- what each rule computes
@@ -68,7 +69,7 @@ def test_example_of_the_page():
     rows["proxy, with the ceiling"], n = one_path(proxy, 1.5, clip=True)
     rows["proxy, without"], _ = one_path(proxy, 1.5, clip=False)
     rows["tandem, divided by $T$"] = [d / 16 for d in one_path(tandem, 1.5)[0]]
-    assert n == 6 and table(PAGE, "| | $\\mathrm{d}w_1$ | $\\mathrm{d}w_2$ |") == rows
+    assert n == 6 and table(PROXY_PAGE, "| | $\\mathrm{d}w_1$ | $\\mathrm{d}w_2$ |") == rows
     for rule, factor, chosen in ((proxy, 1, {"clip": True}), (proxy, 1, {"clip": False}), (tandem, 16, {})):
         found, n = one_path(rule, 0.5, **chosen)
         assert n == 3 and [d / factor for d in found] == [0.375, 0.5]
@@ -392,7 +393,7 @@ def test_measured_angles_are_those_of_the_record(record):
 
 
 def test_measured_ceiling_is_that_of_the_record():
-    text, runs = PAGE.read_text(encoding="utf-8"), json.loads((PAGE.parents[1] / "results/ceiling.json").read_text())["runs"]
+    text, runs = PROXY_PAGE.read_text(encoding="utf-8"), json.loads((PAGE.parents[1] / "results/ceiling.json").read_text())["runs"]
     assert len(runs) == 12
     for k in range(0, 12, 3):
         some = runs[k:k + 3]

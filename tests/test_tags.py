@@ -1,20 +1,33 @@
-"""The chain from an equation to its code and its test: one home in docs/derivations, quoted by tag everywhere else.
+"""The chain from an equation to its code: one home in docs/derivations, then the reference, a test, the kernel and its CUDA twin.
 
-Each page ends with a table, "Where the equations are quoted": a row holds tags, and the files each of which quotes every one of them. An
-equation that no line computes (a theorem, say) has tests alone. A missing link fails and names the tag and the file.
+Each page ends with a table, "Where the equations are quoted": a row holds tags, and by columns the files each of which quotes every one of
+them. A column without a file holds "-", and the first cell then says why; where a file of the reference has a twin, there is no such
+excuse. All missing links are listed at once.
 """
 
 import ast
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted((ROOT / "docs/derivations").glob("*.md"))
+FOLDER = "docs/derivations"
+PAGES = sorted(path for path in (ROOT / FOLDER).glob("*.md") if path.name != "index.md")
 TAG = re.compile(r"\(([A-Z]\d{1,2})\)")
 RANGE = re.compile(r"\([A-Z]\d{1,2}\) (?:\.\.\.|to) \([A-Z]\d{1,2}\)")
 TABLE = "\n## Where the equations are quoted\n"
+COLUMNS = ("reference", "tests", "kernels", "CUDA")
+TWINS = {"kernels": "pysnn/kernels", "CUDA": "pysnn/cuda"}
+
+
+class Row(NamedTuple):
+    """A row of a page's table."""
+
+    tags: list
+    why: str         # what the first cell says behind its tags
+    files: dict      # column -> names
 
 
 def quoted(path):
@@ -22,12 +35,57 @@ def quoted(path):
     return set(TAG.findall(RANGE.sub("", path.read_text(encoding="utf-8"))))
 
 
+def tagged(page):
+    """List the tags of the equations of a page."""
+    return re.findall(r"\\tag\{(\w+)\}", page.read_text(encoding="utf-8"))
+
+
 def rows(page):
-    """Read the table of a page: (tags, files) of each row."""
+    """Read the table of a page."""
     text = page.read_text(encoding="utf-8")
     assert text.count(TABLE) == 1, f"{page.name}: expected one section '{TABLE.strip()}', found {text.count(TABLE)}"
-    lines = [line for line in text.split(TABLE)[1].split("\n## ")[0].splitlines() if TAG.search(line)]
-    return [(TAG.findall(line), re.findall(r"`(\S+\.py)`", line)) for line in lines]
+    head, _, *lines = text.split(TABLE)[1].split("\n## ")[0].strip().splitlines()
+    found = tuple(cell.strip() for cell in head.strip("|").split("|"))
+    assert found == ("equation", *COLUMNS), f"{page.name}: expected columns equation, {', '.join(COLUMNS)}, found {found}"
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    names = [[re.findall(r"\]\(\.\./\.\./(\S+\.py)\)", cell) for cell in rest] for _, *rest in cells]
+    return [Row(TAG.findall(first), TAG.sub("", first).strip(), dict(zip(COLUMNS, found, strict=True)))
+            for (first, *_), found in zip(cells, names, strict=True)]
+
+
+def missing_links(root=ROOT):
+    """List what is missing between the equations of the pages and the files that should quote them."""
+    gaps = []
+    for page in sorted((root / FOLDER).glob("*.md")):
+        text, defined_here = page.read_text(encoding="utf-8"), tagged(page)
+        if not defined_here:
+            continue
+        gaps += [f"{page.name}: write **({tag})** above the equation" for tag in defined_here if f"**({tag})**" not in text]
+        table = rows(page)
+        listed = [tag for row in table for tag in row.tags]
+        gaps += [f"{page.name}: ({tag}) is in {listed.count(tag)} rows of the table" for tag in defined_here if listed.count(tag) != 1]
+        gaps += [f"{page.name}: ({tag}) is in the table, and no equation of this page" for tag in listed if tag not in defined_here]
+        for row in table:
+            gaps += [f"{page.name}: {gap}" for gap in _gaps_of(row, root)]
+    return gaps
+
+
+def _gaps_of(row, root):
+    """Yield what is missing in one row."""
+    label = " ".join(f"({tag})" for tag in row.tags)
+    for column, names in row.files.items():
+        if not names and (column == "tests" or not row.why):
+            yield f"{label}: no file in column {column}" + ("" if column == "tests" else ", and no word why")
+        for name in names:
+            if not (root / name).is_file():
+                yield f"{label}: {name} does not exist"
+            else:
+                yield from (f"({tag}) is not quoted by {name}" for tag in row.tags if tag not in quoted(root / name))
+    for name in row.files["reference"]:
+        for column, folder in TWINS.items():
+            twin = f"{folder}/{Path(name).name}"
+            if name.startswith("pysnn/reference/") and (root / twin).is_file() and twin not in row.files[column]:
+                yield f"{label}: {name} has a twin, {twin}, that column {column} does not name"
 
 
 def quoted_below(*folders):
@@ -38,7 +96,7 @@ def defined():
     """Map each tag to the page with its equation; twice is a failure."""
     home = {}
     for page in PAGES:
-        for tag in re.findall(r"\\tag\{(\w+)\}", page.read_text(encoding="utf-8")):
+        for tag in tagged(page):
             assert tag not in home, f"({tag}) has two homes: {home[tag].name} and {page.name}"
             home[tag] = page
     return home
@@ -51,40 +109,61 @@ def functions(path):
             if isinstance(node, ast.FunctionDef)}
 
 
+def test_the_chain_has_no_missing_link():
+    gaps = missing_links()
+    assert not gaps, "\n" + "\n".join(gaps)
+
+
+def test_pages_have_their_equations():
+    """No page without an equation, and as many tags as ever."""
+    assert len(PAGES) == 9 and all(tagged(page) for page in PAGES)
+    letters = "".join(sorted(tag[0] for tag in defined()))
+    assert {letter: letters.count(letter) for letter in set(letters)} == {"T": 9, "I": 11, "L": 6, "R": 12, "P": 11}
+
+
 def test_tags_are_numbered_without_gaps():
     for letter in {tag[0] for tag in defined()}:
         numbers = sorted(int(tag[1:]) for tag in defined() if tag[0] == letter)
         assert numbers == list(range(1, len(numbers) + 1)), f"({letter}...): {numbers}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_each_equation_can_be_found_by_searching_for_its_tag(page):
-    text = page.read_text(encoding="utf-8")
-    missing = [tag for tag in re.findall(r"\\tag\{(\w+)\}", text) if f"**({tag})**" not in text]
-    assert not missing, f"{page.name}: write **(tag)** above the equations {missing}"
+CODE = ("pysnn/reference/a.py", "tests/test_a.py", "pysnn/kernels/a.py", "pysnn/cuda/a.py")
+CHAIN = {
+    f"{FOLDER}/a.md": "**(Z1)** It is so:\n\n$$ x = 1. \\tag{Z1} $$\n\n## Where the equations are quoted\n\n"
+                      "| equation | reference | tests | kernels | CUDA |\n|---|---|---|---|---|\n"
+                      f"| (Z1) | {' | '.join(f'[a.py](../../{name})' for name in CODE)} |\n",
+    **dict.fromkeys(CODE, "# (Z1)\n"),
+}
+BROKEN = {
+    "nothing": ("", "", "", []),
+    "test": ("tests/test_a.py", "(Z1)", "", ["(Z1) is not quoted by tests/test_a.py"]),
+    "kernel": ("pysnn/kernels/a.py", "(Z1)", "(Z2)", ["(Z1) is not quoted by pysnn/kernels/a.py"]),
+    "range": ("pysnn/cuda/a.py", "(Z1)", "(Z1) to (Z3)", ["(Z1) is not quoted by pysnn/cuda/a.py"]),
+    "twin": (f"{FOLDER}/a.md", "[a.py](../../pysnn/kernels/a.py)", "-", ["(Z1): no file in column kernels, and no word why",
+             "(Z1): pysnn/reference/a.py has a twin, pysnn/kernels/a.py, that column kernels does not name"]),
+    "no test": (f"{FOLDER}/a.md", "[a.py](../../tests/test_a.py)", "-", ["(Z1): no file in column tests"]),
+    "file": (f"{FOLDER}/a.md", "tests/test_a.py", "tests/test_b.py", ["(Z1): tests/test_b.py does not exist"]),
+    "label": (f"{FOLDER}/a.md", "**(Z1)**", "", ["write **(Z1)** above the equation"]),
+    "row": (f"{FOLDER}/a.md", "| (Z1) |", "| (Z2) |", ["(Z1) is in 0 rows of the table",
+            "(Z2) is in the table, and no equation of this page", *(f"(Z2) is not quoted by {name}" for name in CODE)]),
+}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
-def test_each_equation_is_in_one_row_of_the_table(page):
-    listed = sorted(tag for tags, _ in rows(page) for tag in tags)
-    assert listed == sorted(tag for tag, home in defined().items() if home == page)
-    for tags, files in rows(page):
-        assert any(name.startswith("tests/") for name in files), f"{page.name}: no test for {tags}"
-
-
-@pytest.mark.parametrize("page, tags, files", [pytest.param(page, *row, id=f"{page.stem}: {' '.join(row[0])}")
-                                               for page in PAGES for row in rows(page)])
-def test_each_equation_is_in_code_and_in_a_test(page, tags, files):
-    for name in files:
-        missing = [f"({tag})" for tag in tags if tag not in quoted(ROOT / name)]
-        assert not missing, f"{page.name} says that {name} quotes {missing}, and it does not"
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_missing_link_is_found(tmp_path, name):
+    """On a chain of one equation, taken apart."""
+    broken, old, new, wanted = BROKEN[name]
+    for path, text in CHAIN.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text.replace(old, new) if path == broken else text)
+    assert missing_links(tmp_path) == [f"a.md: {gap}" for gap in wanted]
 
 
 def test_each_tag_quoted_has_a_home():
     home = defined()
     homeless = [f"({tag}) in {path.relative_to(ROOT)}" for path, tags in quoted_below("pysnn", "tests").items()
-                for tag in sorted(tags - set(home))]
-    assert not homeless, f"quoted, but defined in no page of docs/derivations: {homeless}"
+                for tag in sorted(tags - set(home)) if path != Path(__file__)]
+    assert not homeless, f"quoted, but defined in no page of {FOLDER}: {homeless}"
 
 
 @pytest.mark.parametrize("kernel", sorted([*ROOT.glob("pysnn/kernels/[!_]*.py"), *ROOT.glob("pysnn/cuda/[!_]*.py")]),
@@ -100,28 +179,3 @@ def test_kernels_quote_what_they_implement(kernel):
             assert wanted <= quoted(kernel), f"{kernel.name} does not quote {sorted(wanted - quoted(kernel))} of {name}"
         elif wanted:
             assert wanted & quoted(kernel), f"{kernel.name} quotes none of {sorted(wanted)} of {name}"
-
-
-def excerpts():
-    """Yield the code that pages quote: blocks whose first line is a comment with the path of the source."""
-    for page in PAGES:
-        for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
-            first, _, body = block.partition("\n")
-            yield pytest.param(page, first, body, id=f"{page.stem}: {first}")
-
-
-@pytest.mark.parametrize("page, first, body", list(excerpts()))
-def test_quoted_code_is_the_code(page, first, body):
-    found = re.fullmatch(r"# (pysnn/\S+\.py)", first)
-    assert found, f"{page.name}: expected a first line such as '# pysnn/reference/temporal.py', got {first!r}"
-    source = (ROOT / found[1]).read_text(encoding="utf-8")
-    gone = [line.strip() for line in body.splitlines() if line.strip() not in source]
-    assert body.strip() and not gone, f"{page.name} quotes lines that are no longer in {found[1]}: {gone}"
-
-
-def test_pages_link_to_the_one_table_of_symbols():
-    table = ROOT / "docs/notation.md"
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#]+\.md)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist"
-        assert "](../notation.md)" in page.read_text(encoding="utf-8"), f"{page.name} does not link to {table.name}"

@@ -199,6 +199,15 @@ def test_example_worked_by_hand(op):
     assert verify.temporal.causal_sets(z_in, z_out)[0, :, 0].tolist() == [True, True, False]
 
 
+def test_an_input_far_behind_the_spike_overflows_nothing(op):
+    """Outside the causal set z_in may be as large as numbers go, and the margin as small; the gradient is 0, without a warning."""
+    z_in, w = np.array([[1.0, 1e300, INF]]), np.array([[1.0 + 2.0**-50], [0.5], [0.5]])
+    z_out, cache = op.forward(z_in, w)
+    dz_in, dw = op.backward(np.ones_like(z_out), cache)
+    assert z_out[0, 0] == pytest.approx(2.0**50) and dz_in[0, 0] > 1e15 and dw[0, 0] < -1e30
+    assert (dz_in[0, 1:] == 0).all() and (dw[1:] == 0).all()
+
+
 @pytest.mark.parametrize("change", [lambda z: z * 1.000001, lambda z: z / 1.000001, lambda z: np.full_like(z, INF),
                                     lambda z: z * np.nan, lambda z: -z])
 def test_definition_finds_wrong_spike_times(op, change):

@@ -6,22 +6,30 @@ Run: python docs/figures/accuracy_steps.py          writes docs/figures/accuracy
 import json
 from pathlib import Path
 
+from look import write
+
 from pysnn import plots
 
-HERE = Path(__file__).parent
+TITLE = "Five ways to train one network"
+CAPTION = """Test accuracy on Fashion-MNIST of one convolutional network, trained by each method for three epochs with 15 steps
+(one seed), then run for other numbers of steps. Proxy and surrogate learning need few steps; conversion and tandem learning
+fall far behind on this network with max-pooling. The horizontal line is a ReLU network. One seed and options chosen on another
+network: [the results](results.md) say how far to trust the distances. Record: `docs/results/compare-conv.json`."""
+
+RECORD = Path(__file__).parent.parent / "results/compare-conv.json"
 
 
-def main():
-    """Draw."""
+def draw():
+    """Return the figure."""
     curves, upper = {}, {}
-    for run in json.loads((HERE.parent / "results/compare-conv.json").read_text())["runs"]:
+    for run in json.loads(RECORD.read_text())["runs"]:
         found = run["evaluation"]
         if "steps" in found:
             curves[run["line"]] = (found["steps"], found["accuracy_at"])
         else:
             upper["ReLU network (ann)"] = found["accuracy"]
-    plots.save(plots.accuracy_steps(curves, upper, trained=15), HERE / "accuracy-steps.svg")
+    return plots.accuracy_steps(curves, upper, trained=15)
 
 
 if __name__ == "__main__":
-    main()
+    print(write(__file__, draw()))

@@ -6,16 +6,23 @@ Run: python docs/figures/cifar10_curve.py          writes docs/figures/cifar10-c
 import json
 from pathlib import Path
 
+from look import write
+
 from pysnn import plots
 
-HERE = Path(__file__).parent
+TITLE = "Proxy learning on CIFAR-10, epoch by epoch"
+CAPTION = """Loss, error on training and validation images, and the spikes a neuron and step of each layer, for `cifar-vgg:16`
+with 8 steps. The loss stops falling after nine of 24 epochs; the validation error falls by less than one point from there on,
+from 21.6 to 20.9 %. The layers find their rates in the first few epochs. Record: `docs/results/proxy-cifar10.json`."""
+
+RECORD = Path(__file__).parent.parent / "results/proxy-cifar10.json"
 
 
-def main():
-    """Draw."""
-    (run,) = json.loads((HERE.parent / "results/proxy-cifar10.json").read_text())["runs"]
-    plots.save(plots.learning_curves(run["records"]), HERE / "cifar10-curve.svg")
+def draw():
+    """Return the figure."""
+    (run,) = json.loads(RECORD.read_text())["runs"]
+    return plots.learning_curves(run["records"])
 
 
 if __name__ == "__main__":
-    main()
+    print(write(__file__, draw()))

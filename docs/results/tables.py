@@ -207,6 +207,15 @@ def verify():
             f"| {np.median(r['again_seconds']):.0f} s |"]
 
 
+def newcomer():
+    """How long the README's first steps take."""
+    r = load("newcomer")
+    if r is None:
+        return ["Not timed yet."]
+    return [f"These lines took {r['seconds'] / 60:.1f} minutes on {r['cpu'].rsplit(', ', 1)[1]}, installation included "
+            f"([the log](docs/results/newcomer.json), {r['date']})."]
+
+
 def rate_speed():
     """Inference and the ReLU network's training step against the frameworks."""
     record = load("benchmark-rate")
@@ -265,7 +274,7 @@ def pooling():
 
 TABLES = {"exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
-          "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates, "verify": verify}
+          "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates, "verify": verify, "newcomer": newcomer}
 
 
 def main(check=False):

@@ -107,7 +107,7 @@ def _scan(order, z_sorted, w, threshold, z_out, margin, z_bound):
                 weight = w[e[k], j]
                 a, moment, last = a + weight, moment + weight * now, now
                 if then < inf:
-                    r += (then - now) * a
+                    r += (then - now) * a                                # (T6) which is 0 between equal times
                     if r >= zero:                                        # (T5) it fires before the next input,
                         bound = then
                 elif a > zero:                                           # (T4) or after the last, where a > 0

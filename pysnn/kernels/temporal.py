@@ -113,7 +113,11 @@ def _count(z_sorted, n_spikes):
 
 @njit
 def _step(a, r, bound, w, dz, z_next):
-    """Let one input arrive (a) and time run to the next (r); a neuron that has fired (r >= 0) keeps its state."""
+    """Let one input arrive (a) and time run to the next (r); a neuron that has fired (r >= 0) keeps its state.
+
+    That is one step of (T9). (T5) r turns >= 0 only where the crossing comes before the next input.
+    (T6) Between equal times dz is 0, and r stays as it is.
+    """
     live = r < 0
     a = a + w if live else a
     r = r + dz * a if live else r

@@ -1,4 +1,4 @@
-"""ReLU, flattening and dropout, written to be read (NumPy). docs/derivations/relu-network.md derives (R11) and (R12)."""
+"""ReLU, flattening and dropout, written to be read (NumPy). docs/derivations/convolution-and-pooling.md derives (R11) and (R12)."""
 
 from typing import NamedTuple
 

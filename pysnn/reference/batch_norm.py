@@ -1,6 +1,6 @@
 """Batch normalisation, written to be read (NumPy).
 
-Statistics are taken over all but the last axis. docs/derivations/relu-network.md derives (R7) ... (R10). Source: S. Ioffe and C. Szegedy,
+Statistics are taken over all but the last axis. docs/derivations/batch-norm.md derives (R7) ... (R10). Source: S. Ioffe and C. Szegedy,
 arXiv 1502.03167.
 """
 

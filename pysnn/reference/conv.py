@@ -1,7 +1,7 @@
 """Convolution in two dimensions, written to be read (NumPy, one product for each tap of the kernel).
 
 What is called convolution here is cross-correlation, as in all of deep learning: the kernel is not flipped.
-docs/derivations/relu-network.md derives (R2) ... (R4).
+docs/derivations/convolution-and-pooling.md derives (R2) ... (R4).
 """
 
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The dense layer, written to be read (NumPy). docs/derivations/relu-network.md derives (R1)."""
+"""The dense layer, written to be read (NumPy). docs/derivations/convolution-and-pooling.md derives (R1)."""
 
 from typing import NamedTuple
 

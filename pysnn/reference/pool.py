@@ -1,6 +1,6 @@
 """Pooling in two dimensions, written to be read (NumPy, one view for each place in the window).
 
-docs/derivations/relu-network.md derives (R5) and (R6).
+docs/derivations/convolution-and-pooling.md derives (R5) and (R6).
 """
 
 from typing import NamedTuple

@@ -108,7 +108,7 @@ def backward(dz_out, cache):
         causal = z_in[b][:, None] < z_bound[b]                           # (N_in, N_out)
         h = np.where(fires, dz_out[b], 0) / margin[b]
         z_j = np.where(fires, z_out[b], 0)
-        z_i = np.where(z_in[b] < NO_SPIKE, z_in[b], 0)[:, None]
+        z_i = np.where(causal, z_in[b][:, None], z_j)                    # outside the causal set nothing may overflow
         dw += np.where(causal, (z_i - z_j) * h, 0)                       # (T7) dz_out/dw = (z_i - z_out)/(S - threshold)
         dz_in[b] = np.where(causal, w * h, 0).sum(axis=1)                # (T8) dz_out/dz_in = w/(S - threshold)
     return dz_in, dw

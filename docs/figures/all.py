@@ -1,0 +1,58 @@
+"""Draw all lecture figures, and write the page that shows them.
+
+Run: python docs/figures/all.py          writes docs/figures/*.svg and docs/figures.md, in some 20 s
+     python docs/figures/all.py jump     only this figure, and the page
+"""
+
+import importlib
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import look  # noqa: E402
+
+PAGES = {
+    "The temporal neuron": ("one_neuron", "jump", "silence", "piecewise_linear", "raster_digit", "error_against_kappa"),
+    "The integrate-and-fire neuron": ("if_traces", "if_staircase", "rate_and_relu", "surrogates", "or_pooling"),
+    "The ReLU network": ("convolution",),
+    "Learning rules": ("proxy_scheme", "learning_rules", "gradient_angles", "accuracy_steps", "cifar10_curve"),
+}
+INTRODUCTION = """# Lecture figures
+
+Figures to show, as SVG: they keep their sharpness at any size, and every drawing program opens them. Each is drawn by one short
+file of `docs/figures`, from the equations, a recorded run or a network that ships with pysnn; `python docs/figures/all.py` draws
+all of them again. Colours can be told apart with any kind of colour vision. The derivations say why things are as they look here.
+Two films, for which paper is too slow, are in the [gallery](gallery/index.rst).
+"""
+
+
+def page():
+    """Return the text of docs/figures.md: every figure with its caption."""
+    parts = [INTRODUCTION]
+    for heading, names in PAGES.items():
+        parts.append(f"## {heading}\n")
+        for name in names:
+            script = importlib.import_module(name)
+            picture = look.name(f"{name}.py")
+            parts += [f"### {script.TITLE}\n", f"![{script.TITLE}](figures/{picture})\n", f"{script.CAPTION}\n",
+                      f"Drawn by `docs/figures/{name}.py`. {{download}}`SVG <figures/{picture}>`\n"]
+    return "\n".join(parts)
+
+
+def main(*chosen):
+    """Draw the chosen figures, all by default, and write the page."""
+    names = [name for group in PAGES.values() for name in group]
+    if unknown := sorted(set(chosen) - set(names)):
+        raise SystemExit(f"expected some of {', '.join(names)}, got {unknown[0]!r}")
+    for name in chosen or names:
+        script = importlib.import_module(name)
+        print(look.write(script.__file__, script.draw()))
+    target = HERE.parent / "figures.md"
+    target.write_text(page())
+    print(target)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

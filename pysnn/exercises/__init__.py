@@ -1,0 +1,190 @@
+"""Exercises with automatic marks: a stub to fill in, what it is held against, and what known mistakes look like.
+
+Each exercise is a file in `stubs` with the forward pass given and a task in its docstring; `solutions` holds one way to do it.
+`pysnn check` lists them, `pysnn check --start NAME` copies a stub, `pysnn check FILE.py` marks it. In a notebook:
+
+    from pysnn import exercises
+    print(exercises.mark("temporal_backward", globals()))
+
+Every result is exact (bit for bit what `pysnn.reference` gives), approximate (to rounding) or wrong. Behind wrong ones comes a hint: the
+known mistake, of `pysnn.verify.zoo` or of the exercise's own list, whose numbers these are.
+"""
+
+import ast
+import functools
+import importlib
+import shutil
+from pathlib import Path
+
+from ._case import Case, Exercise, Mistake
+from ._marks import Item, Marks, judge, unwritten
+from ._run import run_file
+
+__all__ = ["MODULES", "NAMES", "Case", "Exercise", "Item", "Marks", "Mistake", "get", "mark", "mark_file", "start", "text",
+           "unwritten"]
+
+MODULES = {"spike_time": "temporal", "temporal_backward": "temporal", "spike_loss": "temporal", "integrate_and_fire": "spiking",
+           "surrogate_backward": "spiking", "conv_backward": "conv", "max_pool_backward": "relu", "batch_norm_backward": "relu",
+           "proxy_step": "learning", "conversion": "learning", "find_the_bug": "bugs"}
+"""The exercises, in an order in which they can be done, and the file with their cases."""
+
+NAMES = tuple(MODULES)
+FOLDER = Path(__file__).parent
+
+
+@functools.cache
+def get(name):
+    """Return an exercise.
+
+    Parameters
+    ----------
+    name : str
+        One of NAMES.
+
+    Returns
+    -------
+    Exercise
+        Its task, cases and known mistakes.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    """
+    if name not in MODULES:
+        raise ValueError(f"exercise: expected one of {', '.join(NAMES)}, got {name!r}")
+    return importlib.import_module(f"._{MODULES[name]}", __name__).EXERCISES[name]
+
+
+def text(name, solution=False):
+    """Return the stub of an exercise, or its solution.
+
+    Parameters
+    ----------
+    name : str
+        One of NAMES.
+    solution : bool
+        Whether to give the solution.
+
+    Returns
+    -------
+    str
+        A Python file.
+
+    Raises
+    ------
+    ValueError
+        For another name.
+    """
+    get(name)
+    return (FOLDER / ("solutions" if solution else "stubs") / f"{name}.py").read_text(encoding="utf-8")
+
+
+def start(name, folder="."):
+    """Copy the stub of an exercise into a folder.
+
+    Parameters
+    ----------
+    name : str
+        One of NAMES.
+    folder : path
+        Where to; made if it is not there.
+
+    Returns
+    -------
+    pathlib.Path
+        The new file.
+
+    Raises
+    ------
+    ValueError
+        For another name, or if the file is there already.
+    """
+    get(name)
+    path = Path(folder) / f"{name}.py"
+    if path.exists():
+        raise ValueError(f"--start {name}: {path} is there already; expected a folder without it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(FOLDER / "stubs" / f"{name}.py", path)
+    return path
+
+
+def mark(name, functions, seed=0):
+    """Mark functions that are here, such as those of a notebook; they run in this process, without a time limit.
+
+    Parameters
+    ----------
+    name : str
+        One of NAMES.
+    functions : mapping of str to callable
+        The functions that the exercise asks for by name; others are ignored, so globals() will do.
+    seed : int
+        The random cases follow from it.
+
+    Returns
+    -------
+    Marks
+        Print it; ask `ok`.
+
+    Raises
+    ------
+    ValueError
+        For another name, or if a function is missing.
+    """
+    exercise = get(name)
+    missing = [f for f in exercise.functions if not callable(functions.get(f))]
+    if missing:
+        raise ValueError(f"{name}: expected a function {missing[0]!r}, found none; the exercise needs {', '.join(exercise.functions)}")
+    cases = exercise.drawn(seed)
+    return judge(exercise, cases, [case.answer(functions) for case in cases])
+
+
+def mark_file(path, seed=0, limit=10.0):
+    """Mark a file. It runs in a process of its own, which is stopped if it does not answer.
+
+    Parameters
+    ----------
+    path : path
+        A filled-in stub; its line EXERCISE = NAME says which.
+    seed : int
+        The random cases follow from it.
+    limit : float
+        Seconds that a case may take.
+
+    Returns
+    -------
+    marks : Marks
+        Print it; ask `ok`.
+    printed : str
+        What the file printed.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it says no exercise, does not run, or lacks a function. The message is one line.
+    """
+    name = _exercise_of(Path(path))
+    exercise = get(name)
+    cases = exercise.drawn(seed)
+    answers, printed = run_file(Path(path), exercise, cases, seed, limit)
+    return judge(exercise, cases, answers), printed
+
+
+def _exercise_of(path):
+    """Read the line EXERCISE = NAME without running the file."""
+    if path.suffix != ".py" or not path.is_file():
+        raise ValueError(f"expected a file such as spike_time.py, got {str(path)!r}" + ("" if path.is_file() else ", which is not there")
+                         + "; pysnn check --start NAME makes one")
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except SyntaxError as error:
+        raise ValueError(f"{path.name}, line {error.lineno or 1}: {error.msg}") from None
+    except ValueError as error:
+        raise ValueError(f"{path.name}: expected a Python file: {error}") from None
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "EXERCISE" for t in node.targets):
+            name = getattr(node.value, "value", None)
+            if name in MODULES:
+                return name
+            raise ValueError(f"{path.name}: EXERCISE: expected one of {', '.join(NAMES)}, got {ast.unparse(node.value)}")
+    raise ValueError(f"{path.name}: expected a line such as EXERCISE = \"spike_time\"; pysnn check --start NAME makes a file with it")

@@ -1,0 +1,47 @@
+"""The process in which a student's file runs: python -m pysnn.exercises._child FILE EXERCISE SEED FOLDER CASE ..."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..verify import student
+from . import get
+from ._run import LOADED, REFUSED, STARTED
+
+
+def main(path, name, seed, folder, *todo):
+    """Load the file, answer the cases one after the other, and leave each answer in the folder."""
+    path, folder, exercise = Path(path), Path(folder), get(name)
+    cases = exercise.drawn(int(seed))
+    (folder / STARTED).touch()
+    try:
+        functions = _load(path, exercise)
+    except ValueError as error:
+        (folder / REFUSED).write_text(str(error), encoding="utf-8")
+        return
+    (folder / LOADED).touch()
+    for k in map(int, todo):
+        answer = cases[k].answer(functions)
+        part = folder / f"part-{k}"
+        with open(part, "wb") as file:
+            np.savez(file, **{name: np.array(x) for name, x in answer.items()})
+        os.replace(part, folder / f"{k}.npz")
+
+
+def _load(path, exercise):
+    """Import the file; return its functions by name."""
+    try:
+        module = student._import(path)
+    except SystemExit as error:
+        raise ValueError(f"{path.name}: does not run: it exits ({error.code})") from None
+    missing = [name for name in exercise.functions if not callable(getattr(module, name, None))]
+    if missing:
+        raise ValueError(f"{path.name}: expected a function {missing[0]!r}, found none; {exercise.name} needs "
+                         f"{', '.join(exercise.functions)}")
+    return {name: getattr(module, name) for name in exercise.functions}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,146 @@
+"""The exercises on max-pooling and batch normalisation: two operations with a convention that differences cannot see."""
+
+import numpy as np
+
+from ..reference import batch_norm, pool
+from ..verify import zoo
+from ._case import Case, Exercise, Mistake, differences
+
+
+def _op(functions):
+    """Turn the functions of max-pooling into an operation of the contract."""
+    return zoo.Op(lambda x, size=2, stride=None: functions["forward"](x, size), functions["backward"])
+
+
+def _functions(op):
+    return {"forward": op.forward, "backward": op.backward}
+
+
+# ---- max_pool_backward
+
+def _pool_back(functions, dy, x, size):
+    return functions["backward"](dy, functions["forward"](x, size)[1])
+
+
+def _pool_cases(rng):
+    ties = np.array([[1.0, 5, 5, 2], [5, 5, 2, 5]]).reshape(1, 2, 4, 1)
+    relu = np.maximum(np.round(rng.normal(size=(3, 6, 6, 2))), 0)
+    x, odd = rng.normal(size=(2, 4, 6, 2)), rng.normal(size=(1, 5, 7, 1))
+
+    def case(name, x, size=2):
+        dy = rng.normal(size=(len(x), x.shape[1] // size, x.shape[2] // size, x.shape[3]))
+        return Case(name, ("dx",), _pool_back, (dy, x, size))
+    return [
+        Case("forward, as given", ("y",), lambda f, x: f["forward"](x)[0], (x,)),
+        case("2 samples, 2 channels", x),
+        case("windows of 3", np.concatenate([x, x], axis=1), 3),
+        case("rows and columns left over", odd),
+        Case("equal numbers", ("dx",), _pool_back, (np.array([[10.0, 100]]).reshape(1, 1, 2, 1), ties, 2)),
+        case("behind a ReLU", relu),
+        differences("against differences", lambda f: lambda x: f["forward"](x), lambda f: f["backward"], (x,), ("x",)),
+    ]
+
+
+def _shares(share):
+    """Make a backward pass from x == y; share(equal, n) is what each of n equal numbers gets."""
+    def backward(dy, cache):
+        x, y, size = cache
+        h, w = (size * n for n in y.shape[1:3])
+        wide = [np.repeat(np.repeat(a, size, axis=1), size, axis=2) for a in (y, dy)]
+        equal = x[:, :h, :w] == wide[0]
+        n = equal.reshape(len(x), h // size, size, w // size, size, -1).sum(axis=(2, 4))
+        dx = np.zeros_like(x)
+        dx[:, :h, :w] = wide[1] * share(equal, np.repeat(np.repeat(n, size, axis=1), size, axis=2))
+        return dx
+
+    def inject(right):
+        def forward(x, size=2):
+            y = right["forward"](x, size)[0]
+            return y, (x, y, size)
+        return {"forward": forward, "backward": backward}
+    return inject
+
+
+POOL_MISTAKES = (
+    Mistake("max_pool_tie", "of equal numbers the last one wins with you; the convention is the first, row by row",
+            lambda right: _functions(zoo.every()["max_pool_tie"].inject(_op(right)))),
+    Mistake("every_equal",
+            "of equal numbers each gets the whole gradient with you, so that more comes back than went in; the first alone takes it",
+            _shares(lambda equal, n: equal)),
+    Mistake("shared",
+            "you share the gradient among equal numbers; a fair choice, but the convention here is that the first takes it all",
+            _shares(lambda equal, n: equal / n)),
+)
+
+
+# ---- batch_norm_backward
+
+def _norm_back(functions, dy, *args):
+    return functions["backward"](dy, functions["forward"](*args)[1])
+
+
+def _norm_cases(rng):
+    x, dy = rng.normal(1, 2, (6, 3)), rng.normal(size=(6, 3))
+    gamma, beta, mean = rng.normal(size=(3, 3))
+    var = rng.uniform(0.5, 2, 3)
+    back = ("dx", "dgamma", "dbeta")
+    hand = (np.array([[1.0], [3.0]]), np.array([2.0]), np.array([10.0]))
+    given = (np.array([2.0]), np.array([1.0]), 3.0)
+    return [
+        Case("forward, as given", ("y",), lambda f, *a: f["forward"](*a)[0], (x, gamma, beta)),
+        Case("forward, given statistics", ("y",), lambda f, *a: f["forward"](*a)[0], (x, gamma, beta, mean, var)),
+        Case("by hand", back, _norm_back, (np.array([[1.0], [-1.0]]), *hand, None, None, 3.0)),
+        Case("by hand, given statistics", back, _norm_back, (np.array([[1.0], [-1.0]]), *hand, *given)),
+        Case("statistics of the batch", back, _norm_back, (dy, x, gamma, beta)),
+        Case("given statistics", back, _norm_back, (dy, x, gamma, beta, mean, var)),
+        differences("against differences", lambda f: lambda x, gamma, beta: f["forward"](x, gamma, beta), lambda f: f["backward"],
+                    (x, gamma, beta), ("x", "gamma", "beta")),
+        differences("the same, given statistics", lambda f: lambda x, gamma, beta: f["forward"](x, gamma, beta, mean, var),
+                    lambda f: f["backward"], (x, gamma, beta), ("x", "gamma", "beta")),
+    ]
+
+
+def _own(dx=None):
+    """Exchange dx(dy, x_hat, dgamma, dbeta, of_batch), or scale dgamma and dbeta by 1/N."""
+    def inject(right):
+        def forward(x, gamma, beta, mean=None, var=None, eps=1e-5):
+            y, cache = right["forward"](x, gamma, beta, mean, var, eps)
+            if mean is None:
+                return y, (cache, x, gamma, x.mean(axis=0), np.sqrt(x.var(axis=0) + eps), True)
+            return y, (cache, x, gamma, mean, np.sqrt(var + eps), False)
+
+        def backward(dy, cache):
+            cache, x, gamma, mean, sigma, of_batch = cache
+            right_dx, dgamma, dbeta = right["backward"](dy, cache)
+            if dx is None:
+                return right_dx, dgamma / len(dy), dbeta / len(dy)
+            x_hat = (x - mean) / sigma
+            return dx(dy, x_hat, dgamma / len(dy), dbeta / len(dy), of_batch) * gamma / sigma, dgamma, dbeta
+        return {"forward": forward, "backward": backward}
+    return inject
+
+
+NORM_MISTAKES = (
+    Mistake("batch_norm_statistics",
+            "you take the statistics of the batch where constants are given, forward and backward: a sample then depends on its "
+            "neighbours. Differences cannot see it",
+            lambda right: _functions(zoo.every()["batch_norm_statistics"].inject(zoo.Op(**right)))),
+    Mistake("constants_differentiated",
+            "given statistics are constants: the two terms of (R9) come off only if they are those of the batch",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy - db - x_hat * dg)),
+    Mistake("batch_as_constants", "mean and variance of the batch depend on every x: two terms of (R9) are missing",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy)),
+    Mistake("variance_as_constant", "the variance of the batch depends on every x as well: the term with x_hat is missing, (R9)",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * db)),
+    Mistake("mean_as_constant", "the mean of the batch depends on every x as well: the term with dbeta is missing, (R9)",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * x_hat * dg)),
+    Mistake("mean_over_batch", "dgamma and dbeta are sums over the batch, not means", _own()),
+)
+
+
+EXERCISES = {exercise.name: exercise for exercise in (
+    Exercise("max_pool_backward", "pull a gradient back through max-pooling, with ties", "(R5)",
+             {"forward": pool.max_pool2d_forward, "backward": pool.max_pool2d_backward}, _pool_cases, POOL_MISTAKES),
+    Exercise("batch_norm_backward", "pull a gradient back through batch normalisation, of two kinds", "(R8), (R9)",
+             {"forward": batch_norm.batch_norm_forward, "backward": batch_norm.batch_norm_backward}, _norm_cases, NORM_MISTAKES),
+)}

@@ -1,0 +1,88 @@
+"""A solution of the exercise proxy_step: two forward passes, one error, one way back."""
+
+import numpy as np
+
+EXERCISE = "proxy_step"
+
+N_STEPS = 16
+THRESHOLD = 1.0
+
+
+def count_spikes(w1, w2, x):
+    """Run the spiking network; given.
+
+    Parameters
+    ----------
+    w1, w2 : (N_in, N_hidden), (N_hidden, N_out) arrays
+        Weights.
+    x : (B, N_in) array
+        Constant current.
+
+    Returns
+    -------
+    (B, N_out) array
+        Output spikes in N_STEPS steps; every potential begins at half the threshold.
+    """
+    v1, v2, counts = np.full((len(x), w1.shape[1]), THRESHOLD / 2), np.full((len(x), w2.shape[1]), THRESHOLD / 2), 0.0
+    for _ in range(N_STEPS):
+        v1 = v1 + x @ w1
+        s1 = (v1 >= THRESHOLD) * 1.0
+        v1 = v1 - THRESHOLD * s1
+        v2 = v2 + s1 @ w2
+        s2 = (v2 >= THRESHOLD) * 1.0
+        v2 = v2 - THRESHOLD * s2
+        counts = counts + s2
+    return counts
+
+
+def relu_network(w1, w2, x):
+    """Run the ReLU network; given.
+
+    Parameters
+    ----------
+    w1, w2 : (N_in, N_hidden), (N_hidden, N_out) arrays
+        Weights.
+    x : (B, N_in) array
+        Input.
+
+    Returns
+    -------
+    a1 : (B, N_hidden) array
+        Activations, from 0 to THRESHOLD.
+    a2 : (B, N_out) array
+        Output.
+    """
+    a1 = np.clip(x @ w1, 0.0, THRESHOLD)
+    return a1, a1 @ w2
+
+
+def proxy_step(w1, w2, x, labels, lr):
+    """Take one step down.
+
+    Parameters
+    ----------
+    w1, w2 : (N_in, N_hidden), (N_hidden, N_out) arrays
+        Weights; not to be changed.
+    x : (B, N_in) array
+        Input.
+    labels : (B,) array of int
+        Labels, 0 to N_out - 1.
+    lr : float
+        Learning rate.
+
+    Returns
+    -------
+    loss : float
+        Before the step.
+    new_w1, new_w2 : arrays
+        After it, like w1 and w2.
+    """
+    counts = count_spikes(w1, w2, x)
+    a1, _ = relu_network(w1, w2, x)
+    off = counts / N_STEPS - np.eye(w2.shape[1])[labels]
+    loss = float((off ** 2).mean())
+    c = 2 * off / off.size / N_STEPS                                     # (P1) with respect to the counts
+    dw2 = a1.T @ c                                                       # (P2) from here on the ReLU network alone
+    dz1 = (c @ w2.T) * ((a1 > 0) & (a1 < THRESHOLD))                     # (P3)
+    dw1 = x.T @ dz1
+    return loss, w1 - lr * dw1, w2 - lr * dw2

@@ -1,0 +1,67 @@
+"""A solution of the exercise temporal_backward: sums over the causal sets, silent outputs put aside first."""
+
+import numpy as np
+
+EXERCISE = "temporal_backward"
+
+
+def forward(z_in, w, threshold=1.0):
+    """Find when each neuron fires; given.
+
+    Parameters
+    ----------
+    z_in : (B, N_in) array
+        z of the inputs; inf: never comes.
+    w : (N_in, N_out) array
+        Weights.
+    threshold : float
+        Firing threshold divided by tau.
+
+    Returns
+    -------
+    z_out : (B, N_out) array
+        z of the outputs; inf: silent.
+    cache : tuple
+        What backward needs: z_in, w, threshold, z_out and causal, (B, N_in, N_out), True where an input is in the causal set of an
+        output that fires.
+    """
+    z_out = np.full((len(z_in), w.shape[1]), np.inf)
+    for b, z in enumerate(z_in):
+        order = np.argsort(z, kind="stable")
+        order = order[np.isfinite(z[order])]
+        z_next = np.append(z[order][1:], np.inf)
+        for j in range(w.shape[1]):
+            excess = np.cumsum(w[order, j]) - threshold
+            crossing = np.cumsum(w[order, j] * z[order]) / np.where(excess > 0, excess, np.nan)
+            good = np.flatnonzero((excess > 0) & (crossing <= z_next) & (z[order] < z_next))
+            if good.size:
+                z_out[b, j] = crossing[good[0]]
+    causal = (z_in[:, :, None] < z_out[:, None, :]) & np.isfinite(z_out)[:, None, :]
+    return z_out, (z_in, w, threshold, z_out, causal)
+
+
+def backward(dz_out, cache):
+    """Pull a gradient back through forward.
+
+    Parameters
+    ----------
+    dz_out : (B, N_out) array
+        Gradient of the loss with respect to z_out.
+    cache : tuple
+        From forward.
+
+    Returns
+    -------
+    dz_in : (B, N_in) array
+        Gradient with respect to z_in.
+    dw : (N_in, N_out) array
+        Gradient with respect to w, summed over the batch.
+    """
+    z_in, w, threshold, z_out, causal = cache
+    fired = np.isfinite(z_out)
+    margin = (causal * w).sum(axis=1) - threshold
+    h = np.where(fired, dz_out, 0) / np.where(fired, margin, 1)
+    late = np.where(causal, z_in[:, :, None] - np.where(fired, z_out, 0)[:, None, :], 0)
+    dz_in = (causal * w * h[:, None, :]).sum(axis=2)                     # (T8)
+    dw = (late * h[:, None, :]).sum(axis=0)                              # (T7)
+    return dz_in, dw

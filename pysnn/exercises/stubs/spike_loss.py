@@ -1,0 +1,43 @@
+"""Exercise spike_loss: the first spike decides, and the loss has a word for each.
+
+Of the output neurons of a network the first to fire names the class. The loss is the cross-entropy of softmax(-z): the sooner the
+labelled one fires, the better. The loss itself is given. A silent output counts as z = 1000 in it.
+
+Your task: the gradient dz of the loss with respect to z. Mind:
+
+- the loss is a mean over the batch;
+- the scores of the softmax are -z, not z;
+- nothing can move a silent output: its gradient is 0.
+
+Equation (L1) in docs/derivations/temporal.md. Mark it:  pysnn check spike_loss.py
+"""
+
+import numpy as np
+
+EXERCISE = "spike_loss"
+
+
+def loss(z, y):
+    """Compute the loss and its gradient.
+
+    Parameters
+    ----------
+    z : (B, n) array
+        z of the output spikes; inf: silent.
+    y : (B,) array of int
+        Labels, 0 to n - 1.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch.
+    dz : (B, n) array
+        Gradient of the loss with respect to z.
+    """
+    scores = -np.where(np.isfinite(z), z, 1000.0)
+    scores = scores - scores.max(axis=1, keepdims=True)
+    total = np.exp(scores).sum(axis=1)
+    value = float(np.mean(np.log(total) - scores[np.arange(len(z)), y]))
+    p = np.exp(scores) / total[:, None]                      # the probability of each output
+    dz = ...             # your lines, from p and y
+    return value, dz

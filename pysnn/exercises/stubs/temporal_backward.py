@@ -1,0 +1,75 @@
+"""Exercise temporal_backward: the exact gradient of spike times.
+
+A layer of temporal neurons turns z_in into z_out; the forward pass is given and keeps what you need, the causal sets among it. On
+each of them z_out = P/(S - threshold), (T3), with S the sum of w and P the sum of w z_in over the causal set.
+
+Your task: given dz_out, the gradient of a loss with respect to z_out, find dz_in and dw, (T8) and (T7). You may start with one of
+them and leave the other as it is. Mind:
+
+- a silent output has no gradient to give, whatever stands in dz_out there; and inf times 0 is not 0;
+- dw is summed over the samples of the batch, dz_in over the outputs.
+
+Derived in docs/derivations/temporal.md. Mark it:  pysnn check temporal_backward.py
+"""
+
+import numpy as np
+
+EXERCISE = "temporal_backward"
+
+
+def forward(z_in, w, threshold=1.0):
+    """Find when each neuron fires; given.
+
+    Parameters
+    ----------
+    z_in : (B, N_in) array
+        z of the inputs; inf: never comes.
+    w : (N_in, N_out) array
+        Weights.
+    threshold : float
+        Firing threshold divided by tau.
+
+    Returns
+    -------
+    z_out : (B, N_out) array
+        z of the outputs; inf: silent.
+    cache : tuple
+        What backward needs: z_in, w, threshold, z_out and causal, (B, N_in, N_out), True where an input is in the causal set of an
+        output that fires.
+    """
+    z_out = np.full((len(z_in), w.shape[1]), np.inf)
+    for b, z in enumerate(z_in):
+        order = np.argsort(z, kind="stable")
+        order = order[np.isfinite(z[order])]
+        z_next = np.append(z[order][1:], np.inf)
+        for j in range(w.shape[1]):
+            excess = np.cumsum(w[order, j]) - threshold
+            crossing = np.cumsum(w[order, j] * z[order]) / np.where(excess > 0, excess, np.nan)
+            good = np.flatnonzero((excess > 0) & (crossing <= z_next) & (z[order] < z_next))
+            if good.size:
+                z_out[b, j] = crossing[good[0]]
+    causal = (z_in[:, :, None] < z_out[:, None, :]) & np.isfinite(z_out)[:, None, :]
+    return z_out, (z_in, w, threshold, z_out, causal)
+
+
+def backward(dz_out, cache):
+    """Pull a gradient back through forward.
+
+    Parameters
+    ----------
+    dz_out : (B, N_out) array
+        Gradient of the loss with respect to z_out.
+    cache : tuple
+        From forward.
+
+    Returns
+    -------
+    dz_in : (B, N_in) array
+        Gradient with respect to z_in.
+    dw : (N_in, N_out) array
+        Gradient with respect to w, summed over the batch.
+    """
+    z_in, w, threshold, z_out, causal = cache
+    dz_in = ...          # your lines, (T8)
+    dw = ...             # your lines, (T7)
+    return dz_in, dw
