@@ -18,7 +18,7 @@ import pysnn
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "pysnn").rglob("*.py"))
-HEAVY = ("numba", "matplotlib", "scipy", "tqdm", "pooch", "threadpoolctl", "PIL", "torch")
+HEAVY = ("numba", "matplotlib", "scipy", "tqdm", "pooch", "threadpoolctl", "PIL", "torch", "sklearn", "pandas")
 MAX_LINES = 350
 
 
@@ -30,7 +30,7 @@ def python(code):
     return done.stdout
 
 
-@pytest.mark.parametrize("what", ["pysnn", "pysnn.cli", "pysnn.training", "pysnn.evaluation"])
+@pytest.mark.parametrize("what", ["pysnn", "pysnn.cli", "pysnn.training", "pysnn.evaluation", "pysnn.estimators", "pysnn.exercises"])
 def test_import_loads_nothing_heavy(what):
     loaded = python(f"import {what}, sys; print(*sys.modules)").split()
     assert what in loaded and not set(HEAVY) & set(loaded)
