@@ -93,18 +93,19 @@ mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, dr
 
 tables: .venv/ready  ## rebuild the tables of docs/results.md and README.md from the records
 	$(RUN) docs/results/tables.py
+	$(RUN) docs/_benchmarks.py
 
 .venv-docs/ready: setup.cfg
 	$(PYTHON) -m venv .venv-docs
 	.venv-docs/bin/pip install --quiet --editable '.[full,test,docs]'
 	@touch $@
 
-docs: .venv-docs/ready  ## build the site: docs/_build/html/index.html
-	.venv-docs/bin/python -m sphinx -W --keep-going -b html docs docs/_build/html
+docs: .venv-docs/ready  ## build the site: docs/_build/html/index.html; npm is needed once, for the formulas
+	.venv-docs/bin/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 	@echo "== done: open docs/_build/html/index.html"
 
 test-docs: docs  ## the site in a browser, the notebooks, the interactive pages; needs Chromium
-	.venv-docs/bin/python -m pytest -m docs
+	PYSNN_SITE=docs/_build/html .venv-docs/bin/python -m pytest -m docs
 
 lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(BIN)/ruff check .
@@ -113,4 +114,4 @@ lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(RUN) -m pytest tests/test_tags.py
 
 clean:
-	rm -rf .venv .venv-py .venv-frameworks .venv-cuda .venv-docs docs/_build build dist *.egg-info runs figures
+	rm -rf .venv .venv-py .venv-frameworks .venv-cuda .venv-docs docs/_build docs/gallery build dist *.egg-info runs figures
