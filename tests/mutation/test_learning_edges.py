@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_learning import RATE, batch, nets_for
 
+from pysnn import losses
 from pysnn.learning import rate, surrogate, temporal
 
 
@@ -71,3 +72,37 @@ def test_a_layer_that_is_never_active_keeps_the_scale_1():
     nets.net.params["w3"][...], nets.net.params["b3"][...] = 0, [5, -1, -1, -1, -1, -1]
     RATE["conversion"].prepare(nets, x)
     assert nets.state["scale3"] == 1                    # the median is 0, the largest 5
+
+
+def small_temporal(**chosen):
+    """A temporal net of points, of which some neurons stay silent."""
+    usual = {"model": "6-9-4", "init_mean": 1.5, "init_std": 1.5, "dtype": "float64", "backend": "reference"}
+    settings = temporal.Settings(**usual | chosen)
+    return temporal.build(settings, rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("loss", ["z", "t"])
+def test_loss_and_costs_of_a_temporal_step_by_their_definition(loss):
+    nets = small_temporal(loss=loss, beta=5.0, weight_sum=0.5, l2=0.1, max_norm=0.0)
+    x, y = np.random.default_rng(2).random((20, 6)), np.arange(20) % 4
+    step, z = temporal.gradients(nets, x, y), nets.net.forward(temporal.encode_batch(nets, x))[0][-1]
+    data = losses.softmax_z(z, y)[0] if loss == "z" else losses.softmax_t(z, y, 5.0)[0]
+    weights = list(nets.net.params.values())
+    costs = sum(0.5 * np.maximum(1 - w.sum(axis=0), 0).sum() + 0.1 * (w**2).sum() for w in weights)
+    assert step.loss == pytest.approx(data + costs, rel=1e-12)
+    silent = np.isinf(z)
+    assert step.stats["n_silent"] == silent.all(axis=1).sum() < silent.any(axis=1).sum()
+
+
+def test_pieces_of_a_temporal_prediction():
+    nets, x = small_temporal(), np.random.default_rng(2).random((1001, 6))
+    whole = nets.net.forward(temporal.encode_batch(nets, x))[0][-1]
+    for n in (1, 500, 501, 1001):
+        np.testing.assert_array_equal(temporal.predict(nets, x[:n]), whole[:n])
+
+
+def test_rows_of_numbers_are_not_shifted(rng):
+    nets = small_temporal(model="36-9-4", shift=1)
+    x = rng.integers(0, 256, (5, 36), dtype=np.uint8)
+    np.testing.assert_array_equal(temporal.encode_batch(nets, x, rng), temporal.encode_batch(nets, x))
+    assert (temporal.encode_batch(nets, x.reshape(5, 6, 6), rng) != temporal.encode_batch(nets, x)).any()

@@ -1,5 +1,6 @@
 """Kernels against the reference on tiny problems cut into many blocks: as large problems are cut, but quick with Numba's compiler off."""
 
+import inspect
 import itertools
 
 import numpy as np
@@ -35,7 +36,29 @@ def assert_close(got, ref, name="order of sums float64"):
             np.testing.assert_allclose(a, b, rtol=0, atol=tol(name) * max(np.abs(b).max(), 1e-30))
 
 
+@pytest.mark.parametrize("name", ["temporal", "integrate_fire", "conv", "dense", "pool", "batch_norm", "activations", "spiking"])
+def test_signatures(pair, name):
+    """The same arguments in the same order with the same defaults."""
+    fast, ref = pair(name)
+    public = [key for key, f in vars(ref).items() if inspect.isfunction(f) and not key.startswith("_") and f.__module__ == ref.__name__
+              and hasattr(fast, key)]
+    assert public
+    for key in public:
+        assert str(inspect.signature(getattr(fast, key))) == str(inspect.signature(getattr(ref, key))), key
+
+
 # ---- temporal
+
+def test_the_last_of_a_full_row_of_neurons_is_waited_for(pair):
+    """The scan looks now and then whether all neurons have fired, to stop early; here only the last one has not."""
+    fast, ref = pair("temporal")
+    z_in, w = np.arange(1.0, 101.0)[None], np.full((100, 16), 0.5)
+    w[:, -1] = 0.02
+    want = ref.forward(z_in, w)[0]
+    assert (want[0, :-1] < 20).all() and 80 < want[0, -1] < INF
+    np.testing.assert_allclose(fast.forward(z_in, w)[0], want, rtol=1e-12)
+
+
 
 def spike_times(rng, n_batch, n_in, kind):
     """Draw input spikes: at any time, at few times (ties), at two, some of them silent; one sample is silent throughout."""
@@ -222,3 +245,15 @@ def test_all_neurons_fire_in_all_steps(pair, rng):
         want = ref.run(stages, x, 4, 1.0, 0.5, RULES[0], True, [1, 4], True)
         assert all((counts == 4).all() for counts in want.layer_counts)
         assert_same(fast.run(stages, x, 4, 1.0, 0.5, RULES[0], True, [1, 4], True), want)
+
+
+@pytest.mark.parametrize("name", ["widths of 16, 32, 64", "means", "dense"])
+def test_stages_without_a_bias(pair, rng, name):
+    fast, ref = pair("spiking")
+    stages = [stage._replace(b=None) for stage in network(rng, *NETS[name], np.float32)]
+    x = images(rng, NETS[name][0], 2, np.float32)
+    want, zero = (ref.run(with_b, x, 4, 0.5, 0.25, RULES[0], True, [1, 4], True)
+                  for with_b in (stages, [stage._replace(b=np.zeros(stage.w.shape[-1], np.float32)) for stage in stages]))
+    assert want.n_spikes[0] > 0
+    assert_same(want, zero)
+    assert_same(fast.run(stages, x, 4, 0.5, 0.25, RULES[0], True, [1, 4], True), want)
