@@ -166,6 +166,16 @@ def test_batch_norm(pair, rng, given, rows, width):
     assert_close(*(op.fold(c, gamma, beta, cache.mean, cache.var, 0.1) for op in (fast, ref)))
 
 
+def test_batch_norm_of_one_channel(pair, rng):
+    """The last line of a block is one number."""
+    fast, ref = pair("batch_norm", _BLOCK=11 * 8, _WIDTH=5)
+    x, c = rng.normal(5, 2, (11, 1)), rng.standard_normal((11, 1))
+    gamma, beta = rng.normal(1, 0.5, 1), rng.standard_normal(1)
+    (y, cache), (y_ref, cache_ref) = (op.batch_norm_forward(x, gamma, beta) for op in (fast, ref))
+    assert_close([y, cache.mean, cache.var], [y_ref, cache_ref.mean, cache_ref.var])
+    assert_close(fast.batch_norm_backward(c, cache), ref.batch_norm_backward(c, cache_ref))
+
+
 @pytest.mark.parametrize("tile, blocks", [(1, 32), (1, 2), (600, 3), (1 << 20, 32)])
 @pytest.mark.parametrize("kernel, stride, padding", [
     ((3, 3), 1, 1), ((2, 3), 1, 0), ((3, 2), 2, 1), ((1, 1), 1, 0), ((2, 2), 3, 2), ((3, 3), 1, 2)])
