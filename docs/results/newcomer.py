@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = 900                                                                   # seconds, all lines together
-PROMISED = re.compile(r"(?:figures|runs|exercises)/[\w.-]+\.\w+")               # files that lines or their comments name
+PROMISED = re.compile(r"(?:figures|runs|exercises)/[\w./-]+\.\w+")              # files that lines or their comments name
 SKIPPED = ("PYTHONPATH", "VIRTUAL_ENV", "NUMBA_CACHE_DIR", "PYSNN_DATA")
 
 

@@ -133,6 +133,7 @@ def test_integrate_fire(pair, rng, rule, dtype):
         s, v = fast.step(v, x, 0.75, rule)
         np.testing.assert_array_equal(s, want[0][t])
     np.testing.assert_array_equal(v, want[1])
+    assert_close(fast.backward(c, got[2]), ref.backward(c, want[2]), f"order of sums {np.dtype(dtype)}")             # by default
     for surrogate, detached in itertools.product(SURROGATES, (True, False)):
         assert_close(fast.backward(c, got[2], dv, surrogate, detached), ref.backward(c, want[2], dv, surrogate, detached),
                      f"order of sums {np.dtype(dtype)}")
