@@ -87,9 +87,10 @@ bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnT
 golden: .venv/ready  ## rebuild the golden vectors from the oracles; the arrays come out the same
 	$(RUN) -c "from pysnn.verify import golden; print(golden.rebuild(), 'cases')"
 
-mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, drawn by seed
-	$(RUN) tests/mutate.py --n 600 --seed 0 --jobs 2
-	$(RUN) tests/mutate.py --n 600 --seed 0 --report
+SEED ?= 2
+mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, drawn by seed; a fresh sample: make mutate SEED=3
+	$(RUN) tests/mutate.py --n 600 --seed $(SEED) --jobs 2
+	$(RUN) tests/mutate.py --n 600 --seed $(SEED) --report
 
 tables: .venv/ready  ## rebuild the tables of docs/results.md and README.md from the records
 	$(RUN) docs/results/tables.py

@@ -196,6 +196,18 @@ def coordinates():
             f"| {c['jumps'] + c['skipped']} | {c['wrong']} | {r['largest_error']:.1e} |"]
 
 
+def mutation():
+    """Do the tests notice small wrong changes?"""
+    r = load("mutation")
+    rows = ["| mutants drawn | of | seed | noticed at first | noticed now | by a time limit | argued equivalent | unexplained "
+            "| noticed now (95 %) | of those that change a result |", "|---|" + "---|" * 9]
+    low, high = (100 * x for x in r["interval"])
+    rows.append(f"| {r['n']} | {r['n_mutants']:,} | {r['seed']} | {r['killed_at_first']} | {r['killed']} | {r['time_limit']} "
+                f"| {r['equivalent']} | {r['n'] - r['killed'] - r['equivalent']} | {100 * r['score']:.1f} % ({low:.1f} to {high:.1f}) "
+                f"| {100 * r['score_without_equivalent']:.1f} % |")
+    return rows
+
+
 def verify():
     """How long `pysnn verify` takes."""
     r = load("verify")
@@ -274,7 +286,8 @@ def pooling():
 
 TABLES = {"exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
-          "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates, "verify": verify, "newcomer": newcomer}
+          "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates,
+          "mutation": mutation, "verify": verify, "newcomer": newcomer}
 
 
 def main(check=False):
