@@ -239,7 +239,7 @@ def seen(page, path):
 
 
 @pytest.mark.docs
-@pytest.mark.parametrize("width", [1400, 1280, 390])
+@pytest.mark.parametrize("width", [1600, 1400, 1280, 1050, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_fit_and_formulas_render(site, browser, scheme, width):
     with opened(browser, scheme, width) as (page, told):
