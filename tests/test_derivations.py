@@ -6,6 +6,7 @@ recomputed here or where the equation is tested.
 
 import ast
 import contextlib
+import dataclasses
 import io
 import re
 import textwrap
@@ -14,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysnn import exercises, models
+from pysnn import checkpoint, exercises, losses, mismatch, models, training
 from pysnn.conventions import Rule, Surrogate
+from pysnn.learning import proxy
 from pysnn.reference import batch_norm, conv, integrate_fire, temporal
 
 ROOT = Path(__file__).parents[1]
@@ -206,6 +208,10 @@ def test_variance_by_two_ways():
     mean, true = x.mean(dtype=np.float32), x.var(dtype=np.float64)
     assert abs(np.square(x).mean(dtype=np.float32) - mean * mean - true) > true > 0.99e-4
     assert np.square(x - mean).mean(dtype=np.float32) == pytest.approx(true, rel=1e-4)
+    total = np.cumsum(x, dtype=np.float32)[-1]
+    assert np.spacing(total) == 64 and 8 < abs(total / 1e6 - 1000) < 10
+    one_by_one = total / np.float32(1e6)
+    assert np.cumsum(np.square(x - one_by_one), dtype=np.float32)[-1] / 1e6 > 1e5 * true
 
 
 def test_merging_of_blocks(rng):
@@ -242,6 +248,8 @@ def test_numbers_on_surrogate_gradients():
     assert f"is {', '.join(slopes)} for" in read("surrogate-gradients")
     for kind, k in (("atan", 2.0), ("fast_sigmoid", 25.0), ("sigmoid", 4.0), ("triangle", 1.0)):
         assert integrate_fire.surrogate_grad(np.zeros(1), Surrogate(kind, k)) == 1
+    default = Surrogate().slope
+    assert [integrate_fire.surrogate_grad(np.zeros(1), Surrogate(kind, default)) for kind in ("triangle", "sigmoid")] == [2, 0.5]
 
 
 def test_pool_of_four_with_random_starts(rng):
@@ -250,3 +258,26 @@ def test_pool_of_four_with_random_starts(rng):
     assert spikes.max(axis=-1).mean() == pytest.approx(1 - 0.7 ** 4, abs=0.03)
     spikes, _, _ = integrate_fire.forward(np.full((500, 4), 0.3))
     assert spikes.max(axis=-1).mean() == pytest.approx(0.3, abs=0.005)
+    train = integrate_fire.forward(np.full((20, 1), 3.0), 10.0)[0][:, 0]
+    assert train.sum() == 6 and (np.max([np.roll(train, phase) for phase in range(4)], axis=0) == 1).all()
+
+
+def test_shift_with_a_silent_output():
+    """(L2): the sum over the outputs of z times the gradient."""
+    z, fired = np.array([[2.0, np.inf, 3.0]]), [0, 2]
+    for label in (0, 1):
+        p = np.where(np.isinf(z[0]), losses.Z_MAX, z[0]) ** -2.0
+        dz = losses.softmax_t(z, np.array([label]), beta=2.0)[1][0]
+        assert dz[1] == 0 and z[0, fired] @ dz[fired] == pytest.approx(2 * ((label in fired) - p[fired].sum() / p.sum()), rel=1e-9)
+    dz = losses.softmax_t(z[:, fired], np.array([0]), beta=2.0)[1][0]
+    assert z[0, fired] @ dz == pytest.approx(0, abs=1e-12)
+
+
+def test_steps_of_the_shipped_network():
+    """Exercise 5 on mismatch can be done as it is written; three images."""
+    run = training.load(checkpoint.find("fashion-proxy"))
+    call = "proxy.build(dataclasses.replace(run.nets.settings, n_steps=8), run.nets.net.params, state=run.nets.state)"
+    assert f"`nets = {call}`" in read("mismatch")
+    nets = eval(call, {"proxy": proxy, "dataclasses": dataclasses, "run": run})
+    assert nets.settings.n_steps == 8 and run.nets.settings.n_steps == 15
+    assert len(mismatch.mismatch(nets, np.zeros((1, 28, 28), np.uint8)).layers) == 7

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pysnn.learning import proxy
+
 matplotlib = pytest.importorskip("matplotlib")
 
 ROOT = Path(__file__).parent.parent
@@ -168,6 +170,7 @@ def test_caption_of_the_angles():
     assert 20 < medians[:3].min() < 25 and 52 < medians[:3].max() < 60
     assert "18 degrees" in " ".join(script.CAPTION.split()) and round(medians[3, 0]) == 18 and (medians[3, 1:].round() >= 74).all()
     assert medians[3].max() < 80.5
+    assert f"{medians[:3].min():.0f} to {medians[:3].max():.0f} degrees" in " ".join(script.CAPTION.split())
 
 
 def test_captions_of_recorded_runs():
@@ -175,8 +178,17 @@ def test_captions_of_recorded_runs():
     error = [100 * (1 - r["val_accuracy"]) for r in records]
     caption = " ".join(load("cifar10_curve").CAPTION.split())
     assert f"from {error[8]:.1f} to {error[-1]:.1f} %" in caption and min(r["loss"] for r in records[9:]) > 0.99 * records[8]["loss"]
+    rates = np.array([r["rates"] for r in records])
+    near = np.abs(rates[5:] - rates[-1]).max(axis=0) < 0.025
+    assert near.sum() >= 6 and not near[4]
+    assert rates[0, 0] < 0.19 and rates[:9, 0].max() < rates[9, 0] and abs(rates[9, 0] - rates[-1, 0]) < 0.005
+    assert all(np.diff(rates[:13, 4]) < 0) and rates[14, 4] == pytest.approx(rates[-1, 4], abs=0.002)
     lines = {run["line"]: run["evaluation"] for run in json.loads((ROOT / "docs/results/compare-conv.json").read_text())["runs"]}
     at = {line: dict(zip(e["steps"], e["accuracy_at"], strict=True)) for line, e in lines.items() if "steps" in e}
     assert all(min(at["proxy"][t], at["surrogate"][t]) > max(at["conversion"][t], at["tandem"][t]) + 0.2 for t in at["proxy"])
+    authors, caption = lines["proxy-authors"], " ".join(load("accuracy_steps").CAPTION.split())
+    tied = [t for t, strict, inclusive in zip(authors["steps"], authors["strict_at"], authors["inclusive_at"], strict=True)
+            if strict == 0 and inclusive == 1]
+    assert tied == [1, 2, 4, 8] and f"3 of its {proxy.PRESETS['authors']['epochs']} epochs" in caption and "`proxy-authors`" in caption
     kappa = json.loads((ROOT / "docs/results/kappa.json").read_text())
     assert all(s["max"] < 2 for s in kappa["series"] if s["backend"] == "kernels")

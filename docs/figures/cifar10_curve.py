@@ -13,7 +13,8 @@ from pysnn import plots
 TITLE = "Proxy learning on CIFAR-10, epoch by epoch"
 CAPTION = """Loss, error on training and validation images, and the spikes a neuron and step of each layer, for `cifar-vgg:16`
 with 8 steps. The loss stops falling after nine of 24 epochs; the validation error falls by less than one point from there on,
-from 21.6 to 20.9 %. The layers find their rates in the first few epochs. Record: `docs/results/proxy-cifar10.json`."""
+from 21.6 to 20.9 %. Most layers are near their final rates after five or six epochs; the first still rises until the tenth,
+the fifth falls until the fifteenth. Record: `docs/results/proxy-cifar10.json`."""
 
 RECORD = Path(__file__).parent.parent / "results/proxy-cifar10.json"
 
