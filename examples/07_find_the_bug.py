@@ -65,6 +65,8 @@ def main(*args):
         return print(f"python examples/07_find_the_bug.py NUMBER shows an exercise, 1 to {len(zoo.every())}")
     if not args[0].isdecimal() or not 1 <= int(args[0]) <= len(zoo.every()):
         raise SystemExit(f"expected the number of an exercise, 1 to {len(zoo.every())}, got {args[0]!r}")
+    if len(args) > 1 and args[1] not in zoo.every():
+        raise SystemExit(f"expected one of {', '.join(sorted(zoo.every()))}, got {args[1]!r}")
     return mark(int(args[0]), args[1]) if len(args) > 1 else show(int(args[0]))
 
 

@@ -215,7 +215,12 @@ class Classifier:
         TypeError, ValueError
             If the classifier is not fitted, or there are not as many labels as samples.
         """
-        found, y = self.predict(X), np.ravel(y)
+        found = self.predict(X)
+        if y is None:
+            raise ValueError(f"y: expected {len(found)} labels, got None")
+        y = np.ravel(y)
         if len(found) != len(y):
             raise ValueError(f"y: expected {len(found)} labels, got {len(y)}")
+        if isinstance(found[0], str) != isinstance(y[0], str):
+            raise ValueError(f"y: expected labels like those of fit, {found.tolist()[0]!r}, got {y.tolist()[0]!r}")
         return float(np.mean(found == y))

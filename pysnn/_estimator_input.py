@@ -14,6 +14,7 @@ def checked(model, x, *y):
     Where scikit-learn is installed its rules and messages hold, elsewhere those of `_checked_here`; both set `n_features_in_` and, for a
     data frame, `feature_names_in_`.
     """
+    _no_dates(x)
     try:
         from sklearn.utils.multiclass import check_classification_targets
         from sklearn.utils.validation import validate_data
@@ -24,6 +25,13 @@ def checked(model, x, *y):
     x, labels = validate_data(model, x, y[0], dtype=FLOATS)
     check_classification_targets(labels)
     return x, labels
+
+
+def _no_dates(x):
+    """Refuse dates and times: they would pass for numbers, in units that nobody chose."""
+    kinds = [getattr(kind, "kind", "") for kind in (getattr(x, "dtype", None), *getattr(x, "dtypes", ()))]
+    if "M" in kinds or "m" in kinds:
+        raise ValueError(f"X: expected numbers, got dates or times: {describe(x)}; subtract a date and divide by numpy.timedelta64")
 
 
 def _checked_here(model, x, *y):
@@ -49,8 +57,8 @@ def _numbers(x):
         raise TypeError(f"X: expected a dense array, got a sparse {type(x).__name__}")
     try:
         found = np.asarray(x)
-        if found.dtype.kind == "c":
-            raise ValueError("complex numbers")
+        if found.dtype.kind in "cmM":
+            raise ValueError("complex numbers" if found.dtype.kind == "c" else "dates or times")
         found = found if found.dtype in FLOATS else found.astype(FLOATS[0])
     except (TypeError, ValueError) as error:
         raise ValueError(f"X: expected numbers, got {describe(x)}: {error}") from error
@@ -67,7 +75,7 @@ def _labels(y, n):
     found = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
     if found.shape != (n,):
         raise ValueError(f"y: expected {n} class labels, one a sample, got {describe(found if found.ndim else y)}")
-    if found.dtype.kind not in "biufUSO" or (found.dtype.kind == "f" and not (found == np.floor(found)).all()):
+    if found.dtype.kind not in "biufUSO" or any(isinstance(v, float) and not v.is_integer() for v in found.tolist()):
         raise ValueError(f"y: expected class labels, whole numbers or strings, got {describe(found)}")
     return found
 
@@ -79,7 +87,7 @@ def classes(y):
     except TypeError as error:
         raise ValueError(f"y: expected labels that can be sorted, got {describe(y)}: {error}") from error
     if len(found) < 2:
-        raise ValueError(f"y: expected 2 classes or more, got 1 class, {found[0]!r}")
+        raise ValueError(f"y: expected 2 classes or more, got 1 class, {found.tolist()[0]!r}")
     return found, labels
 
 
@@ -101,7 +109,8 @@ def intensities(model, x):
 
 def sizes(hidden):
     """Return the numbers of hidden neurons, layer by layer."""
-    return [whole(n, "hidden", 1) for n in (hidden if isinstance(hidden, (list, tuple, np.ndarray)) else [hidden])]
+    several = isinstance(hidden, (list, tuple, range)) or np.ndim(hidden) > 0
+    return [whole(n, "hidden", 1) for n in (hidden if several else [hidden[()] if isinstance(hidden, np.ndarray) else hidden])]
 
 
 def seed(random_state):

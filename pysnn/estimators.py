@@ -66,7 +66,10 @@ class TemporalClassifier(Classifier):
     def _settings(self, model, dtype):
         told = self._told("beta", "epochs", "batch", "lr", drop_hidden="drop")
         # The preset's cost K of a neuron that lacks weight, 0.02, lets outputs of small networks fall silent for good.
-        return temporal.Settings(model, bias=True, code="latency", drop_in=0.0, weight_sum=2.0, dtype=dtype, **told)
+        try:
+            return temporal.Settings(model, bias=True, code="latency", drop_in=0.0, weight_sum=2.0, dtype=dtype, **told)
+        except ValueError as error:
+            raise ValueError(str(error).replace("drop_hidden:", "drop:")) from None          # by the name it was given here
 
     def _probabilities(self, z):
         t = np.log(z)                                                                       # inf stays inf

@@ -103,6 +103,11 @@ def test_find_the_bug_example(monkeypatch, tmp_path, capsys):
     number = names["exercises"]().index("denominator_all_weights") + 1
     assert not names["main"](str(number)).ok and "gradcheck" in capsys.readouterr().out
     assert not names["main"](str(number), "softmax_sign") and names["main"](str(number), "denominator_all_weights")
+    for args, said in (((str(number), "denominator_all_weight"), r"expected one of attached_reset, .*, got 'denominator_all_weight'"),
+                       (("17",), r"expected the number of an exercise, 1 to 16, got '17'")):
+        with pytest.raises(SystemExit) as caught:
+            names["main"](*args)
+        assert re.fullmatch(said, caught.value.code)
 
 
 def test_animation_of_a_digit(monkeypatch, tmp_path):
@@ -120,6 +125,7 @@ def test_animation_of_a_digit(monkeypatch, tmp_path):
     assert "output 3 is first" in " ".join(t.get_text() for t in film._fig.texts)
 
 
+@pytest.mark.slow
 def test_animation_of_yin_yang(monkeypatch, tmp_path):
     pytest.importorskip("matplotlib")
     names = run("10_animate_yin_yang.py", monkeypatch, tmp_path, "1")

@@ -3,7 +3,9 @@
 import ast
 import inspect
 import json
+import os
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +222,139 @@ def test_marks_as_a_table_and_as_json():
         exercises.mark("spike_loss", {"los": print})
 
 
+# ---- as somebody typed it: full marks for nothing else, and no hint that misleads
+
+def typed(name, folder, *changes, seed=0):
+    """Change lines of a solution, and mark it."""
+    text = exercises.text(name, True)
+    for right, wrong in changes:
+        assert text.count(right) == 1
+        text = text.replace(right, wrong)
+    return exercises.mark(name, functions_of(text, name, folder), seed)
+
+
+def of_items(marks, ok=False):
+    """Return case and output of the items that are wrong, or of those that are right."""
+    return [f"{i.case}: {i.output}" for i in marks.items if i.ok == ok]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name, right, wrong, only", [
+    ("integrate_and_fire", "else 0.0, v)", "else v_init, v)", "the same, reset to zero, threshold 0.7, begins at 0.25: "),
+    ("integrate_and_fire", "return spikes, v", "return spikes.astype(bool), v", "spikes"),
+    ("integrate_and_fire", "return spikes, v", "return spikes.astype(int), v", "spikes"),
+    ("spike_time", "<= z_next", "< z_next", "the third in the very moment: z_out"),
+    ("temporal_backward", "np.where(fired, dz_out, 0) /", "dz_out /", "a silent output with NaN in dz_out: "),
+])
+def test_nearly_right_is_wrong(name, right, wrong, only, seed, tmp_path):
+    marks = typed(name, tmp_path, (right, wrong), seed=seed)
+    assert of_items(marks) and of_items(marks) == [f"{i.case}: {i.output}" for i in marks.items if only in f"{i.case}: {i.output}"]
+    if "astype" in wrong:
+        kind = "bool" if "bool" in wrong else "int64"
+        assert {i.note for i in marks.items if not i.ok} == {f"the right numbers, but {kind} instead of float64"} and not marks.hints
+
+
+def test_results_in_a_list_are_right(tmp_path):
+    assert typed("proxy_step", tmp_path, ("return loss, w1 - lr * dw1, w2 - lr * dw2", "return [loss, w1 - lr * dw1, w2 - lr * dw2]")).ok
+
+
+@pytest.mark.parametrize("name, right, open_, outputs", [
+    ("temporal_backward", "return dz_in, dw", "return dz_in, ...", {"dw"}),
+    ("temporal_backward", "return dz_in, dw", "return ..., dw", {"dz_in"}),
+    ("conv_backward", "return dx, dw", "return dx, ...", {"dw"}),
+    ("batch_norm_backward", "return dx, dgamma, dbeta", "return ..., dgamma, dbeta", {"dx"}),
+    ("batch_norm_backward", "return dx, dgamma, dbeta", "return dx, dgamma[None], dbeta", {"dgamma"}),
+    ("conv_backward", "return dx, dw", "return dx[:, 1:], dw", {"dx"}),
+])
+def test_a_gradient_that_is_missing_or_misshapen_takes_no_other_along(name, right, open_, outputs, tmp_path):
+    marks = typed(name, tmp_path, (right, open_))
+    cases = {i.case for i in marks.items if i.output in outputs and "forward" not in i.case}
+    assert {i.output for i in marks.items if not i.ok} == outputs and {i.case for i in marks.items if not i.ok} == cases
+    assert any("differences" in case for case in cases)
+    assert ({i.note for i in marks.items if not i.ok} == {"not written yet"}) == ("..." in open_)
+
+
+H, NEAREST = "np.where(fired, dz_out, 0) / np.where(fired, margin, 1)", "np.percentile(activations, percentile, method='nearest')"
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name, right, wrong, hints", [
+    ("spike_time", "return np.inf", "return -1", {"silent_as_minus_one"}),
+    ("conversion", " + 1e-9", "", {"rounded_down"}),
+    ("conversion", "falling[int((1 - percentile / 100) * falling.size + 1e-9)]", NEAREST, set()),
+    ("temporal_backward", H, "np.where(fired, dz_out, 0)", set()),
+    ("surrogate_backward", "return dcurrent, dv", "return dcurrent, dv_final", set()),
+])
+def test_numbers_that_agree_by_chance_give_no_hint(name, right, wrong, hints, seed, tmp_path):
+    marks = typed(name, tmp_path, (right, wrong), seed=seed)
+    assert not marks.ok and {h.mistake for h in marks.hints} == hints, str(marks)
+
+
+@pytest.mark.parametrize("name, hint, changes", [
+    ("batch_norm_backward", "gamma_forgotten", [("dx * gamma / sigma", "dx / sigma")]),
+    ("batch_norm_backward", "sigma_forgotten", [("dx * gamma / sigma", "dx * gamma")]),
+    ("batch_norm_backward", "n_forgotten", [("dbeta / len(dy) - x_hat * dgamma / len(dy)", "dbeta - x_hat * dgamma")]),
+    ("batch_norm_backward", "x_hat_added", [("- x_hat * dgamma", "+ x_hat * dgamma")]),
+    ("surrogate_backward", "twice_as_high", [("slope / 2 /", "slope /")]),
+    ("surrogate_backward", "half_pi_forgotten", [("np.pi / 2 * slope * x", "slope * x")]),
+    ("surrogate_backward", "k_forgotten", [("slope * e /", "e /")]),
+    ("proxy_step", "counts_as_rates", [("counts / N_STEPS -", "counts -")]),
+    ("proxy_step", "summed", [("(off ** 2).mean()", "(off ** 2).sum()"), ("2 * off / off.size", "2 * off")]),
+    ("spike_loss", "probability_alone", [("-(p - one_hot) /", "p /")]),
+    ("spike_loss", "mean_over_outputs", [("/ len(z), 0.0)", "/ z.size, 0.0)")]),
+    ("spike_time", "silent_as_1000", [("return np.inf", "return 1000")]),
+    ("spike_time", "silent_as_nan", [("return np.inf", "return np.nan")]),
+])
+def test_what_people_type_gets_its_hint(name, hint, changes, tmp_path):
+    marks = typed(name, tmp_path, *changes)
+    assert [h.mistake for h in marks.hints] == [hint] and " wrong items)" not in str(marks), str(marks)
+
+
+def test_a_hint_says_how_much_it_explains(tmp_path):
+    """Silent neurons as 0, and the threshold ignored in a case of its own: each hint says how many of the wrong items are its."""
+    right = exercises.get("spike_time").functions["spike_time"]
+
+    def spike_time(z_in, w, threshold=1.0):
+        z_out = right(z_in, w, threshold)
+        return 7.0 if threshold == 0.5 else 0.0 if np.isinf(z_out) else z_out
+    marks = exercises.mark("spike_time", {"spike_time": spike_time})
+    (hint,) = marks.hints
+    assert hint.mistake == "never_silent" and hint.counts == ((4, 5),) and len(of_items(marks)) == 5
+    assert "hint for z_out (4 of 5 wrong items): a neuron that stays silent" in str(marks)
+
+
+@pytest.mark.parametrize("name", exercises.NAMES)
+def test_stub_imports_what_the_solution_imports(name):
+    def imports(text):
+        return {ast.dump(node) for node in ast.parse(text).body if isinstance(node, (ast.Import, ast.ImportFrom))}
+    assert imports(exercises.text(name, True)) and imports(exercises.text(name, True)) <= imports(exercises.text(name))
+
+
+def test_a_step_is_named_by_what_was_computed_of_it(tmp_path):
+    marks = typed("proxy_step", tmp_path, ("return loss, w1 - lr * dw1, w2", "return loss, w1 + lr * dw1, w2"))
+    assert {i.output for i in marks.items if not i.ok} == {"(w1 - new_w1)/lr"}
+    marks = typed("proxy_step", tmp_path, ("return loss, w1 - lr * dw1, w2 - lr * dw2", "return loss, w1 - lr * dw1"))
+    assert {i.note for i in marks.items} == {"expected 3 results (loss, new_w1, new_w2), got 2"}
+
+
+@pytest.mark.parametrize("wrong, said", [
+    ("None", "expected a NumPy array or a number, got NoneType None"), ("...", "not written yet"),
+    ("np.array([np.inf])", "expected one number a neuron, got an array of shape (1,) and dtype float64")])
+def test_one_odd_answer_of_200_is_named(wrong, said, tmp_path):
+    marks = typed("spike_time", tmp_path, ("return np.inf", f"return {wrong}"))
+    assert {i.case: i.note for i in marks.items}["200 random neurons"] == said
+
+
+def test_an_error_in_a_notebook_names_function_and_line():
+    cell = "def helper(z):\n    return z / 0\n\ndef loss(z, y):\n    return helper(z.sum().item())"
+    names = {"__name__": "__main__"}
+    exec(compile(cell, "/tmp/ipykernel_1/2.py", "exec"), names)
+    assert {i.note for i in exercises.mark("spike_loss", names).items if i.case == "one sample"} == {
+        "raises ZeroDivisionError: float division by zero (helper, line 2 of its cell)"}
+    exec(compile("import numpy as np\ndef loss(z, y):\n    return np.stack([])", "/tmp/ipykernel_1/3.py", "exec"), names)
+    assert all(i.note.endswith(" (loss, line 3 of its cell)") for i in exercises.mark("spike_loss", names).items)
+
+
 # ---- what a student's file may do
 
 HEAD = 'import os, sys, time\nimport numpy as np\nEXERCISE = "spike_loss"\n'
@@ -238,7 +373,9 @@ LOSS = HEAD + "def loss(z, y):\n    "
     ("return '0.5', [1, 2]", "expected a NumPy array or a number, got str '0.5'"),
     ("return 0.5, z.T[:, :, None]", "shape (2, 1, 1) instead of (1, 2)"),
     ("return np.nan, z * np.nan", "2 of 2 wrong; [0, 0]: got nan, wanted"),
-    ("z[0, 0] = 5; return 0.5, z", "an argument of shape (1, 2) was changed in place: expected it to be left alone"),
+    ("z[0, 0] = 5; return 0.5, z", "the argument z of shape (1, 2) was changed in place: expected it to be left alone"),
+    ("z.T[0, 0] = 5; return 0.5, z", "the argument z of shape (1, 2) was changed in place: expected it to be left alone"),
+    ("return 0.5, list(z)", "expected a NumPy array, got a list: numpy.stack makes one"),
     ("return 0.5 + 0j, z", "expected a NumPy array or a number, got complex"),
 ])
 def test_what_a_file_does_wrong_is_said_in_one_line(body, note, tmp_path):
@@ -258,6 +395,42 @@ def test_an_item_that_never_answers_does_not_take_the_others_along(body, note, w
     notes = {f"{i.case}: {i.output}": i.note for i in marks.items if not i.ok}
     assert notes == {f"{case}: {out}": note for case, out in (("6 samples", "loss"), ("6 samples", "dz"), ("silent outputs", "loss"),
                                                               ("silent outputs", "dz"), ("against differences", "dz"))}
+
+
+def test_printing_without_end_is_stopped(write):
+    began = time.monotonic()
+    marks, printed = exercises.mark_file(write(LOSS + "while True: print('x' * 100_000)\n"), limit=30.0)
+    assert time.monotonic() - began < 30                                             # not by the time limit
+    notes = [i.note for i in marks.items]
+    assert notes == ["no answer: prints without end"] * 6 + ["not asked, after 3 items without an answer"] * 5 and len(printed) == 4000
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes have groups on POSIX")
+@pytest.mark.parametrize("rest", ["", "while True: pass\n"], ids=["ends", "is stopped"])
+def test_what_a_file_starts_ends_with_it(rest, write, tmp_path):
+    """A child holds a pipe open; when all who hold it are gone, its reader sees the end."""
+    os.mkfifo(tmp_path / "pipe")
+    pipe = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    child = f"import time; f = open({str(tmp_path / 'pipe')!r}, 'w'); f.write('x'); f.flush(); print(flush=True); time.sleep(60)"
+    text = f"import subprocess\nsubprocess.Popen([sys.executable, '-c', {child!r}], stdout=subprocess.PIPE).stdout.readline()\n"
+    path = write(HEAD + text + rest + "def loss(z, y):\n    return ...\n")
+    try:
+        if rest:
+            with pytest.raises(ValueError, match="from top to bottom within 3 s, got no end"):
+                exercises.mark_file(path, limit=3.0)
+        else:
+            assert exercises.unwritten(exercises.mark_file(path)[0])
+        assert os.read(pipe, 10) == b"x"
+        for _ in range(200):
+            try:
+                assert os.read(pipe, 10) == b""
+                break
+            except BlockingIOError:
+                time.sleep(0.05)
+        else:
+            pytest.fail("the child of the file is still there")
+    finally:
+        os.close(pipe)
 
 
 def test_after_three_items_without_an_answer_no_more_are_asked(write):
@@ -305,6 +478,21 @@ def test_list_start_mark_solution(write, tmp_path, capsys):
     assert found["ok"] is True and found["hints"] == [] and {i["mark"] for i in found["items"]} <= {"exact", "approximate"}
 
 
+def test_exercise_with_an_annotation(write):
+    text = exercises.text("conversion", True).replace('EXERCISE = "conversion"', 'EXERCISE: str = "conversion"')
+    marks, _ = exercises.mark_file(write(text))
+    assert marks.exercise == "conversion" and marks.ok
+
+
+def test_the_page_shows_what_is_printed(write, capsys):
+    """Each line of the block in docs/exercises.md, in this order."""
+    _, right, wrong = TYPED["denominator_all_weights"]
+    assert cli.main(["check", write(exercises.text("temporal_backward", True).replace(right, wrong), "temporal_backward.py")]) == 1
+    (shown,) = re.findall(r"```text\n(.*?)```", (ROOT / "docs/exercises.md").read_text(), re.S)
+    printed = iter(capsys.readouterr().out.splitlines())
+    assert all(line in printed for line in shown.splitlines() if line != "...")
+
+
 def test_what_a_file_prints_is_shown_apart(write, capsys):
     text = exercises.text("conversion", True) + "\nprint('three', 4)\nprint('x' * 10_000)\n"
     assert cli.main(["check", write(text), "--json", "-"]) == 0
@@ -316,6 +504,7 @@ def test_what_a_file_prints_is_shown_apart(write, capsys):
 @pytest.mark.parametrize("args, message", [
     (["nothing.py"], "expected a file such as spike_time.py, got 'nothing.py', which is not there; pysnn check --start NAME makes one"),
     (["spike_time"], "expected a file such as spike_time.py, got 'spike_time', which is not there"),
+    (["."], "expected a file such as spike_time.py, got the folder '.'"),
     (["--start", "spike"], "exercise: expected one of spike_time, "),
     (["--solution", "spike"], "exercise: expected one of spike_time, "),
     (["--start", "conversion", "--solution", "conversion"], "--start: expected no --solution beside it"),

@@ -42,6 +42,7 @@ def skeleton(svg):
     return NUMBER.sub("0", text), np.array([float(x) for x in NUMBER.findall(text)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_figures_are_those_of_their_scripts(name, tmp_path):
     """The same bytes twice; and, with the matplotlib that drew it, the committed file, but for roundings of another machine."""

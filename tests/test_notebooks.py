@@ -45,7 +45,7 @@ def test_notebooks_are_those_that_make_makes(monkeypatch):
 def test_notebook_has_the_task_and_marks_what_stands_in_it(name, capsys):
     task, more = source(NOTEBOOKS[name], "markdown")
     assert task.startswith("# ") and "Your task" in task and "Mark it with the cell" in task and "pysnn check" not in task
-    assert f'exercises.text("{name}", solution=True)' in more
+    assert f'exercises.text("{name}", solution=True)' in more and 'pip install "pysnn-reference[full]"' in task
     cells = source(NOTEBOOKS[name])
     names = run_cells(cells, {})
     first = capsys.readouterr().out
@@ -81,6 +81,11 @@ class TestInJupyter:
         mark = f'print(exercises.mark("{name}", globals()).ok)'
         printed = execute(NOTEBOOKS[name], [mark, exercises.text(name, True), mark])
         assert f"{name}: " in printed[1] and printed[2].strip() == "False" and printed[-1].strip() == "True"
+
+    def test_error_names_function_and_line_of_its_cell(self):
+        cell = "def helper(z):\n    return z.no\n\ndef loss(z, y):\n    return helper(z)"
+        printed = execute(NOTEBOOKS["spike_loss"], [cell, 'print(exercises.mark("spike_loss", globals()).items[0].note)'])[-1]
+        assert printed == "raises AttributeError: 'numpy.ndarray' object has no attribute 'no' (helper, line 2 of its cell)\n"
 
     def test_moving_a_slider_gives_the_spike_time_of_the_reference(self):
         pytest.importorskip("ipywidgets")

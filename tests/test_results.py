@@ -21,11 +21,21 @@ MACHINE, FLOAT16 = {"temporal": 2e-4, "proxy": 1e-3}, {"temporal": 1e-3, "proxy"
 MODELS = {"mnist": "784-800-10", "fashion-mnist": "784-800-10", "fashion-proxy": "fashion-proxy:32"}
 
 
-def tables():
-    spec = importlib.util.spec_from_file_location("tables", RESULTS / "tables.py")
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, RESULTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def tables():
+    return script("tables")
+
+
+def test_the_newcomers_lines_are_those_of_the_readme():
+    record = json.loads((RESULTS / "newcomer.json").read_text())
+    assert script("newcomer").lines() == [step["line"] for step in record["steps"]]
+    assert sum(step["seconds"] for step in record["steps"]) == pytest.approx(record["seconds"]) and record["seconds"] < 900
 
 
 def test_tables_are_those_of_the_records():

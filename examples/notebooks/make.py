@@ -14,6 +14,7 @@ HERE = Path(__file__).parent
 MARK = """from pysnn import exercises
 
 print(exercises.mark("{name}", globals()))"""
+NEEDS = "Needs pysnn: `pip install \"pysnn-reference[full]\"`, or the same without `[full]`, for the exercises need no more than NumPy."
 SOLUTION = """Behind the items stands a hint, if your numbers are those of a known mistake. One way to do it:
 `print(exercises.text("{name}", solution=True))`."""
 
@@ -40,7 +41,7 @@ def of_exercise(name):
     task = re.sub(r"Mark it:  pysnn check \S+", "Mark it with the cell behind the functions.", task)
     code = text.split('"""', 2)[2].replace(f'EXERCISE = "{name}"\n', "").lstrip("\n")
     code = re.sub(r"\n{4,}", "\n\n\n", code)
-    return notebook([cell("markdown", f"# {title[0].upper()}{title[1:]}\n{task}", "task"), cell("code", code, "functions"),
+    return notebook([cell("markdown", f"# {title[0].upper()}{title[1:]}\n{task}\n\n{NEEDS}", "task"), cell("code", code, "functions"),
                      cell("code", MARK.format(name=name), "marks"), cell("markdown", SOLUTION.format(name=name), "solution")])
 
 

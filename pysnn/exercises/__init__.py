@@ -172,6 +172,8 @@ def mark_file(path, seed=0, limit=10.0):
 
 def _exercise_of(path):
     """Read the line EXERCISE = NAME without running the file."""
+    if path.is_dir():
+        raise ValueError(f"expected a file such as spike_time.py, got the folder {str(path)!r}")
     if path.suffix != ".py" or not path.is_file():
         raise ValueError(f"expected a file such as spike_time.py, got {str(path)!r}" + ("" if path.is_file() else ", which is not there")
                          + "; pysnn check --start NAME makes one")
@@ -182,7 +184,8 @@ def _exercise_of(path):
     except ValueError as error:
         raise ValueError(f"{path.name}: expected a Python file: {error}") from None
     for node in tree.body:
-        if isinstance(node, ast.Assign) and any(getattr(t, "id", "") == "EXERCISE" for t in node.targets):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) and node.value else []
+        if any(getattr(t, "id", "") == "EXERCISE" for t in targets):
             name = getattr(node.value, "value", None)
             if name in MODULES:
                 return name

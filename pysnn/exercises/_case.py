@@ -1,5 +1,6 @@
 """What an exercise is made of: cases to run, the right answers, mistakes that are known."""
 
+import inspect
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ class Case(NamedTuple):
     call: object             # call(functions, *args) -> that
     args: tuple = ()         # arrays and numbers; each call gets its own copies
     differences: bool = False    # the outputs are errors against differences, to be small, instead of numbers to be compared
+    returns: tuple = ()      # what a function is asked for, where `outputs` are made of that
 
     def answer(self, functions):
         """Ask functions.
@@ -33,10 +35,10 @@ class Case(NamedTuple):
         dict of str to array or str
             By the names of `outputs`: what came back, or in one line what is wrong with it.
         """
-        args = [np.copy(x) if isinstance(x, np.ndarray) else x for x in self.args]
+        args, noted = [np.copy(x) if isinstance(x, np.ndarray) else x for x in self.args], _Noted(functions)
         try:
             with np.errstate(all="ignore"):
-                out = self.call(functions, *args)
+                out = self.call(noted, *args)
         except NotImplementedError:
             return dict.fromkeys(self.outputs, OPEN)
         except KeyboardInterrupt:
@@ -46,8 +48,8 @@ class Case(NamedTuple):
             return dict.fromkeys(self.outputs, OPEN if "llipsis" in said else f"raises {said}")
         for before, after in zip(self.args, args, strict=True):
             if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
-                name = f"an argument of shape {before.shape}"
-                return dict.fromkeys(self.outputs, f"{name} was changed in place: expected it to be left alone")
+                said = f"{noted.name(after)} of shape {before.shape} was changed in place: expected it to be left alone"
+                return dict.fromkeys(self.outputs, said)
         return self._named(out)
 
     def _named(self, out):
@@ -58,12 +60,45 @@ class Case(NamedTuple):
         if len(values) != len(self.outputs):
             wants = "one result" if len(self.outputs) == 1 else f"{len(self.outputs)} results"
             came = f"{len(values)}" if isinstance(out, (tuple, list)) else _checks.describe(out)
-            return dict.fromkeys(self.outputs, OPEN if out is ... else f"expected {wants} ({', '.join(self.outputs)}), got {came}")
+            names = ", ".join(self.returns or self.outputs)
+            return dict.fromkeys(self.outputs, OPEN if out is ... else f"expected {wants} ({names}), got {came}")
         return {name: _array(value) for name, value in zip(self.outputs, values, strict=True)}
+
+
+class Said(str):
+    """What a case says of an answer instead of numbers."""
+
+
+class _Noted:
+    """Functions by name, which note the names by which they are given arrays."""
+
+    def __init__(self, functions):
+        self.functions, self.seen = functions, []
+
+    def __getitem__(self, key):
+        function = self.functions[key]
+        try:
+            names = list(inspect.signature(function).parameters)
+        except (TypeError, ValueError):
+            return function
+
+        def noting(*args, **more):
+            self.seen += [(x, name) for name, x in zip(names, args, strict=False) if isinstance(x, np.ndarray)][:len(names)]
+            del self.seen[20:]                             # those of the first calls will do
+            return function(*args, **more)
+        return noting
+
+    def name(self, array):
+        """Say by which name an array, or a part of it, was given."""
+        return next((f"the argument {name}" for x, name in self.seen if x is array or x.base is array), "an argument")
 
 
 def _array(value):
     """Make an array of a number or an array; of anything else, words."""
+    if isinstance(value, Said):
+        return str(value)
+    if isinstance(value, list):
+        return OPEN if any(x is ... for x in value) else "expected a NumPy array, got a list: numpy.stack makes one"
     if value is ... or (isinstance(value, np.ndarray) and value.dtype == object and any(x is ... for x in value.flat)):
         return OPEN
     good = isinstance(value, (np.ndarray, np.generic, float, int, bool)) and np.asarray(value).dtype.kind in "biuf"
@@ -105,7 +140,7 @@ class Exercise(NamedTuple):
 
 
 def differences(name, forward, backward, args, names):
-    """Make a case of a backward pass, held against differences of its own forward pass.
+    """Make cases of a backward pass, held against differences of its own forward pass.
 
     Parameters
     ----------
@@ -120,14 +155,24 @@ def differences(name, forward, backward, args, names):
 
     Returns
     -------
-    Case
-        Its outputs are the largest relative errors; inf where nothing could be compared.
+    list of Case
+        One an argument, so that a gradient that is missing takes no other along. Its output is the largest relative error; inf where
+        nothing could be compared.
     """
-    def call(functions, *args):
-        found = gradcheck(forward(functions), backward(functions), args, names=names, n=40)
-        return tuple(_worst([row for row in found.rows if row.name == name]) for name in names)
-    return Case(name, tuple(f"d{name}" for name in names), call, args, True)
+    def one(k):
+        def call(functions, *args):
+            def pull(dout, cache):
+                grads = backward(functions)(dout, cache)
+                if len(names) == 1:
+                    return grads
+                if not isinstance(grads, (tuple, list)) or len(grads) != len(names):
+                    raise ValueError(f"backward: expected {len(names)} results")
+                return grads[k]
+            found = gradcheck(lambda x: forward(functions)(*args[:k], x, *args[k + 1:]), pull, args[k:k + 1], names=names[k:k + 1], n=40)
+            return max(_error(row) for row in found.rows)
+        return Case(name, (f"d{names[k]}",), call, args, True)
+    return [one(k) for k in range(len(names))]
 
 
-def _worst(rows):
-    return max(np.inf if row.verdict == "unchecked" or row.max_error is None else row.max_error for row in rows)
+def _error(row):
+    return np.inf if row.verdict == "unchecked" or row.max_error is None else row.max_error

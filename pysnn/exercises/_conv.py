@@ -27,7 +27,7 @@ def _cases(rng):
         case("padding 1", (1, 4, 5, 1), (3, 3, 1, 1), 1, 1),
         case("stride 2", (1, 7, 6, 1), (3, 2, 1, 1), 2, 0),
         case("3 samples, 2 channels to 4", (3, 6, 5, 2), (3, 3, 2, 4), 2, 1),
-        differences("against differences", lambda f: lambda x, w: f["forward"](x, w, 2, 1), lambda f: f["backward"], (x, w), ("x", "w")),
+        *differences("against differences", lambda f: lambda x, w: f["forward"](x, w, 2, 1), lambda f: f["backward"], (x, w), ("x", "w")),
     ]
 
 
@@ -59,12 +59,18 @@ def _turned_dw(right):
     return {**right, "backward": backward}
 
 
+def _mean_dw(dx, dw, n):
+    return dx, dw / n
+
+
 MISTAKES = (
     Mistake("kernel_turned",
             "your dx goes back by another way than y came: y[h, v] saw x[s h + i, s v + j] by w[i, j], and by this same w[i, j] its "
             "gradient returns", _turned(lambda w, i, j: w[-1 - i, -1 - j])),
     Mistake("dw_turned", "your dw is turned by half a turn: the kernel is not turned in a correlation", _turned_dw),
     Mistake("overwritten", "a pixel of the image is seen by several taps: their gradients add up, with +=", _turned(add=False)),
+    Mistake("mean_over_batch", "dw is summed over the samples of the batch, not averaged",
+            lambda right: {**right, "backward": lambda dy, cache: _mean_dw(*right["backward"](dy, cache), len(dy))}),
     Mistake("stride_forgotten", "you go back with stride 1, whatever the stride was", _turned(stride_of=lambda stride: 1)),
     Mistake("wrong_corner", "you cut the padding off at one end alone: dx begins at row and column `padding`", _turned(cut=0)),
 )

@@ -53,26 +53,56 @@ def _fault(name):
 def _changes(functions, w1, w2, x, labels, lr):
     """Take a step; return the loss and the changes of the weights over lr, the gradients that were followed."""
     found = functions["proxy_step"](w1, w2, x, labels, lr)
-    if not isinstance(found, tuple) or len(found) != 3:
+    if not isinstance(found, (tuple, list)) or len(found) != 3:
         return found
     fits = [isinstance(w, np.ndarray) and w.shape == old.shape for old, w in zip((w1, w2), found[1:], strict=True)]
     return found[0], *((old - w) / lr if good else w for good, old, w in zip(fits, (w1, w2), found[1:], strict=True))
 
 
 def _proxy_cases(rng):
-    outputs = ("loss", "step of w1", "step of w2")
+    outputs = ("loss", "(w1 - new_w1)/lr", "(w2 - new_w2)/lr")
     x, labels = rng.random((8, 5)), np.arange(8) % 3
     w1, w2 = rng.normal(0.3, 0.5, (5, 6)), rng.normal(0.2, 0.5, (6, 3))
 
     def one(w):
         return np.array([[w]]), np.array([[0.375]]), np.array([[1.0]]), np.array([0]), 0.05
+
+    def case(name, args):
+        return Case(name, outputs, _changes, args, returns=("loss", "new_w1", "new_w2"))
     return [
-        Case("one hidden neuron, rate 1/2", outputs, _changes, one(0.5)),
-        Case("one hidden neuron at its ceiling", outputs, _changes, one(1.5)),
-        Case("one hidden neuron, silent", outputs, _changes, one(-0.5)),
-        Case("one sample", outputs, _changes, (w1, w2, x[:1], labels[:1], 0.05)),
-        Case("8 samples", outputs, _changes, (w1, w2, x, labels, 0.05)),
+        case("one hidden neuron, rate 1/2", one(0.5)),
+        case("one hidden neuron at its ceiling", one(1.5)),
+        case("one hidden neuron, silent", one(-0.5)),
+        case("one sample", (w1, w2, x[:1], labels[:1], 0.05)),
+        case("8 samples", (w1, w2, x, labels, 0.05)),
     ]
+
+
+def _gradients(right, w1, w2, x, labels, lr):
+    loss, new_w1, new_w2 = right["proxy_step"](w1, w2, x, labels, lr)
+    return loss, (w1 - new_w1) / lr, (w2 - new_w2) / lr
+
+
+def _summed(right):
+    def proxy_step(w1, w2, x, labels, lr):
+        n = len(x) * w2.shape[1]
+        loss, new_w1, new_w2 = right["proxy_step"](w1, w2, x, labels, lr * n)
+        return loss * n, new_w1, new_w2
+    return {"proxy_step": proxy_step}
+
+
+def _counts(right):
+    def proxy_step(w1, w2, x, labels, lr):
+        _, r2, _, _, one_hot = _pieces(w1, w2, x, labels)
+        _, *new = _own(error=lambda r1, r2, a1, a2, one_hot: r2 * N_STEPS)(right)["proxy_step"](w1, w2, x, labels, lr)
+        return float(((r2 * N_STEPS - one_hot) ** 2).mean()), *new
+    return {"proxy_step": proxy_step}
+
+
+def _over_samples(right):
+    def proxy_step(w1, w2, x, labels, lr):
+        return right["proxy_step"](w1, w2, x, labels, lr * w2.shape[1])
+    return {"proxy_step": proxy_step}
 
 
 PROXY_MISTAKES = (
@@ -92,6 +122,12 @@ PROXY_MISTAKES = (
     Mistake("no_ceiling",
             "your ReLU lets the gradient through at its ceiling, too; a neuron that fires at every step cannot fire more often, "
             "(P3)", _own(passes=lambda r1, r2, a1, a2, one_hot: a1 > 0)),
+    Mistake("mean_over_samples", "the loss is a mean over samples and outputs; your error is divided by the number of samples alone",
+            _over_samples),
+    Mistake("summed", "the loss is a mean over samples and outputs; yours is a sum", _summed),
+    Mistake("counts_as_rates", "you hold the counts against 0 and 1; the rates, counts/N_STEPS, can be 0 and 1", _counts),
+    Mistake("no_step", "you return the gradients; asked for are the weights after the step, w - lr times the gradient",
+            lambda right: {"proxy_step": lambda w1, w2, x, labels, lr: _gradients(right, w1, w2, x, labels, lr)}),
     Mistake("no_mask", "the error goes through the hidden ReLU: it passes where the activation lies between 0 and the ceiling, (P3)",
             _own(passes=lambda r1, r2, a1, a2, one_hot: np.ones_like(a1))),
 )
@@ -147,11 +183,18 @@ def _rescaled(rescale):
     return lambda right: {**right, "rescale": rescale}
 
 
+def _at(a, place):
+    top = np.sort(a.ravel())[::-1][place]
+    return float(top) if top > 0 else 1.0
+
+
 CONVERSION_MISTAKES = (
     Mistake("maximum", "you take the largest activation, whatever the percentile is",
             _scaled(lambda a, p: float(a.max()) if a.max() > 0 else 1.0)),
     Mistake("between_two", "your percentile lies between two activations; (P7) takes one that occurs, counted from the largest",
             _scaled(lambda a, p: float(np.percentile(a, p)) if np.percentile(a, p) > 0 else 1.0)),
+    Mistake("rounded_down", "(1 - 99.9/100) 1000 is 0.9999999999999432 in floating point: add 1e-9 before you round down",
+            _scaled(lambda a, p: _at(a, int((1 - p / 100) * a.size)))),
     Mistake("from_the_smallest", "you count from the smallest activation; the percentile is counted from the largest",
             _scaled(lambda a, p: _from_the_smallest(a, p))),
     Mistake("zero_scale", "a layer without a positive activation gets scale 1: by 0 nothing can be divided",

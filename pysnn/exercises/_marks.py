@@ -33,6 +33,7 @@ class Hint(NamedTuple):
     outputs: tuple
     mistake: str         # its name; "" for a sign, a factor and the like
     words: str
+    counts: tuple = ()   # of each output: how many of its wrong items are explained, how many there are
 
 
 class Marks(NamedTuple):
@@ -63,7 +64,9 @@ class Marks(NamedTuple):
         width = max(map(len, words))
         lines = [f"{item.mark:<13}{said:<{width + 2}}{item.note}".rstrip() for item, said in zip(self.items, words, strict=True)]
         for hint in self.hints:
-            lines.append(f"hint for {', '.join(hint.outputs)}: {hint.words}")
+            counts = hint.counts or [(0, 0)] * len(hint.outputs)
+            of = [out + (f" ({n} of {m} wrong items)" if n < m else "") for out, (n, m) in zip(hint.outputs, counts, strict=True)]
+            lines.append(f"hint for {', '.join(of)}: {hint.words}")
             if hint.mistake in zoo.every():
                 lines[-1] += f" (the known mistake {hint.mistake}, see pysnn verify --zoo)"
         n = sum(item.ok for item in self.items)
@@ -88,14 +91,17 @@ def judge(exercise, cases, answers):
         The marks and hints.
     """
     wanted = [None if case.differences else case.answer(exercise.functions) for case in cases]
-    items, wrong = [], {}
+    items, wrong, n_wrong = [], {}, {}
     for k, (case, want, got) in enumerate(zip(cases, wanted, answers, strict=True)):
         for output in case.outputs:
             mark, note = _checked(got[output]) if case.differences else _compared(got[output], want[output])
             items.append(Item(case.name, output, mark, note))
+            n_wrong[output] = n_wrong.get(output, 0) + (mark == "wrong" and not case.differences)
             if mark == "wrong" and not case.differences and getattr(got[output], "shape", None) == want[output].shape:
                 wrong[k, output] = items[-1]
-    return Marks(exercise.name, tuple(items), tuple(_hints(exercise, cases, (wanted, answers), wrong)))
+    hints = [hint._replace(counts=tuple((n, n_wrong[out]) for out, (n, _) in zip(hint.outputs, hint.counts, strict=True)))
+             if hint.counts else hint for hint in _hints(exercise, cases, (wanted, answers), wrong)]
+    return Marks(exercise.name, tuple(items), tuple(hints))
 
 
 def _checked(error):
@@ -116,6 +122,8 @@ def _compared(got, wanted):
     if found.verdict == "exact":
         return "exact", ""
     if found.verdict == "approximate":
+        if found.why and got.ndim:
+            return "wrong", f"the right numbers, but {found.why}"
         return "approximate", found.why or f"largest difference {found.max_abs:.0e}"
     if found.first is None:
         return "wrong", found.why
@@ -142,6 +150,10 @@ def _hints(exercise, cases, results, wrong):
         moved = {(k, out) for k, case in enumerate(cases) if not case.differences for out in case.outputs
                  if not _alike(faulty[k][out], wanted[k][out])}
         explained = {key for key in moved & set(wrong) if _alike(answers[key[0]][key[1]], faulty[key[0]][key[1]])}
+        for output in {out for _, out in explained}:        # one number alike may be chance: half of what it changes must be
+            here = {key for key in moved if key[1] == output}
+            if 2 * len(explained & here) < len(here):
+                explained -= here
         found.append((mistake, explained, len(moved) - len(explained)))
     left, named = set(wrong), set()
     while left:
@@ -149,7 +161,7 @@ def _hints(exercise, cases, results, wrong):
         if not explained & left:
             break
         outputs = tuple(dict.fromkeys(out for k, case in enumerate(cases) for out in case.outputs if (k, out) in explained & left))
-        yield Hint(outputs, mistake.name, mistake.hint)
+        yield Hint(outputs, mistake.name, mistake.hint, tuple((sum(key[1] == out for key in explained & set(wrong)), 0) for out in outputs))
         left -= explained
         named |= set(outputs)
     yield from _simple(wanted, answers, {key for key in left if key[1] not in named})

@@ -37,7 +37,7 @@ def _pool_cases(rng):
         case("rows and columns left over", odd),
         Case("equal numbers", ("dx",), _pool_back, (np.array([[10.0, 100]]).reshape(1, 1, 2, 1), ties, 2)),
         case("behind a ReLU", relu),
-        differences("against differences", lambda f: lambda x: f["forward"](x), lambda f: f["backward"], (x,), ("x",)),
+        *differences("against differences", lambda f: lambda x: f["forward"](x), lambda f: f["backward"], (x,), ("x",)),
     ]
 
 
@@ -61,7 +61,20 @@ def _shares(share):
     return inject
 
 
+def _by_columns(right):
+    """Look for the first of equal numbers column by column."""
+    def forward(x, size=2):
+        return right["forward"](x, size)[0], (x, size)
+
+    def backward(dy, cache):
+        x, size = cache
+        turned = right["backward"](dy.swapaxes(1, 2), right["forward"](x.swapaxes(1, 2).copy(), size)[1])
+        return turned.swapaxes(1, 2)
+    return {"forward": forward, "backward": backward}
+
+
 POOL_MISTAKES = (
+    Mistake("by_columns", "of equal numbers you take the first column by column; the convention is row by row", _by_columns),
     Mistake("max_pool_tie", "of equal numbers the last one wins with you; the convention is the first, row by row",
             lambda right: _functions(zoo.every()["max_pool_tie"].inject(_op(right)))),
     Mistake("every_equal",
@@ -93,15 +106,15 @@ def _norm_cases(rng):
         Case("by hand, given statistics", back, _norm_back, (np.array([[1.0], [-1.0]]), *hand, *given)),
         Case("statistics of the batch", back, _norm_back, (dy, x, gamma, beta)),
         Case("given statistics", back, _norm_back, (dy, x, gamma, beta, mean, var)),
-        differences("against differences", lambda f: lambda x, gamma, beta: f["forward"](x, gamma, beta), lambda f: f["backward"],
+        *differences("against differences", lambda f: lambda x, gamma, beta: f["forward"](x, gamma, beta), lambda f: f["backward"],
                     (x, gamma, beta), ("x", "gamma", "beta")),
-        differences("the same, given statistics", lambda f: lambda x, gamma, beta: f["forward"](x, gamma, beta, mean, var),
+        *differences("the same, given statistics", lambda f: lambda x, gamma, beta: f["forward"](x, gamma, beta, mean, var),
                     lambda f: f["backward"], (x, gamma, beta), ("x", "gamma", "beta")),
     ]
 
 
-def _own(dx=None):
-    """Exchange dx(dy, x_hat, dgamma, dbeta, of_batch), or scale dgamma and dbeta by 1/N."""
+def _own(dx=None, factor=lambda gamma, sigma: gamma / sigma):
+    """Exchange dx(dy, x_hat, dgamma/N, dbeta/N, of_batch) and its factor, or scale dgamma and dbeta by 1/N."""
     def inject(right):
         def forward(x, gamma, beta, mean=None, var=None, eps=1e-5):
             y, cache = right["forward"](x, gamma, beta, mean, var, eps)
@@ -115,9 +128,13 @@ def _own(dx=None):
             if dx is None:
                 return right_dx, dgamma / len(dy), dbeta / len(dy)
             x_hat = (x - mean) / sigma
-            return dx(dy, x_hat, dgamma / len(dy), dbeta / len(dy), of_batch) * gamma / sigma, dgamma, dbeta
+            return dx(dy, x_hat, dgamma / len(dy), dbeta / len(dy), of_batch) * factor(gamma, sigma), dgamma, dbeta
         return {"forward": forward, "backward": backward}
     return inject
+
+
+def _right_dx(dy, x_hat, dg, db, of_batch):
+    return dy - of_batch * (db + x_hat * dg)
 
 
 NORM_MISTAKES = (
@@ -135,6 +152,13 @@ NORM_MISTAKES = (
     Mistake("mean_as_constant", "the mean of the batch depends on every x as well: the term with dbeta is missing, (R9)",
             _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * x_hat * dg)),
     Mistake("mean_over_batch", "dgamma and dbeta are sums over the batch, not means", _own()),
+    Mistake("gamma_forgotten", "your dx lacks gamma, which y multiplies x_hat by, (R8)",
+            _own(_right_dx, lambda gamma, sigma: 1 / sigma)),
+    Mistake("sigma_forgotten", "your dx lacks 1/sigma, by which x_hat changes with x, (R8)", _own(_right_dx, lambda gamma, sigma: gamma)),
+    Mistake("n_forgotten", "the two terms that come off in (R9) are means over the batch: your 1/N is missing",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * (db + x_hat * dg) * len(dy))),
+    Mistake("x_hat_added", "you add the term with x_hat; both terms of (R9) come off",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * (db - x_hat * dg))),
 )
 
 

@@ -1,6 +1,8 @@
 """Run somebody's file in a process of its own: it may loop for ever, exit or crash, and we go on."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,7 @@ import numpy as np
 LOADING = 60.0           # seconds that Python and NumPy may take to start, on a busy machine
 STARTED, LOADED, REFUSED = "started", "loaded", "refused"
 MOST = 3                 # items without an answer that are waited for
+MUCH = 10_000_000        # bytes after which a file that prints is stopped
 SHOWN = 4000             # characters of what the file prints that are kept
 
 
@@ -69,19 +72,30 @@ def _watch(path, how, todo, folder):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(x for x in (root, os.environ.get("PYTHONPATH", "")) if x)}
     command = [sys.executable, "-P", "-m", "pysnn.exercises._child", str(path), name, str(seed), str(folder), *map(str, todo)]
     with open(folder / "printed", "wb") as out:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env, start_new_session=True)
     try:
         late = _wait(child, folder, limit)
+        flood = (folder / "printed").stat().st_size > MUCH
     finally:
-        child.kill()
-        child.wait()
+        _end(child)
     if (folder / REFUSED).is_file():
         raise ValueError((folder / REFUSED).read_text(encoding="utf-8"))
     if late and not (folder / LOADED).is_file():
         raise ValueError(f"{path.name}: expected it to run from top to bottom within {limit:g} s, got no end")
     if not (folder / LOADED).is_file():
         raise ValueError(f"{path.name}: does not run: it ended Python (exit code {child.returncode})")
+    if flood:
+        return "no answer: prints without end"
     return f"no answer within {limit:g} s" if late else f"ended Python (exit code {child.returncode})"
+
+
+def _end(child):
+    """End the child, and what it has started."""
+    if os.name == "posix":
+        with contextlib.suppress(ProcessLookupError, PermissionError):             # all of them have ended already
+            os.killpg(child.pid, signal.SIGKILL)
+    child.kill()
+    child.wait()
 
 
 def _wait(child, folder, limit):
@@ -97,7 +111,7 @@ def _wait(child, folder, limit):
         if n_files != seen:
             seen, since = n_files, time.monotonic()
         allowed = limit if (folder / STARTED).is_file() else LOADING
-        if time.monotonic() - since > allowed:
+        if time.monotonic() - since > allowed or (folder / "printed").stat().st_size > MUCH:
             return True
 
 

@@ -42,7 +42,7 @@ def _cases(rng):
         case("exactly at the threshold", np.array([[0.5], [0.5], [0.25]]), 1.0, 0.0, "subtract"),
         case("threshold 2, begins at 0.5", np.full((6, 1), 1.5), 2.0, 0.5, "subtract"),
         case("12 steps, 6 neurons", eighths, 1.0, 0.0, "subtract"),
-        case("the same, reset to zero, threshold 0.7", eighths, 0.7, 0.0, "zero"),
+        case("the same, reset to zero, threshold 0.7, begins at 0.25", eighths, 0.7, 0.25, "zero"),
         case("numbers that do not end in binary", rough, 0.7, 0.1, "subtract"),
     ]
 
@@ -74,6 +74,13 @@ def _reset_late(right):
     return {"forward": forward}
 
 
+def _resets_to_v_init(right):
+    def forward(current, threshold=1.0, v_init=0.0, kind="subtract"):
+        reset = (lambda u, s, threshold, kind: np.where(s == 1, v_init, u)) if kind == "zero" else None
+        return _walk(reset=reset)(right)["forward"](current, threshold, v_init, kind)
+    return {"forward": forward}
+
+
 FORWARD_MISTAKES = (
     Mistake("recorded_late",
             "each spike stands one step too late: it belongs into the step in which the potential reached the threshold",
@@ -85,6 +92,7 @@ FORWARD_MISTAKES = (
             _walk(reset=lambda u, s, threshold, kind: u * (1 - s))),
     Mistake("always_subtract", "your reset is by subtraction, whatever is asked for",
             _walk(reset=lambda u, s, threshold, kind: u - threshold * s)),
+    Mistake("resets_to_v_init", "your reset to zero goes back to v_init; it is to 0, wherever the neuron began", _resets_to_v_init),
     Mistake("subtracts_one", "your reset takes 1 off, not the threshold",
             _walk(reset=lambda u, s, threshold, kind: u - s if kind == "subtract" else u * (1 - s))),
     Mistake("no_reset", "nothing is reset: the potential goes on as if there had been no spike",
@@ -249,6 +257,14 @@ def _off_centre(right):
     return {**_passes(inject(_operation(right))), "surrogate_grad": right["surrogate_grad"]}
 
 
+def _other_curve(kind, curve):
+    """Exchange the surrogate of one kind, curve(x, slope), wherever it is used."""
+    def one(v, threshold, surrogate):
+        x = v - threshold
+        return curve(x, surrogate.slope) if surrogate.kind == kind else _curve(x, *surrogate)
+    return lambda right: _passes(zoo.own_surrogate(one)(_operation(right)))
+
+
 BACKWARD_MISTAKES = (
     Mistake("slope_ignored", "you take one slope, whatever slope is asked for", _back_fault("slope_ignored")),
     Mistake("sigmoid_overflow", "exp() overflows there, and inf/inf is NaN: use exp(-k |x|), g' is even",
@@ -256,6 +272,12 @@ BACKWARD_MISTAKES = (
     Mistake("surrogate_off_centre", "your surrogate has its peak at V = 0: it wants U - threshold, not U",
             _back_fault("surrogate_off_centre", ("atan",))),
     Mistake("surrogate_off_centre", "your surrogate has its peak at V = 0: it wants U - threshold, not U", _off_centre),
+    Mistake("twice_as_high", "your atan surrogate is twice as high: before the fraction stands k/2",
+            _other_curve("atan", lambda x, k: k / (1 + (np.pi / 2 * k * x) ** 2))),
+    Mistake("half_pi_forgotten", "in the denominator of the atan surrogate x is multiplied by k pi/2, not by k alone",
+            _other_curve("atan", lambda x, k: k / 2 / (1 + (k * x) ** 2))),
+    Mistake("k_forgotten", "your sigmoid surrogate lacks the k before it: the derivative of sigma(k x) brings one",
+            _other_curve("sigmoid", lambda x, k: _curve(x, "sigmoid", k) / k)),
     Mistake("attached_reset",
             "your gradient goes through the reset although it is to be taken for a constant: with detach_reset=True leave out the "
             "second summand of (I8)", _back_fault("attached_reset")),

@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from .. import losses
+from .. import _checks, losses
 from ..conventions import NO_SPIKE
 from ..reference import temporal
 from ..verify import zoo
-from ._case import Case, Exercise, Mistake, differences
+from ._case import Case, Exercise, Mistake, Said, differences
 
 INF = NO_SPIKE
 
@@ -21,7 +21,11 @@ def _one(forward):
 
 
 def _times(functions, z_in, w, threshold):
-    return np.array([functions["spike_time"](z, weights, threshold) for z, weights in zip(z_in, w, strict=True)])
+    found = [functions["spike_time"](z, weights, threshold) for z, weights in zip(z_in, w, strict=True)]
+    odd = next((t for t in found if not isinstance(t, (float, int, np.generic)) and getattr(t, "shape", None) != ()), 0.0)
+    if isinstance(odd, np.ndarray):
+        return Said(f"expected one number a neuron, got {_checks.describe(odd)}")
+    return np.array(found) if isinstance(odd, float) else odd
 
 
 def _neuron(name, z_in, w, threshold=1.0):
@@ -39,6 +43,7 @@ def _spike_time_cases(rng):
     return [
         _neuron("one input", [1], [2]),
         _neuron("two inputs, the third too late", [1, 2, 8], [0.75, 0.75, -0.5]),
+        _neuron("the third in the very moment", [1, 2, 4.5], [0.75, 0.75, -0.5]),
         _neuron("inhibition just in time", [1, 2, 4], [0.75, 0.75, -0.25]),
         _neuron("in no order", [8, 1, 2], [-0.5, 0.75, 0.75]),
         _neuron("two at the same time", [1, 1, 4], [2, -0.5, -1]),
@@ -78,6 +83,16 @@ def _everything(right, z_in, w, threshold):
     return float((w[heard] * z_in[heard]).sum() / excess) if excess > 0 else INF
 
 
+def _no_margin(right, z_in, w, threshold):
+    z_out = right(z_in, w, threshold)
+    before = (z_in < z_out) & np.isfinite(z_in)
+    return z_out if z_out == INF else float((w[before] * z_in[before]).sum() / w[before].sum())
+
+
+def _silent_as(value):
+    return _changed(lambda right, *args: value if right(*args) == INF else right(*args))
+
+
 SPIKE_TIME_MISTAKES = (
     Mistake("xor_causal_set",
             "you take a prefix where one of the two conditions holds and the other does not; both must hold, (T4) and (T5)",
@@ -92,12 +107,14 @@ SPIKE_TIME_MISTAKES = (
             "means nothing", _own_times(valid=lambda strong, in_time: in_time)),
     Mistake("all_inputs", "your sums run over all inputs that spike; those that come after the output spike have no say, (T5)",
             _changed(lambda right, *args: _everything(right, *args))),
+    Mistake("denominator_without_threshold", "your denominator is the sum of the weights alone; (T3) takes the threshold off it",
+            _changed(_no_margin)),
     Mistake("threshold_ignored", "you compare with 1, whatever the threshold is",
             _changed(lambda right, z_in, w, threshold: right(z_in, w, 1.0))),
     Mistake("time_instead_of_z", "that is t/tau, the logarithm of what is asked for: z needs none",
             _changed(lambda right, *args: float(np.log(right(*args))))),
-    Mistake("never_silent", "a neuron that stays silent has z_out = inf, not 0",
-            _changed(lambda right, *args: 0.0 if right(*args) == INF else right(*args))),
+    *(Mistake(name, f"a neuron that stays silent has z_out = inf, not {value:g}", _silent_as(value))
+      for name, value in (("never_silent", 0.0), ("silent_as_minus_one", -1.0), ("silent_as_1000", 1000.0), ("silent_as_nan", np.nan))),
 )
 
 
@@ -122,9 +139,10 @@ def _backward_cases(rng):
         Case("forward, as given", ("z_out",), lambda f, z, w: f["forward"](z, w)[0], (z_in, w)),
         Case("one neuron", gradients, _back, (np.array([[1.0]]), *one, 1.0)),
         Case("threshold 0.5", gradients, _back, (np.array([[1.0]]), *one, 0.5)),
-        Case("a silent output", gradients, _back, (np.array([[2.0, 3.0]]), *two, 1.0)),
+        Case("a silent output", gradients, _back, (np.array([[2.0, 5.0]]), *two, 1.0)),
+        Case("a silent output with NaN in dz_out", gradients, _back, (np.array([[2.0, np.nan]]), *two, 1.0)),
         Case("4 samples, 5 outputs", gradients, _back, (dz, z_in, w, 1.0)),
-        differences("against differences", lambda f: f["forward"], lambda f: f["backward"],
+        *differences("against differences", lambda f: f["forward"], lambda f: f["backward"],
                     (np.where(np.isfinite(z_in), z_in, 3.0), alive), ("z_in", "w")),
     ]
 
@@ -175,6 +193,11 @@ def _in_z_alone(backward, dz_out, cache, args):
     return backward(dz_out, cache)[0], (np.where(causal, args[0][:, :, None], 0) * h[:, None, :]).sum(axis=0)
 
 
+def _by_one(dz_out, *args):
+    _, fired, total = _masks(*args)
+    return np.where(fired, dz_out, 0) * np.where(fired, (total - args[2]) / np.where(total == 1, 1, total - 1), 0)
+
+
 BACKWARD_MISTAKES = (
     Mistake("denominator_all_weights",
             "your denominator uses all weights that spiked; (T7) and (T8) divide by the sum over the causal set, minus the "
@@ -189,6 +212,10 @@ BACKWARD_MISTAKES = (
     Mistake("numerator_alone",
             "you differentiate the numerator P alone; w stands in the denominator as well, which gives the -z_out of (T7)",
             _after(_in_z_alone)),
+    Mistake("threshold_ignored", "your denominator takes 1 off, whatever the threshold is",
+            _after(lambda backward, dz_out, cache, args: backward(_by_one(dz_out, *args), cache))),
+    Mistake("mean_over_batch", "dw is summed over the samples, not averaged: the loss has done that already",
+            _after(lambda backward, dz_out, cache, args: (backward(dz_out, cache)[0], backward(dz_out, cache)[1] / len(dz_out)))),
     Mistake("silent_gradient", "you let the gradient of a silent output through",
             _after(lambda backward, dz_out, cache, args: _silent(dz_out, args))),
 )
@@ -222,7 +249,7 @@ def _loss_cases(rng):
         Case("6 samples", outputs, call, (z, y)),
         Case("silent outputs", outputs, call, (silent, y)),
         Case("nothing fires", outputs, call, (np.full((1, 2), INF), np.array([1]))),
-        differences("against differences", lambda f: lambda z: (f["loss"](z, y)[0], z),
+        *differences("against differences", lambda f: lambda z: (f["loss"](z, y)[0], z),
                     lambda f: lambda scale, z: scale * f["loss"](z, y)[1], (z,), ("z",)),
     ]
 
@@ -246,6 +273,10 @@ LOSS_MISTAKES = (
             _of_loss(lambda dz, z, y: dz * len(z))),
     Mistake("no_one_hot", "that is the gradient of the normalisation alone; the label's own score takes 1 off its probability",
             _of_loss(lambda dz, z, y: np.where(np.isfinite(z), -_softmax(z) / len(z), 0))),
+    Mistake("probability_alone", "that is p alone: the label's output takes 1 off its p, and the scores are -z, which turns the sign",
+            _of_loss(lambda dz, z, y: np.where(np.isfinite(z), _softmax(z) / len(z), 0))),
+    Mistake("mean_over_outputs", "you divide by the number of entries of z; the loss is a mean over the samples alone",
+            _of_loss(lambda dz, z, y: dz / z.shape[1])),
 )
 
 

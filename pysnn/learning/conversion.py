@@ -2,7 +2,7 @@
 
 Differs from its siblings: no spike has a part in training. After each epoch every layer is given a scale, the largest of its activations on
 training samples or a high percentile of them, and the converted network divides by it, so that rates stay below one spike a step. Source:
-P. U. Diehl et al., IJCNN 2015.
+P. U. Diehl et al., IJCNN 2015; percentiles and folded normalisation: B. Rueckauer et al., Frontiers in Neuroscience 11:682, 2017.
 """
 
 from dataclasses import dataclass

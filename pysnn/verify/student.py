@@ -127,13 +127,18 @@ def _import(path):
 
 
 def _said(error):
-    """Say an error in one line, with the line of the student's file where it arose."""
-    trace, line = error.__traceback__, ""
+    """Say an error in one line, with the line of the student's file, or the function and line of a notebook, where it arose."""
+    trace, line, other = error.__traceback__, "", ""
     while trace is not None:
-        if "_pysnn_student_" in trace.tb_frame.f_globals.get("__name__", ""):
+        module, code = trace.tb_frame.f_globals.get("__name__") or "", trace.tb_frame.f_code
+        if "_pysnn_student_" in module:
             line = f" (line {trace.tb_lineno})"
+        elif module.split(".")[0] not in (__name__.split(".")[0], "numpy") and not code.co_filename.startswith("<frozen"):
+            place = Path(code.co_filename).name if Path(code.co_filename).is_file() else "its cell"
+            other = f" ({code.co_name}, line {trace.tb_lineno} of {place})"
         trace = trace.tb_next
-    return f"{type(error).__name__}: {' '.join(str(error).split())}{line}"[:300]
+    said, line = f"{type(error).__name__}: {' '.join(str(error).split())}", line or other
+    return said[:300 - len(line)] + line
 
 
 def _taken(function, most):

@@ -27,8 +27,9 @@ def forward(z_in, w):
         order = np.argsort(z)
         z_next = np.append(z[order][1:], np.inf)
         for j in range(w.shape[1]):
-            excess = np.cumsum(w[order, j]) - 1.0                        # the weights in the order of time, as the inputs
-            crossing = np.cumsum(w[order, j] * z[order]) / np.where(excess > 0, excess, np.nan)
+            weights = w[order, j]                                             # in the order of time, as the inputs
+            excess = np.cumsum(weights) - 1.0
+            crossing = np.cumsum(weights * z[order]) / np.where(excess > 0, excess, np.nan)
             good = np.flatnonzero((excess > 0) & (crossing <= z_next))
             if good.size:
                 z_out[b, j] = crossing[good[0]]

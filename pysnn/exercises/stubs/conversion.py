@@ -12,6 +12,8 @@ Your task: scale, (P7), and rescale, (P6). Mind:
 Derived in docs/derivations/conversion.md. Mark it:  pysnn check conversion.py
 """
 
+import numpy as np
+
 EXERCISE = "conversion"
 
 

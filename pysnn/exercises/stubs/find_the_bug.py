@@ -37,8 +37,9 @@ def forward(z_in, w):
         order = np.argsort(z)
         z_next = np.append(z[order][1:], np.inf)
         for j in range(w.shape[1]):
-            excess = np.cumsum(w[:, j]) - 1.0
-            crossing = np.cumsum(w[:, j] * z[order]) / np.where(excess > 0, excess, np.nan)
+            weights = w[:, j]
+            excess = np.cumsum(weights) - 1.0
+            crossing = np.cumsum(weights * z[order]) / np.where(excess > 0, excess, np.nan)
             good = np.flatnonzero((excess > 0) & (crossing <= z_next))
             if good.size:
                 z_out[b, j] = crossing[good[0]]

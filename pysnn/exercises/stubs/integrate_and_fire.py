@@ -13,6 +13,8 @@ Before you write: how many spikes do 5 steps of current 0.75 give at threshold 1
 Mark it:  pysnn check integrate_and_fire.py
 """
 
+import numpy as np
+
 EXERCISE = "integrate_and_fire"
 
 

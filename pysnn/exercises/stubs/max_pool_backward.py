@@ -8,6 +8,8 @@ Your task: dx. A gradient check will not tell you who wins among equals; the ite
 Derived in docs/derivations/convolution-and-pooling.md. Mark it:  pysnn check max_pool_backward.py
 """
 
+import numpy as np
+
 EXERCISE = "max_pool_backward"
 
 
