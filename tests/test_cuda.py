@@ -5,6 +5,7 @@ rounding: that is the oracle of tests/test_temporal.py.
 """
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -220,6 +221,24 @@ def test_a_network_over_time_is_the_reference(rng, shape, convs, denses, rule):
         ref, got = spiking.run(*args), twin("spiking").run(*args)
         assert_same(got, ref)
         assert len(ref.n_spikes) == len(stages) and ref.n_spikes[0] > 0
+
+
+def test_threads_of_a_block_share_their_arrays(rng, monkeypatch):
+    """However slowly a simulated shared array is made, there is one, not one a thread."""
+    target = twin("_target")
+    if not target.SIMULATED:
+        pytest.skip("a GPU has its own shared memory")
+    x, w = rng.normal(size=(3, 7)), rng.normal(size=(7, 5))
+    wanted, empty = dense.dense_forward(x, w)[0], np.empty
+
+    def slowly(*args, **more):
+        time.sleep(0.01)
+        return np.full_like(empty(*args, **more), np.nan)
+
+    from numba.cuda.simulator import kernelapi
+    monkeypatch.setattr(kernelapi.np, "empty", slowly)
+    got = twin("dense").dense_forward(x, w)[0]
+    np.testing.assert_allclose(got, wanted, rtol=1e-12)
 
 
 def test_same_bits_each_run(rng):

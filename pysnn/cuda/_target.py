@@ -12,6 +12,7 @@ import functools
 import importlib.metadata
 import importlib.util
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -36,6 +37,26 @@ def _load():
 cuda, _why_not = _load()
 SIMULATED = cuda is not None and bool(cuda.config.ENABLE_CUDASIM)
 KERNELS = {}            # name -> Kernel
+
+
+def _share_once():
+    """Let the threads of a simulated block share one array: the simulator looks for it and makes it without a lock.
+
+    Between the two another thread may make a second one; then some threads read what nobody wrote. It shows rarely, as numbers too small.
+    """
+    from numba.cuda.simulator import kernelapi
+    lock = threading.Lock()
+
+    def array(self, shape, dtype):
+        place = sys._getframe(1)
+        with lock:
+            return self._allocations.setdefault((place.f_code.co_filename, place.f_lineno), np.empty(shape, dtype))
+
+    kernelapi.FakeCUDAShared.array = array
+
+
+if SIMULATED:
+    _share_once()
 
 
 def tile(on_device, simulated):
