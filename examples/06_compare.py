@@ -13,7 +13,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from pysnn import comparison, datasets, training
+from pysnn import datasets, training
+from pysnn.evaluation import comparison
 
 # %%
 # The same for all

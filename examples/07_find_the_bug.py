@@ -18,7 +18,7 @@ import sys
 from importlib.util import find_spec
 
 from pysnn.verify import suite, zoo
-from pysnn.verify.zoo_catch import TARGETS
+from pysnn.verify.zoo.catch import TARGETS
 
 # %%
 # The mistakes are those of ``pysnn.verify.zoo``, shuffled.

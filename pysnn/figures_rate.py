@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from . import evaluation_rate, models, plots
+from . import models, plots
+from .evaluation import rate as evaluation_rate
 from .learning import rate
 
 SAMPLES = 100       # test samples in the figure of counts against activations

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pysnn.conventions import CONVENTIONS, Convention, Rule, Surrogate
-from pysnn.verify import adapters, adapters_ready
+from pysnn.verify.frameworks import adapters
+from pysnn.verify.frameworks import neurons as adapters_ready
 from pysnn.verify.gradcheck import gradcheck
 from pysnn.verify.identify import identify
 
@@ -36,7 +37,7 @@ def test_frameworks_are_loaded_on_use_only():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
-    assert "pysnn.verify.findings" in loaded and not (FRAMEWORKS | {"mpmath", "matplotlib", "numba"}) & loaded
+    assert "pysnn.verify.frameworks.findings" in loaded and not (FRAMEWORKS | {"mpmath", "matplotlib", "numba"}) & loaded
 
 
 @pytest.mark.parametrize("name", [*adapters.INSTALL, "snntorch.surrogate"])

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from test_cli import python, strict_json, weights
 
-from pysnn import cli, evaluation_rate, figures, figures_rate, training
-from pysnn.cli_show import KINDS
+from pysnn import cli, figures, figures_rate, training
+from pysnn.cli.evaluate import KINDS
+from pysnn.evaluation import rate as evaluation_rate
 
 RATE = ("proxy", "tandem", "surrogate", "conversion", "ann")
 SMALL = "--model 784-12-10 --epochs 2 --val 5000 --backend reference".split()

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pysnn import cli, cli_verify
-from pysnn.verify import page, suite, zoo
-from pysnn.verify.ledger import Entry, Ledger
+from pysnn import cli
+from pysnn.cli import verify as cli_verify
+from pysnn.verify import suite, zoo
+from pysnn.verify.report import page
+from pysnn.verify.report.ledger import Entry, Ledger
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/howto/verify-your-gradient.md"
@@ -101,7 +103,7 @@ def test_a_module_right_and_wrong(capsys, place):
 
 def test_zoo(capsys, monkeypatch, place):
     everything = {name: zoo.every()[name] for name in ("max_pool_tie", "softmax_sign")}
-    monkeypatch.setattr("pysnn.verify.zoo_catch.every", lambda: everything)
+    monkeypatch.setattr("pysnn.verify.zoo.catch.every", lambda: everything)
     assert cli.main(["verify", "--zoo", "--json", "z.json", "--html", "z.html", "--markdown", "z.md"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^max_pool_tie +synthetic +max_pool2d +ties +definition, gradcheck, reference$", out, re.MULTILINE)
@@ -121,7 +123,8 @@ def test_framework_findings_are_those_of_the_module(capsys, monkeypatch):
                 raise ValueError(f"framework: expected one of snntorch, got {name!r}")
             return [Entry("snntorch", "sigmoid", "gradient", 1, 0.0, note="NaN as found")]
     real = cli_verify.importlib.import_module
-    monkeypatch.setattr(cli_verify.importlib, "import_module", lambda name: Findings if name == "pysnn.verify.findings" else real(name))
+    monkeypatch.setattr(cli_verify.importlib, "import_module",
+                        lambda name: Findings if name == "pysnn.verify.frameworks.findings" else real(name))
     assert cli.main(["verify", "--framework", "snntorch"]) == 0
     assert "sigmoid: NaN as found" in capsys.readouterr().out
     assert cli.main(["verify", "--framework", "norse"]) == 2

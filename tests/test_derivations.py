@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysnn import checkpoint, exercises, losses, mismatch, models, training
+from pysnn import checkpoint, exercises, losses, models, training
 from pysnn.conventions import Rule, Surrogate
+from pysnn.evaluation import mismatch
 from pysnn.learning import proxy
 from pysnn.reference import batch_norm, conv, integrate_fire, temporal
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tolerances import tol
 
-from pysnn import diagnostics, mismatch
 from pysnn.conventions import Rule
+from pysnn.evaluation import diagnostics, mismatch
 from pysnn.learning import ann, conversion, proxy, rate, surrogate, tandem
 from pysnn.rate_layers import Firing
 from pysnn.reference import integrate_fire

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from pysnn import checkpoint, comparison, datasets, evaluation_rate, training
+from pysnn import checkpoint, datasets, training
 from pysnn.conventions import Rule
+from pysnn.evaluation import comparison
+from pysnn.evaluation import rate as evaluation_rate
 from pysnn.learning import rate
 from pysnn.reference import conv, integrate_fire, pool
 

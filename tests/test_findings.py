@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pysnn.verify import _finding, findings
-from pysnn.verify.findings import CASES, LABELS, Case, Seen
-from pysnn.verify.ledger import RIGHT, UNCHECKED, WRONG
+from pysnn.verify.frameworks import _finding, findings
+from pysnn.verify.frameworks.findings import CASES, LABELS, Case, Seen
+from pysnn.verify.report.ledger import RIGHT, UNCHECKED, WRONG
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in (ROOT / "docs/findings").glob("*.md") if path.name != "README.md")
@@ -80,7 +80,7 @@ def test_verdicts(label, shows, verdict):
 
 
 def test_a_bug_that_shows_otherwise_is_not_gone(monkeypatch):
-    from pysnn.verify import findings_others
+    from pysnn.verify.frameworks import others as findings_others
     monkeypatch.setattr(findings_others, "exact_snn_linear", lambda *args, **kwargs: SimpleNamespace(
         forward=lambda t_in, w: (t_in[:4, :1] * 0 + w.sum(axis=1, keepdims=True), None),
         backward=lambda dt, cache: (None, np.zeros((4, 6)))))

@@ -19,7 +19,8 @@ from conftest import operation
 from pysnn import losses
 from pysnn.conventions import RULES, SURROGATES
 from pysnn.learning import proxy, temporal
-from pysnn.verify import golden, zoo, zoo_ops
+from pysnn.verify import golden, zoo
+from pysnn.verify.zoo import relu as zoo_ops
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/howto/golden-vectors.md"

@@ -8,7 +8,7 @@ import pytest
 from pysnn.conventions import CONVENTION_WORDS, CONVENTIONS, RULES, SURROGATES, Convention, Rule, Surrogate
 from pysnn.reference import integrate_fire
 from pysnn.verify import _probe, zoo
-from pysnn.verify.adapters import Layer, from_callables, from_operation
+from pysnn.verify.frameworks.adapters import Layer, from_callables, from_operation
 from pysnn.verify.identify import identify
 
 

@@ -12,7 +12,7 @@ from tolerances import tol
 from pysnn import _blas
 from pysnn.conventions import RULES, SURROGATES, Rule, Surrogate
 from pysnn.reference import integrate_fire as reference
-from pysnn.verify import surrogate as witness
+from pysnn.verify.witness import integrate_fire as witness
 
 INF = np.inf
 EVERY_RULE = [Rule(*words) for words in itertools.product(*RULES.values())]

@@ -13,7 +13,7 @@ from tolerances import tol
 from pysnn import _blas, checkpoint, datasets, encode, models, training
 from pysnn.learning import conversion, rate, surrogate, temporal
 from pysnn.rate_layers import BatchNorm, Dropout, ReLU
-from pysnn.verify.suite_learning import frozen, hold, masks
+from pysnn.verify.suite.learning import frozen, hold, masks
 
 RATE = {name: rule for name, rule in training.METHODS.items() if name != "temporal"}
 SPIKING = {name: rule for name, rule in RATE.items() if name != "ann"}

@@ -15,8 +15,11 @@ from tolerances import kappa_limit
 from pysnn.conventions import RULES, SURROGATES, Rule, Surrogate
 from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool
 from pysnn.reference import temporal as reference
-from pysnn.verify import _numbers, oracle, oracle_check, oracle_maps, oracle_spikes, zoo
-from pysnn.verify.oracle import exact, rounded
+from pysnn.verify import oracle, zoo
+from pysnn.verify.oracle import _numbers, exact, rounded
+from pysnn.verify.oracle import check as oracle_check
+from pysnn.verify.oracle import integrate_fire as oracle_spikes
+from pysnn.verify.oracle import relu as oracle_maps
 
 INF = np.inf
 ROOT = Path(__file__).parents[1]

@@ -8,8 +8,9 @@ import pytest
 
 matplotlib = pytest.importorskip("matplotlib")
 
-from pysnn import plots, plots_temporal  # noqa: E402
+from pysnn import plots  # noqa: E402
 from pysnn.conventions import NO_SPIKE  # noqa: E402
+from pysnn.plots import temporal as plots_temporal  # noqa: E402
 
 CLASSES = ["yin", "yang", "dot"]
 RECORDS = [{"epoch": e, "loss": 2.0**-e, "train_accuracy": 1 - 0.5**e, "val_accuracy": None if e == 2 else 0.5,

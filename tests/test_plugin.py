@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysnn.verify import student, suite, zoo, zoo_catch
+from pysnn.verify import student, suite, zoo
+from pysnn.verify.zoo import catch as zoo_catch
 
 ROOT = Path(__file__).parents[1]
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}

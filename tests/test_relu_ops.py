@@ -12,8 +12,8 @@ from tolerances import tol
 
 from pysnn import _blas, verify
 from pysnn.reference import activations, batch_norm, conv, dense, pool
-from pysnn.verify import zoo_ops
 from pysnn.verify.zoo import Op
+from pysnn.verify.zoo import relu as zoo_ops
 
 SINGLE, DOUBLE = np.float32, np.float64
 BACKENDS = ("reference", "numba")

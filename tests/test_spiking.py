@@ -89,7 +89,7 @@ def test_backends_agree_bit_for_bit(engine, rng, threads, name, rule, dtype):
 
 @pytest.mark.parametrize("busy", [0.0, 1.0])
 def test_dense_layers_by_product_and_by_events(engine, rng, monkeypatch, busy):
-    from pysnn.kernels import event_dense
+    from pysnn.kernels import _event_dense as event_dense
     stages, x = network(rng, *NETS["dense alone"], np.float32), images(rng, (50,), 6, np.float32)
     ref = reference.run(stages, x, 20)
     assert ref.n_spikes[1] > 0

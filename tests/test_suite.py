@@ -9,8 +9,10 @@ import pytest
 
 from pysnn import verify
 from pysnn.reference import integrate_fire, temporal
-from pysnn.verify import _book, ledger, suite
-from pysnn.verify.ledger import Entry, Ledger
+from pysnn.verify import suite
+from pysnn.verify.report import ledger
+from pysnn.verify.report.ledger import Entry, Ledger
+from pysnn.verify.suite import _book
 from pysnn.verify.zoo import Op
 
 INF = np.inf

@@ -14,7 +14,7 @@ from tolerances import kappa_limit, tol
 
 from pysnn import _blas
 from pysnn.reference import temporal as reference
-from pysnn.verify.temporal import check_definition
+from pysnn.verify.witness.temporal import check_definition
 
 INF = np.inf
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysnn.verify import suite, zoo, zoo_catch
+from pysnn.verify import suite, zoo
+from pysnn.verify.zoo import catch as zoo_catch
 
 SIXTEEN = {"xor_causal_set", "softmax_sign", "denominator_all_weights", "unsorted_inputs", "sigmoid_overflow", "slope_ignored",
            "float32_inside", "stale_membrane", "attached_reset", "recorded_late", "updated_early", "unseen_regulariser",
@@ -80,7 +81,7 @@ def test_unknown_fault():
 
 
 def test_learning_faults_leave_the_nets_as_they_were():
-    from pysnn.verify import suite_learning
+    from pysnn.verify.suite import learning as suite_learning
     for name in ("updated_early", "unseen_regulariser"):
         nets = suite_learning.nets_for("proxy")
         before = {key: w.copy() for key, w in nets.net.params.items()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from look import BLACK, BLUE, GREY, write
 
-from pysnn._plotting import figure, legend, styled
+from pysnn.plots._style import figure, legend, styled
 
 TITLE = "Rounding, and the condition number"
 CAPTION = """Relative errors of spike times against 50-digit answers, over the condition number kappa of the neuron; both axes

@@ -7,7 +7,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from pysnn import plots
-from pysnn._plotting import BLACK, BLUE, GREY, LOOKS, STYLE, VERMILLION
+from pysnn.plots._style import BLACK, BLUE, GREY, LOOKS, STYLE, VERMILLION
 
 GREEN, PINK, ORANGE, SKY = (LOOKS[k][0] for k in (2, 3, 4, 5))
 COLORS = {"black": BLACK, "grey": GREY, "blue": BLUE, "vermillion": VERMILLION, "green": GREEN, "pink": PINK, "orange": ORANGE, "sky": SKY}

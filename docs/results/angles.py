@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import datasets, diagnostics, mismatch, training
+from pysnn import datasets, training
+from pysnn.evaluation import diagnostics, mismatch
 from pysnn.learning import proxy
 
 HERE = Path(__file__).parent

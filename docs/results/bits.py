@@ -25,7 +25,8 @@ RUNS = {   # name: (method, data, samples, preset, settings)
     **{f"{m}, convolutions": (m, "fashion-sample", 200, "ours", {"model": CONV, "batch": 20} | ({"n_steps": 3} if m != "ann" else {}))
        for m in ("proxy", "tandem", "surrogate", "conversion", "ann")},
     "proxy, authors": ("proxy", "fashion-sample", 100, "authors", {"model": CONV, "batch": 20, "n_steps": 3}),
-    "surrogate, potential": ("surrogate", "fashion-sample", 200, "ours", {"model": CONV, "batch": 20, "n_steps": 3, "readout": "potential"}),
+    "surrogate, potential": ("surrogate", "fashion-sample", 200, "ours",
+                             {"model": CONV, "batch": 20, "n_steps": 3, "readout": "potential"}),
 }
 
 
@@ -59,7 +60,8 @@ def main(path, *options):
             print(f"{name}, {backend}: {got['runs'][f'{name}, {backend}']}", flush=True)
     if "--check" in options:
         want = json.loads(Path(path).read_text())
-        wrong = [f"{part}: {name}" for part in ("golden", "verify", "runs") for name in want[part] if got[part].get(name) != want[part][name]]
+        wrong = [f"{part}: {name}" for part in ("golden", "verify", "runs")
+                 for name in want[part] if got[part].get(name) != want[part][name]]
         print("\n".join(wrong) or f"the same bits: {len(want['runs'])} runs, {len(want['golden'])} golden cases")
         return bool(wrong)
     Path(path).write_text(json.dumps(got, indent=1) + "\n")

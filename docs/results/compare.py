@@ -15,7 +15,9 @@ import os
 import sys
 from pathlib import Path
 
-from pysnn import comparison, datasets, evaluation_rate, training
+from pysnn import datasets, training
+from pysnn.evaluation import comparison
+from pysnn.evaluation import rate as evaluation_rate
 from pysnn.learning import proxy
 
 HERE = Path(__file__).parent

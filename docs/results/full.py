@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import _blas, datasets, evaluation_rate, training
+from pysnn import _blas, datasets, training
+from pysnn.evaluation import rate as evaluation_rate
 from pysnn.learning import proxy, rate
 
 HERE = Path(__file__).parent

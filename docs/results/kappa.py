@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn.verify import oracle_check
-from pysnn.verify.oracle_check import KINDS, LIMITS, SIZES
+from pysnn.verify.oracle import check as oracle_check
+from pysnn.verify.oracle.check import KINDS, LIMITS, SIZES
 
 HERE = Path(__file__).parent
 N_CASES = 10_000

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import datasets, diagnostics, models
+from pysnn import datasets, models
+from pysnn.evaluation import diagnostics
 from pysnn.learning import proxy, rate
 
 HERE = Path(__file__).parent

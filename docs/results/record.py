@@ -11,7 +11,8 @@ import platform
 import sys
 from pathlib import Path
 
-from pysnn import datasets, evaluation_rate, metrics, training
+from pysnn import datasets, metrics, training
+from pysnn.evaluation import rate as evaluation_rate
 from pysnn.learning import temporal
 
 HERE = Path(__file__).parent

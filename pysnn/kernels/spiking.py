@@ -14,7 +14,8 @@ from .. import _checks
 from .._blas import cut, matmul
 from .._jit import spread
 from ..conventions import RULES, Rule, Run, Stage
-from . import event_conv, event_dense
+from . import _event_conv as event_conv
+from . import _event_dense as event_dense
 from .conv import conv2d_forward
 
 __all__ = ["Run", "Stage", "run"]

@@ -13,7 +13,7 @@ import numpy as np
 from .. import _checks
 from .._blas import cut, matmul
 from .._jit import njit, spread
-from . import two_valued
+from . import _two_valued as two_valued
 
 _LANES = 16          # outputs are padded to whole vectors
 _CACHE = 600_000     # bytes of weights that a core's second-level cache holds beside the rest

@@ -8,11 +8,19 @@ was found in released frameworks. `suite` runs all checks of an operation and `l
 see that the checks catch them.
 """
 
-from . import adapters, adapters_ready, findings, golden, ledger, oracle, oracle_spikes, surrogate, temporal, zoo, zoo_ops
+import sys
+
+from . import golden, oracle, zoo
 from .compare import Comparison, compare
+from .frameworks import adapters, findings, neurons
 from .gradcheck import Report, gradcheck
 from .identify import Identified, identify
-from .ledger import Entry, Ledger
+from .report import ledger
+from .report.ledger import Entry, Ledger
+from .witness import integrate_fire, relu, temporal
 
-__all__ = ["Comparison", "Entry", "Identified", "Ledger", "Report", "adapters", "adapters_ready", "compare", "findings", "golden",
-           "gradcheck", "identify", "ledger", "oracle", "oracle_spikes", "surrogate", "temporal", "zoo", "zoo_ops"]
+__all__ = ["Comparison", "Entry", "Identified", "Ledger", "Report", "adapters", "compare", "findings", "golden", "gradcheck",
+           "identify", "integrate_fire", "ledger", "neurons", "oracle", "relu", "temporal", "zoo"]
+
+for _module in (adapters, findings, ledger):       # their paths in version 0.1: pysnn.verify.ledger, ...
+    sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module

@@ -1,4 +1,4 @@
-"""Layers of temporal neurons in a row, as they are and frozen; part of `pysnn.verify.temporal`."""
+"""Layers of temporal neurons in a row, as they are and frozen; part of `pysnn.verify.witness.temporal`."""
 
 from itertools import pairwise
 from typing import NamedTuple

@@ -6,7 +6,7 @@ Currents are eighths of the threshold, or a threshold and a power of two away fr
 import numpy as np
 
 from ..conventions import SURROGATES, Surrogate
-from . import surrogate as by_definition
+from .witness import integrate_fire as by_definition
 
 TINY, SMALL = 2.0 ** -40, 2.0 ** -20     # beyond float32, within float32
 STEPS = 6

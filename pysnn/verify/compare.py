@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from ._table import place, plain, table
+from .report._table import place, plain, table
 
 
 class Item(NamedTuple):

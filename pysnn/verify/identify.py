@@ -13,7 +13,7 @@ import numpy as np
 from .. import _checks
 from ..conventions import CONVENTIONS, Convention, Rule
 from . import _probe
-from ._table import plain
+from .report._table import plain
 
 FLOAT64, FLOAT32 = 1e-10, 1e-5     # largest error of a gradient, relative to the largest entry
 

@@ -145,7 +145,7 @@ class CheckItem(pytest.Item):
         """
         if not isinstance(excinfo.value, NotRight):
             return super().repr_failure(excinfo)
-        from pysnn.verify.ledger import says
+        from pysnn.verify.report.ledger import says
         (found, likely), shown = excinfo.value.args, 4
         n = len(found.failed)
         lines = [f"{e.verdict}: {e.argument}: {says(e)}" for e in found.failed[:shown]]

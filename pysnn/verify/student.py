@@ -21,9 +21,10 @@ import numpy as np
 
 from .. import _checks
 from ..conventions import RULES, SURROGATES, Rule, Surrogate
-from . import suite, suite_probe, zoo
-from ._book import relative
-from .zoo_catch import TARGETS
+from . import suite, zoo
+from .suite import probe as suite_probe
+from .suite._book import relative
+from .zoo.catch import TARGETS
 
 SAME = 1e-9              # relative: a student's numbers are a fault's numbers
 N_ARGS = {"temporal": (3, 2), "integrate_fire": (4, 5), "dense": (3, 2), "conv2d": (4, 2), "max_pool2d": (3, 2), "avg_pool2d": (3, 2),

@@ -1,0 +1,93 @@
+"""What the verbs of the command line share: results as JSON, settings as typed, a checkpoint with its data."""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+
+from .. import datasets, training
+
+
+def count(text):
+    """Read a whole number that is not negative."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
+    return int(text)
+
+
+def check_json(args):
+    """Refuse, before any work is done, a file for results that cannot be written."""
+    if args.json and args.json != "-":
+        path, taken = Path(args.json), [Path(getattr(args, name, None) or "-").resolve() for name in ("out", "checkpoint")]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() or not os.access(path.parent, os.W_OK) or path.resolve() in taken:
+            raise ValueError(f"--json: expected a file that can be written and holds nothing else, got {args.json}")
+
+
+def emit(args, result):
+    """Write a verb's result where --json says."""
+    if args.json == "-":
+        print(json.dumps(result, indent=1), file=args.stdout)
+    elif args.json:
+        path = Path(args.json)
+        temporary = path.with_name(f".{path.name}.part")
+        try:
+            temporary.write_text(json.dumps(result, indent=1) + "\n")
+            os.replace(temporary, path)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+
+
+def options(args, *names):
+    """Collect the settings that options of their own give, such as --lr; {name: value}."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+def typed(pairs, flags, given):
+    """Read NAME=VALUE pairs; `flags` tells by name whether a setting is true or false, `given` holds what other options said."""
+    chosen = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--set: expected NAME=VALUE, got {pair!r}")
+        if name in chosen or name in given:
+            option = f"--set {name}" if name in chosen else "--steps" if name == "n_steps" else f"--{name}"
+            raise ValueError(f"{name}: expected once, got {option} and --set {pair}")
+        with contextlib.suppress(json.JSONDecodeError):
+            value = json.loads(value)
+        if flags(name) and not isinstance(value, bool):
+            raise ValueError(f"{name}: expected true or false, got {value!r}")
+        chosen[name] = value
+    return chosen
+
+
+def trained(args):
+    """Load the checkpoint and the data that a verb is about."""
+    run = training.load(args.checkpoint)
+    name = args.data or run.data.get("name")
+    if name is None:
+        raise ValueError(f"{args.checkpoint}: does not say which data it was trained on: expected --data NAME")
+    try:
+        found = datasets.load(name, args.folder)
+    except datasets.DataError:
+        if name != "fashion-mnist" or args.data or args.folder:
+            raise
+        print("Fashion-MNIST is not here (pysnn data fetch fashion-mnist): taking the sample that ships with pysnn", file=sys.stderr)
+        found = datasets.load("fashion-sample")
+    training.check_fit(run.nets.settings.model, found)
+    return run, found
+
+
+def bar(total, quiet):
+    """Return a tqdm bar, or None where it is not wanted or not installed."""
+    with contextlib.suppress(ImportError):
+        from tqdm import tqdm
+        return None if quiet or not sys.stderr.isatty() else tqdm(total=total, unit="batch", leave=False)
+
+
+def megabytes(n):
+    """Say a number of bytes in words."""
+    return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB" if n >= 1e6 else f"{n / 1e3:.0f} kB"

@@ -1,0 +1,226 @@
+"""What the classifiers of `estimators` share: how they are told what to do, fitted, asked and scored."""
+
+import inspect
+
+import numpy as np
+
+from .. import training
+from . import _input as given
+
+
+class Classifier:
+    """A kind of classifier is a method and what it is given: `_settings`, `_inputs` and, made of its outputs, `_probabilities`."""
+
+    _method = ""                # a key of training.METHODS
+
+    def _inputs(self, x):
+        """Turn samples in [0, 1] into what the network is given."""
+        return x
+
+    def get_params(self, deep=True):
+        """Return what the classifier was told to do.
+
+        Parameters
+        ----------
+        deep : bool
+            Without effect, for no parameter has parameters of its own.
+
+        Returns
+        -------
+        dict
+            The arguments of the constructor by name.
+        """
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params):
+        """Change what the classifier will do in the next `fit`; the values are looked at there.
+
+        Parameters
+        ----------
+        **params : dict
+            Arguments of the constructor by name.
+
+        Returns
+        -------
+        self
+            The classifier.
+
+        Raises
+        ------
+        ValueError
+            If it has no such parameter.
+        """
+        known = self.get_params()
+        if unknown := sorted(set(params) - set(known)):
+            raise ValueError(f"Invalid parameter {unknown[0]!r} for {type(self).__name__}: expected one of {', '.join(known)}")
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self):
+        defaults = inspect.signature(type(self)).parameters
+        said = [f"{name}={value!r}" for name, value in self.get_params().items() if repr(value) != repr(defaults[name].default)]
+        return f"{type(self).__name__}({', '.join(said)})"
+
+    def __sklearn_tags__(self):
+        """Tell scikit-learn, which alone asks, that this is a classifier of dense samples."""
+        from sklearn.utils import ClassifierTags, Tags, TargetTags
+        return Tags("classifier", TargetTags(required=True), classifier_tags=ClassifierTags())
+
+    def fit(self, X, y):
+        """Find the range of each feature and train a new network.
+
+        Parameters
+        ----------
+        X : (N, n) array or data frame
+            Samples, finite. float32 is computed as float32, all else as float64.
+        y : (N,) array
+            Class labels: integers or strings, of two classes at least.
+
+        Returns
+        -------
+        self
+            The classifier. If training fails or is interrupted, it is as if it had never been fitted.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If samples, labels or a parameter cannot be used, or the loss is no longer finite; the message says what was expected.
+        """
+        self._forget()
+        try:
+            X, y = given.checked(self, X, y)
+            classes, labels = given.classes(y)
+            self.low_, self.span_ = given.extent(X)
+            x = self._inputs(given.intensities(self, X))
+            sizes = [x.shape[1], *given.sizes(self.hidden), len(classes)]
+            settings = self._settings("-".join(map(str, sizes)), x.dtype.name)
+            run = training.start(self._method, settings, given.seed(self.random_state))
+            self.records_ = list(training.epochs(run, (x, labels)))
+        except BaseException:
+            self._forget()
+            raise
+        self.settings_, self.weights_, self.state_, self.classes_ = settings, run.nets.net.params, run.nets.state, classes
+        return self
+
+    def _forget(self):
+        """Remove what an earlier fit has found."""
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+
+    def _told(self, *names, **others):
+        """Return parameters as settings, NumPy's numbers as Python's; the settings look at their values."""
+        told = {name: getattr(self, mine) for name, mine in ({name: name for name in names} | others).items()}
+        told = {name: value.item() if isinstance(value, np.generic) else value for name, value in told.items()}
+        lr = told["lr"]
+        return told | {"lr_end": max(lr / 100, 1e-12) if isinstance(lr, (int, float)) else lr}
+
+    def nets(self):
+        """Build the trained network, for all else that this package can do with it.
+
+        Returns
+        -------
+        pysnn.learning.temporal.Nets or pysnn.learning.rate.Nets
+            What the functions of `pysnn.learning` take.
+
+        Raises
+        ------
+        ValueError
+            If the classifier is not fitted.
+        """
+        given.fitted(self)
+        arrays = [{name: np.require(x, requirements="W") for name, x in some.items()} for some in (self.weights_, self.state_)]
+        return training.METHODS[self._method].build(self.settings_, arrays[0], state=arrays[1])
+
+    def intensities(self, X):
+        """Turn samples into what the network is given.
+
+        Parameters
+        ----------
+        X : (N, n) array or data frame
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        (N, n) or (N, 2 n) array
+            Numbers in [0, 1]; the docstring of the class says which.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the classifier is not fitted, or the samples are not like those that it was fitted to.
+        """
+        given.fitted(self)
+        return self._inputs(given.intensities(self, given.checked(self, X)))
+
+    def predict_proba(self, X):
+        """Compute the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : (N, n) array or data frame
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        (N, n_classes) array
+            Numbers in [0, 1] that sum up to 1, in the order of `classes_`; the docstring of the class says where they come from.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the classifier is not fitted, or the samples are not like those that it was fitted to.
+        """
+        x = self.intensities(X)
+        return self._probabilities(training.METHODS[self._method].predict(self.nets(), x).astype(np.float64))
+
+    def predict(self, X):
+        """Decide for the most probable class; where several are equally probable, for the first of them in `classes_`.
+
+        Parameters
+        ----------
+        X : (N, n) array or data frame
+            Samples like those of `fit`.
+
+        Returns
+        -------
+        (N,) array
+            Class labels.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the classifier is not fitted, or the samples are not like those that it was fitted to.
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def score(self, X, y):
+        """Compute the share of right decisions.
+
+        Parameters
+        ----------
+        X : (N, n) array or data frame
+            Samples like those of `fit`.
+        y : (N,) array
+            Class labels.
+
+        Returns
+        -------
+        float
+            0 to 1.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the classifier is not fitted, or there are not as many labels as samples.
+        """
+        found = self.predict(X)
+        if y is None:
+            raise ValueError(f"y: expected {len(found)} labels, got None")
+        y = np.ravel(y)
+        if len(found) != len(y):
+            raise ValueError(f"y: expected {len(found)} labels, got {len(y)}")
+        if isinstance(found[0], str) != isinstance(y[0], str):
+            raise ValueError(f"y: expected labels like those of fit, {found.tolist()[0]!r}, got {y.tolist()[0]!r}")
+        return float(np.mean(found == y))

@@ -1,0 +1,134 @@
+"""Classifiers in the style of scikit-learn: fit, predict, predict_proba and score, on the methods and the loop of this package.
+
+They work in a Pipeline and in GridSearchCV, and need no scikit-learn: where it is installed it checks the input, elsewhere a few lines of
+ours do. Each feature is scaled to [0, 1] by its range in the samples given to `fit`; later values outside of it are cut off.
+"""
+
+import numpy as np
+
+from ..conventions import Z_MAX
+from ..learning import proxy, temporal
+from ._base import Classifier
+
+
+class TemporalClassifier(Classifier):
+    """A network of neurons that fire once, trained by the exact derivative of their spike times; the first output spike decides.
+
+    A feature x, scaled to [0, 1], is two spikes, at t = 1.79 tau (1 - x) and 1.79 tau x: what is small in one is early in the other. Each
+    layer has a bias spike at t = 0. The probabilities are softmax(-beta t), as in the loss (L2); a silent output counts as a spike at
+    z = Z_MAX, or one tau after the last output spike where that is later. See pysnn.learning.temporal.
+
+    Parameters
+    ----------
+    hidden : int or sequence of int
+        Neurons of each hidden layer.
+    beta : float
+        How sharply the loss and the probabilities tell spike times apart, in 1/tau.
+    drop : float
+        Share of the hidden spikes lost in training, 0 to 0.99.
+    epochs : int
+        Times that training sees all samples.
+    batch : int
+        Samples a step.
+    lr : float
+        Learning rate of Adam, which falls along a cosine to a hundredth.
+    random_state : int, numpy.random.RandomState or None
+        Where weights and batches come from. An int gives the same network each time; None and a RandomState are drawn from, None being
+        NumPy's global one.
+
+    Attributes
+    ----------
+    classes_ : (n_classes,) array
+        The class labels, sorted.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : (n,) array of str
+        Their names, if `fit` was given a data frame with names.
+    low_, span_ : (n,) arrays
+        The smallest value of each feature and the extent of its values, or 1 if they are all equal.
+    settings_ : pysnn.learning.temporal.Settings
+        All that the method was told.
+    weights_, state_ : dict of str to array
+        What was learned, as `pysnn.models.build` takes it.
+    records_ : list of dict
+        What `pysnn.training.epochs` says about each epoch.
+    """
+
+    _method = "temporal"
+
+    def __init__(self, hidden=(100,), beta=20.0, drop=0.0, epochs=40, batch=20, lr=1e-2, random_state=None):
+        self.hidden, self.beta, self.drop, self.epochs, self.batch, self.lr = hidden, beta, drop, epochs, batch, lr
+        self.random_state = random_state
+
+    def _inputs(self, x):
+        return np.concatenate([x, 1 - x], axis=1)
+
+    def _settings(self, model, dtype):
+        told = self._told("beta", "epochs", "batch", "lr", drop_hidden="drop")
+        # The preset's cost K of a neuron that lacks weight, 0.02, lets outputs of small networks fall silent for good.
+        try:
+            return temporal.Settings(model, bias=True, code="latency", drop_in=0.0, weight_sum=2.0, dtype=dtype, **told)
+        except ValueError as error:
+            raise ValueError(str(error).replace("drop_hidden:", "drop:")) from None          # by the name it was given here
+
+    def _probabilities(self, z):
+        t = np.log(z)                                                                       # inf stays inf
+        last = t.max(axis=1, where=np.isfinite(t), initial=np.log(Z_MAX) - 1, keepdims=True)
+        t = np.where(np.isfinite(t), t, last + 1)
+        p = np.exp(self.settings_.beta * (t.min(axis=1, keepdims=True) - t))
+        return p / p.sum(axis=1, keepdims=True)
+
+
+class ProxyClassifier(Classifier):
+    """A network of integrate-and-fire neurons, trained by proxy with a ReLU network of the same weights; most output spikes decide.
+
+    The features, scaled to [0, 1], are constant input currents for `n_steps` steps; each neuron has a constant current of its own, too. The
+    probabilities are the shares of the classes in the output spikes, with one spike more shared out evenly. Counts are small, so that ties
+    occur; the first class wins them. See pysnn.learning.proxy.
+
+    Parameters
+    ----------
+    hidden : int or sequence of int
+        Neurons of each hidden layer.
+    n_steps : int
+        Time steps T.
+    epochs : int
+        Times that training sees all samples.
+    batch : int
+        Samples a step of training.
+    lr : float
+        Learning rate of Adam, which falls along a cosine to a hundredth.
+    random_state : int, numpy.random.RandomState or None
+        Where weights and batches come from. An int gives the same network each time; None and a RandomState are drawn from, None being
+        NumPy's global one.
+
+    Attributes
+    ----------
+    classes_ : (n_classes,) array
+        The class labels, sorted.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : (n,) array of str
+        Their names, if `fit` was given a data frame with names.
+    low_, span_ : (n,) arrays
+        The smallest value of each feature and the extent of its values, or 1 if they are all equal.
+    settings_ : pysnn.learning.proxy.Settings
+        All that the method was told.
+    weights_, state_ : dict of str to array
+        What was learned, as `pysnn.models.build` takes it.
+    records_ : list of dict
+        What `pysnn.training.epochs` says about each epoch.
+    """
+
+    _method = "proxy"
+
+    def __init__(self, hidden=(100,), n_steps=15, epochs=40, batch=20, lr=1e-2, random_state=None):
+        self.hidden, self.n_steps, self.epochs, self.batch, self.lr = hidden, n_steps, epochs, batch, lr
+        self.random_state = random_state
+
+    def _settings(self, model, dtype):
+        told = self._told("n_steps", "epochs", "batch", "lr")
+        return proxy.Settings(model, bias=True, dtype=dtype, **told)
+
+    def _probabilities(self, counts):
+        return (counts + 1 / counts.shape[1]) / (counts.sum(axis=1, keepdims=True) + 1)

@@ -1,0 +1,321 @@
+"""What a trained rate network does on data it has not seen: accuracy, also against time steps, spikes, operations, disturbances."""
+
+import copy
+
+import numpy as np
+
+from .. import metrics, models
+from ..learning import rate
+from ..learning.settings import RANGES
+from ..rate_layers import ReLU
+from ..training import METHODS
+from .temporal import BITS, round_weights
+
+STEPS = (1, 2, 4, 8, 15, 30, 60)         # of the curve of accuracy against steps
+NOISE = (0.02, 0.05, 0.1, 0.2, 0.5)      # standard deviations, in units of the brightest intensity
+SAMPLES = 2000                           # that disturbances are tried on
+BYTES = 64e6                             # of counts that are held at once
+
+
+def evaluate(nets, x, y, steps=STEPS):
+    """Measure a network of integrate-and-fire or ReLU neurons on labelled samples.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.rate.Nets
+        The network.
+    x : (N, ...) array
+        Images or points.
+    y : (N,) array of integers
+        Labels.
+    steps : sequence of int
+        After which numbers of steps, 1 to 10,000, to give the accuracy, too; that of training need not be among them.
+
+    Returns
+    -------
+    dict
+        n; accuracy, strict, inclusive: 0 to 1; confusion: counts, a tie given to the smaller class, one column more for samples without
+        any output spike; multiply_adds: a sample, by layer, of the ReLU network. Of networks that spike also undecided: share of samples
+        without any output spike; n_steps: steps in training; by_potential: accuracy where the final potential breaks ties; relu: accuracy
+        of the ReLU network with the same weights; agreement: share of samples where both decide alike, see `pysnn.learning.rate.alike`;
+        steps, accuracy_at, strict_at, inclusive_at: the curve; rates: spikes a neuron and step, spikes: a sample, additions: a sample, see
+        `additions`; by layer.
+    """
+    if nets.snn is None:
+        out = rate.predict(nets, x)
+        return {**_accuracy(out, y), "confusion": _confusion(out, y), "multiply_adds": multiply_adds(nets.settings.model)}
+    steps, n_steps = _steps(steps), nets.settings.n_steps
+    short, late = sorted({*(t for t in steps if t < n_steps), n_steps}), [t for t in steps if t > n_steps]
+    twin, shapes = relu_twin(nets), layer_shapes(nets.settings.model)
+    counts, potential, relu, n_spikes, n_add = [], [], [], 0, 0
+    for piece in _pieces(nets, x, shapes):
+        run = nets.snn.run(piece, at=short, keep_counts=True)
+        after = lasting(nets.snn, late[-1]).run(piece, at=late).counts if late else run.counts[:0]
+        counts.append(np.concatenate([run.counts, after]))
+        potential.append(run.potential)
+        relu.append(twin.forward(piece)[0][-1])
+        n_spikes += np.array(run.n_spikes)
+        n_add += np.array(additions(run.layer_counts, nets.settings.model, n_steps))
+    counts, potential, relu = np.concatenate(counts, axis=1), np.concatenate(potential), np.concatenate(relu)
+    out, n = counts[len(short) - 1], len(x)
+    at = {t: rate.accuracy(c, y) for t, c in zip([*short, *late], counts, strict=True)}
+    most = out == out.max(axis=1, keepdims=True)
+    return {**_accuracy(out, y), "undecided": float((out == 0).all(axis=1).mean()), "n_steps": n_steps,
+            "by_potential": rate.accuracy(np.where(most, potential, -np.inf), y).expected, "relu": rate.accuracy(relu, y).expected,
+            "agreement": float(rate.alike(out, relu).mean()), "steps": list(at),
+            **{f"{name}_at": [getattr(found, kind) for found in at.values()]
+               for name, kind in (("accuracy", "expected"), ("strict", "strict"), ("inclusive", "inclusive"))},
+            "rates": (n_spikes / (n * n_steps * np.array([np.prod(s) for s in shapes]))).tolist(), "spikes": (n_spikes / n).tolist(),
+            "additions": (n_add / n).tolist(), "multiply_adds": multiply_adds(nets.settings.model), "confusion": _confusion(out, y)}
+
+
+def _steps(steps):
+    """Return steps sorted, or say what is wrong with them."""
+    low, high = RANGES["n_steps"]
+    if not len(steps) or not all(isinstance(t, (int, np.integer)) and low <= t <= high for t in steps):
+        raise ValueError(f"steps: expected whole numbers from {low} to {high:,}, got {list(steps)}")
+    return sorted({int(t) for t in steps})
+
+
+def _pieces(nets, x, shapes):
+    """Encode samples, so few at a time that the counts of all layers fit."""
+    each = 8 * sum(int(np.prod(s)) for s in shapes)
+    size = int(np.clip(BYTES // each, 1, rate.PIECE))
+    for i in range(0, len(x), size):
+        yield rate.encode_batch(nets, x[i:i + size])
+
+
+def _accuracy(out, y):
+    """Return the accuracy and its bounds by name."""
+    found = rate.accuracy(out, y)
+    return {"n": len(y), "accuracy": found.expected, "strict": found.strict, "inclusive": found.inclusive}
+
+
+def _confusion(out, y):
+    """Return the table of classes, with a column for outputs that are all 0."""
+    n = out.shape[1]
+    decided = np.where((out == 0).all(axis=1), n, out.argmax(axis=1))
+    return metrics.confusion(y, decided, n + 1)[:n].tolist()
+
+
+def lasting(snn, n_steps):
+    """Return a spiking network that runs for another number of steps; the weights are shared.
+
+    Parameters
+    ----------
+    snn : pysnn.network.SpikingNetwork
+        The network.
+    n_steps : int
+        Number of steps.
+
+    Returns
+    -------
+    pysnn.network.SpikingNetwork
+        The same, but for the steps.
+    """
+    other = copy.copy(snn)
+    other.firing = snn.firing._replace(n_steps=n_steps)
+    return other
+
+
+def relu_twin(nets):
+    """Return the ReLU network with the same weights.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.rate.Nets
+        Networks of any rate method.
+
+    Returns
+    -------
+    pysnn.network.Network
+        That of the method, or a new one where the method has none.
+    """
+    if nets.net is not nets.snn:
+        return nets.net
+    s = nets.settings
+    return models.build(s.model, "relu", nets.net.params, s.bias, None, s.backend, nets.net.state)
+
+
+def activations(net, x):
+    """Compute the outputs of the weight layers of a ReLU network.
+
+    Parameters
+    ----------
+    net : pysnn.network.Network
+        From `relu_twin`.
+    x : (B, ...) array
+        Input.
+
+    Returns
+    -------
+    list of arrays
+        Behind each ReLU, before pooling; the network's output last.
+    """
+    outputs, _ = net.forward(x)
+    return [*(out for layer, out in zip(net.layers, outputs, strict=True) if isinstance(layer, ReLU)), outputs[-1]]
+
+
+def trace(snn, x):
+    """Find out what one sample causes at each step, by runs of 1, 2, ... steps.
+
+    Parameters
+    ----------
+    snn : pysnn.network.SpikingNetwork
+        The network.
+    x : (1, ...) array
+        Input of one sample.
+
+    Returns
+    -------
+    spikes : list of (T, N) arrays
+        0 and 1 by layer, before pooling; of outputs that do not fire 0.
+    v : (T, n_out) array
+        Potential of the outputs after each step.
+    """
+    runs = [lasting(snn, t).run(x, keep_counts=True) for t in range(1, snn.firing.n_steps + 1)]
+    totals = [np.stack([np.ravel(run.layer_counts[k]) for run in runs]) for k in range(len(runs[0].layer_counts))]
+    spikes = [np.diff(total, axis=0, prepend=0) for total in totals]
+    if not snn.firing.output:
+        spikes[-1] = np.zeros_like(spikes[-1])
+    return spikes, np.concatenate([run.potential for run in runs])
+
+
+def layer_shapes(model):
+    """Return the shapes of the neurons of each weight layer, before pooling.
+
+    Parameters
+    ----------
+    model : str
+        A name or a line, see `pysnn.models.parts`.
+
+    Returns
+    -------
+    list of tuple
+        (H, W, C) or (n,).
+    """
+    return [part.shape for part in models.parts(model)[1] if part.w]
+
+
+def _reach(n):
+    """Say how many of n places in a row a kernel of 3 reaches from each of them: 2 at the ends, 3 elsewhere."""
+    k = np.arange(n)
+    return np.minimum(k + 1, n - 1) - np.maximum(k - 1, 0) + 1
+
+
+def fan_outs(model):
+    """Say how many weights each input of each weight layer meets; those that lie on the zeros around an image do not count.
+
+    Parameters
+    ----------
+    model : str
+        A name or a line, see `pysnn.models.parts`.
+
+    Returns
+    -------
+    list of arrays
+        (H, W, 1) for convolutions, () for dense layers.
+    """
+    shape, found = models.parts(model)
+    fans = []
+    for part in found:
+        if part.kind == "conv":
+            fans.append((np.outer(_reach(shape[0]), _reach(shape[1])) * part.n)[:, :, None])
+        elif part.kind == "dense":
+            fans.append(np.array(part.n))
+        shape = part.shape
+    return fans
+
+
+def multiply_adds(model):
+    """Count the multiply-adds that a ReLU network takes for one sample.
+
+    Parameters
+    ----------
+    model : str
+        A name or a line, see `pysnn.models.parts`.
+
+    Returns
+    -------
+    list of int
+        By weight layer, without batch normalisation; with spiking neurons the first layer takes them once, too, its input being constant.
+    """
+    shape, found = models.parts(model)
+    inputs = [shape, *(part.shape for part in found)]
+    sizes = [size for size, part in zip(inputs, found, strict=False) if part.w]
+    return [int(np.broadcast_to(fan, size).sum()) for fan, size in zip(fan_outs(model), sizes, strict=True)]
+
+
+def additions(layer_counts, model, n_steps):
+    """Count the synaptic operations: each spike adds the weights that it meets.
+
+    Parameters
+    ----------
+    layer_counts : list of (B, ...) arrays
+        Spike counts of each weight layer, before pooling.
+    model : str
+        A name or a line, see `pysnn.models.parts`.
+    n_steps : int
+        Number of steps of these counts.
+
+    Returns
+    -------
+    list of float
+        Additions of the weight layers behind the first, summed over the batch. Exact, also behind average pooling, where each spike adds
+        a quarter of its weights; behind max pooling an upper bound: of 2 x 2 neurons that spike c1, ..., c4 times
+        min(T, c1 + ... + c4) spikes are counted, as if no two came at the same step.
+    """
+    totals, k, s = [], -1, None
+    fans = fan_outs(model)
+    for part in models.parts(model)[1]:
+        if part.w:
+            k += 1
+            if k:
+                totals.append(float((s * fans[k]).sum(dtype=np.float64)))
+            s = layer_counts[k]
+        else:
+            height, width = s.shape[1] // 2 * 2, s.shape[2] // 2 * 2
+            four = [s[:, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)]
+            s = np.minimum(sum(four), n_steps) if part.kind == "max" else sum(four)
+    return totals
+
+
+def robustness(method, nets, x, y, rng):
+    """Measure what disturbances of a trained network cost.
+
+    Parameters
+    ----------
+    method : str
+        The method that it was trained by.
+    nets : pysnn.learning.rate.Nets
+        The network.
+    x : (N, ...) array
+        Images or points; the first 2,000 are used.
+    y : (N,) array of integers
+        Labels.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    dict
+        n: samples used; noise, bits: lists of (level, accuracy): normal noise added to the intensities, which stay in [0, 1]; weights
+        (not gamma, beta, biases) rounded to so many bits, one scale a layer. Level 0 of noise is no disturbance.
+    """
+    x, y = x[:SAMPLES], y[:SAMPLES]
+    rule = METHODS[method]
+
+    def accuracy(some, level=0.0):
+        found = []
+        for i in range(0, len(x), rate.PIECE):
+            piece = rate.encode_batch(some, x[i:i + rate.PIECE])
+            noise = level * rng.standard_normal(piece.shape) if level else 0.0
+            piece = np.clip(piece + noise, 0, 1).astype(piece.dtype)
+            found.append(some.net.forward(piece)[0][-1] if some.snn is None else some.snn.run(piece).counts[-1])
+        return rate.accuracy(np.concatenate(found), y).expected
+
+    def rounded(bits):
+        params = {name: round_weights(w, bits) if name[0] == "w" else w for name, w in nets.net.params.items()}
+        return rule.build(nets.settings, params, state={name: s.copy() for name, s in nets.state.items()})
+
+    return {"n": len(x), "noise": [(s, accuracy(nets, s)) for s in (0.0, *NOISE)], "bits": [(b, accuracy(rounded(b))) for b in BITS]}

@@ -1,0 +1,122 @@
+"""What a trained network does on data it has not seen: accuracy, time and spikes to a decision, and what disturbances cost."""
+
+import numpy as np
+
+from .. import encode, metrics
+from ..learning import temporal
+
+JITTER = (0.02, 0.05, 0.1, 0.2, 0.5)     # standard deviations, in tau
+LOST = (0.05, 0.1, 0.2, 0.4)             # share of the input spikes
+BITS = (8, 6, 5, 4, 3, 2)                # bits a weight
+
+
+def evaluate(nets, x, y, n_times=60):
+    """Measure a temporal network on labelled samples.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.temporal.Nets
+        The network.
+    x : (N, ...) array
+        Images or points.
+    y : (N,) array of integers
+        Labels.
+    n_times : int
+        Points of the curve of accuracy against decision time.
+
+    Returns
+    -------
+    dict
+        accuracy, strict, inclusive: 0 to 1; undecided: share of samples without any output spike; t_decision: median time of the first
+        output spike in tau, None if there is none; spikes and spikes_before: mean spikes a sample by layer, in all and up to the decision,
+        the input first; t, accuracy_in_time: the curve; confusion: counts, one column more for "undecided".
+    """
+    n_classes = nets.net.params[nets.net.layers[-1].name].shape[1]
+    outs, before, spikes, n = [], 0, 0, 0
+    for i in range(0, len(x), 500):
+        z_in = temporal.encode_batch(nets, x[i:i + 500])
+        outputs, _ = nets.net.forward(z_in)
+        layers = [z_in, *outputs]
+        before += len(z_in) * np.array(metrics.spikes_before(layers, outputs[-1]))
+        spikes += np.array([np.isfinite(z).sum() for z in layers])
+        n += len(z_in)
+        outs.append(outputs[-1])
+    z = np.concatenate(outs)
+    found = metrics.accuracy(z, y)
+    t_first = np.log(z.min(axis=1))
+    decided = np.isfinite(t_first)
+    t = np.linspace(0, float(t_first[decided].max()) if decided.any() else 1.0, n_times)
+    table = metrics.confusion(y, np.where(decided, z.argmin(axis=1), n_classes), n_classes + 1)[:n_classes]
+    return {"n": n, "accuracy": found.expected, "strict": found.strict, "inclusive": found.inclusive,
+            "undecided": float(1 - decided.mean()), "t_decision": float(np.median(t_first[decided])) if decided.any() else None,
+            "spikes": (spikes / n).tolist(), "spikes_before": (before / n).tolist(), "t": t.tolist(),
+            "accuracy_in_time": metrics.accuracy_in_time(z, y, t).tolist(), "confusion": table.tolist()}
+
+
+def robustness(nets, x, y, rng):
+    """Measure what disturbances of a trained network cost.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.temporal.Nets
+        The network.
+    x : (N, ...) array
+        Images or points.
+    y : (N,) array of integers
+        Labels.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    dict
+        jitter, lost, bits: lists of (level, accuracy): input times moved by a normal random time (in tau), input spikes lost at random,
+        weights rounded to so many bits (one scale a matrix).
+    """
+    def accuracy(disturb, some=nets):
+        z = [some.net.forward(disturb(temporal.encode_batch(some, x[i:i + 500])))[0][-1] for i in range(0, len(x), 500)]
+        return metrics.accuracy(np.concatenate(z), y).expected
+
+    def rounded(bits):
+        params = {name: round_weights(w, bits) for name, w in nets.net.params.items()}
+        return temporal.build(nets.settings, params)
+
+    return {"jitter": [(s, accuracy(lambda z, s=s: encode.jitter(z, s, rng))) for s in JITTER],
+            "lost": [(p, accuracy(lambda z, p=p: encode.drop_spikes(z, p, rng))) for p in LOST],
+            "bits": [(b, accuracy(lambda z: z, rounded(b))) for b in BITS]}
+
+
+def layer_names(nets):
+    """Name the layers of a network, the input first.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.temporal.Nets
+        The network.
+
+    Returns
+    -------
+    list of str
+        input, hidden (numbered if there are several), output.
+    """
+    n = len(nets.net.layers) - 1
+    return ["input", *(["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)]), "output"]
+
+
+def round_weights(w, bits):
+    """Round weights to 2**bits - 1 levels, equally spaced and symmetric about 0.
+
+    Parameters
+    ----------
+    w : array
+        Weights.
+    bits : int
+        At least 2.
+
+    Returns
+    -------
+    array like w
+        The rounded weights.
+    """
+    step = np.abs(w).max() / (2 ** (bits - 1) - 1)
+    return (np.round(w / step) * step).astype(w.dtype) if step > 0 else w.copy()

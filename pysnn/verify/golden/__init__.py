@@ -1,0 +1,30 @@
+"""Golden vectors: inputs, outputs and gradients of every operation, from the oracles; NumPy reads them, and so does any language.
+
+They lie beside this file in golden_vectors/: .npz archives, schema.json, SHA256SUMS; docs/howto/golden-vectors.md says how to use them
+without this package. A number passes if |got - wanted| <= 4 eps unit, where eps is that of the dtype of got, and the unit, stored with
+the case, is the size of the number times its condition (kappa z_out for a spike time); a unit of 0 asks for equality.
+
+Run: python -m pysnn.verify.golden          rebuilds them; needs mpmath; the arrays come out byte for byte the same
+"""
+
+from .case import Case
+from .vectors import FILES, FOLDER, MEANING, ROUNDINGS, VERSION, cases, check
+
+__all__ = ["FILES", "FOLDER", "MEANING", "ROUNDINGS", "VERSION", "Case", "cases", "check", "rebuild"]
+
+
+def rebuild(folder=FOLDER):
+    """Make all cases anew from the oracles, and write them; needs mpmath.
+
+    Parameters
+    ----------
+    folder : path
+        Where to; made if it is not there.
+
+    Returns
+    -------
+    int
+        How many cases.
+    """
+    from .make import rebuild
+    return rebuild(folder)

@@ -1,0 +1,285 @@
+"""The checks of the learning rules: each gradient against differences, with everything frozen that the method holds constant.
+
+    proxy       <c, ANN(W)> with the error c at the spiking output a constant
+    tandem      <c, F(W)> with h = relu(W h_before) + k, the offsets k, which close the gap to the spikes, constants
+    surrogate   raster and potentials of the real run frozen; each spike moves by what the soft step moves
+    ann         its own loss
+"""
+
+import numpy as np
+
+from ... import models, training
+from ...learning import rate
+from ...rate_layers import IntegrateFire, MaxPool, ReLU
+from ...reference import integrate_fire
+from ..gradcheck import gradcheck
+
+NET = {"model": "4x4x1-2C3-P2-4-3", "bias": True, "dtype": "float64", "backend": "reference", "n_steps": 4}
+CASES = {
+    "proxy": ({}, {"clip": False, "gamma": 2.0, "on": "counts"}, {"statistics": "separate", "reset": "zero", "readout": "potential"}),
+    "tandem": ({}, {"reset": "zero", "freeze_after": 1, "readout": "potential"}),
+    "surrogate": ({}, {"detach_reset": False, "reset": "zero", "surrogate": "sigmoid", "slope": 4.0}),
+    "ann": ({},),
+}
+DECAY = 0.3
+
+
+def nets_for(method, seed=3, **chosen):
+    """Build networks of a rate method whose batch normalisations are not trivial.
+
+    Parameters
+    ----------
+    method : str
+        A rate method of `pysnn.training.METHODS`.
+    seed : int
+        Of the parameters.
+    **chosen : object
+        Settings other than those of `NET`; what the method does not have is left out.
+
+    Returns
+    -------
+    pysnn.learning.rate.Nets
+        The networks.
+    """
+    rule = training.METHODS[method]
+    wanted = {**NET, **chosen}
+    settings = rule.Settings(**{name: x for name, x in wanted.items() if name in rule.Settings.__dataclass_fields__})
+    nets, rng = rule.build(settings, rng=np.random.default_rng(seed)), np.random.default_rng(seed)
+    for name, w in nets.net.params.items():
+        if name[:2] in ("ga", "be"):
+            w += rng.uniform(0.1, 0.5, w.shape)
+    nets.state["n_epochs"] += 1
+    return nets
+
+
+def frozen(method, nets, x, y, step):
+    """Make the function whose plain derivative the gradient of a method is.
+
+    Parameters
+    ----------
+    method : {"proxy", "tandem", "surrogate", "ann"}
+        The method.
+    nets : pysnn.learning.rate.Nets
+        At the operating point.
+    x, y : arrays
+        The batch.
+    step : pysnn.learning.rate.Step
+        What the method's gradients say at the operating point.
+
+    Returns
+    -------
+    callable
+        ``forward(params) -> value, decisions``.
+    """
+    c = None if method == "ann" else rate.judge(nets.settings, step.y, y)[1]
+    return {"proxy": _proxy, "tandem": _tandem, "surrogate": _surrogate, "ann": _ann}[method](nets, (x, y), c)
+
+
+def masks(layers, x, outputs):
+    """Collect the decisions of a ReLU network: which units are active, who wins in each pool.
+
+    Parameters
+    ----------
+    layers : list of pysnn.layers.Layer
+        Its layers.
+    x : array
+        Its input.
+    outputs : list of arrays
+        The output of each layer.
+
+    Returns
+    -------
+    list of arrays
+        Decisions.
+    """
+    found = []
+    for layer, before, y in zip(layers, [x, *outputs[:-1]], outputs, strict=True):
+        if isinstance(layer, ReLU):
+            found += [y > 0, y < layer.options[0]]
+        if isinstance(layer, MaxPool):
+            found.append(layer.forward(before)[1].winner)
+    return found
+
+
+def _won(x, winner):
+    """Pool 2 x 2 places by given winners."""
+    return sum(np.where(winner == 2 * i + j, x[:, i::2, j::2], 0) for i in range(2) for j in range(2))
+
+
+def _mode(nets):
+    return None if rate.frozen(nets) else "batch"
+
+
+def _build(nets, neuron, params, firing=None):
+    s = nets.settings
+    return models.build(s.model, neuron, params, s.bias, backend="reference", state=nets.net.state, firing=firing)
+
+
+def _ann(nets, batch, c):
+    x, y = batch
+
+    def forward(params):
+        net = _build(nets, "relu", params)
+        outputs, _ = net.forward(x, None, _mode(nets))
+        return rate.judge(nets.settings, outputs[-1], y)[0], masks(net.layers, x, outputs)
+    return forward
+
+
+def _proxy(nets, batch, c):
+    x, _ = batch
+
+    def forward(params):
+        net = _build(nets, "relu", params, nets.snn.firing)
+        outputs, _ = net.forward(x, None, _mode(nets))
+        return (c * outputs[-1]).sum(), masks(net.layers, x, outputs)
+    return forward
+
+
+def _tandem(nets, batch, c):
+    (x, _), n_steps, mode = batch, nets.settings.n_steps, _mode(nets)
+    h, spikes, offsets, winners = x, x, [], []
+    for relu, snn in zip(nets.net.layers, nets.snn.layers, strict=False):
+        plain, cache = relu.forward(h, None, mode)
+        winners += [cache.winner] if isinstance(relu, MaxPool) else []
+        spikes, _ = snn.forward(spikes, None, relu.statistics(cache))
+        h = spikes if len(spikes) == len(x) else spikes.reshape(n_steps, len(x), *spikes.shape[1:]).mean(axis=0)
+        offsets.append(h - plain)
+
+    def forward(params):
+        net, given = _build(nets, "relu", params), iter(winners)                # rates are full of ties: their winners are frozen, too
+        h, active = x, []
+        for layer, k in zip(net.layers, offsets, strict=True):
+            plain = _won(h, next(given)) if isinstance(layer, MaxPool) else layer.forward(h, None, mode)[0]
+            active += [plain > 0] if isinstance(layer, ReLU) else []
+            h = plain + k
+        return n_steps * (c * h).sum(), active
+    return forward
+
+
+def _surrogate(nets, batch, c):
+    (x, _), s, f, mode = batch, nets.settings, nets.snn.firing, _mode(nets)
+
+    def through(layers, soft, seen):
+        h = x
+        for layer in layers:
+            if isinstance(layer, IntegrateFire):
+                current = np.stack([h] * s.n_steps) if layer.first else h.reshape(s.n_steps, len(x), *h.shape[1:])
+                h = soft(current).reshape(-1, *h.shape[1:])
+            elif isinstance(layer, MaxPool):
+                h = seen(layer, h)
+            else:
+                h, _ = layer.forward(h, None, mode)
+        return h
+
+    raster, winners = [], []
+
+    def real(current):
+        spikes, _, cache = integrate_fire.forward(current, f.threshold, f.v_init, f.rule)
+        raster.append((spikes, cache.u))
+        return spikes
+
+    def pooled(layer, h):
+        winners.append(layer.forward(h)[1].winner)
+        return layer.forward(h)[0]
+    through(nets.snn.layers, real, pooled)
+
+    def forward(params):
+        kept, won = iter(raster), iter(winners)
+        h = through(_build(nets, "if", params, f).layers, lambda current: _soft(current, next(kept), (s, f)),
+                    lambda layer, h: _won(h, next(won)))
+        return (c * h.reshape(s.n_steps, len(x), -1).sum(axis=0)).sum(), []
+    return forward
+
+
+def _soft(current, kept, how):
+    """Run neurons whose spikes move away from the kept ones by what the soft step moves."""
+    (s0, u0), (s, f) = kept, how
+    v, out = np.full_like(current[0], f.v_init), []
+    for t, x in enumerate(current):
+        u = v + x
+        now, then = (integrate_fire.surrogate_step(z - f.threshold, f.surrogate) for z in (u, u0[t]))
+        spike = s0[t] + now - then
+        reset = s0[t] if s.detach_reset else spike
+        v = u - f.threshold * reset if s.reset == "subtract" else (1 - reset) * u
+        out.append(spike)
+    return np.stack(out)
+
+
+def hold(nets, step, forward, n=12):
+    """Compare a step's gradients with differences of a frozen function, in every parameter.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.rate.Nets
+        At the operating point.
+    step : pysnn.learning.rate.Step
+        With the gradients.
+    forward : callable
+        From `frozen`.
+    n : int
+        Coordinates in each parameter.
+
+    Returns
+    -------
+    pysnn.verify.Report
+        As of `gradcheck`; its arguments are the parameters.
+    """
+    names = list(nets.net.params)
+
+    def named(ws):
+        return forward(dict(zip(names, ws, strict=True)))
+    return gradcheck(lambda *ws: (np.float64(named(ws)[0]), None), lambda d, cache: [d * step.grads[name] for name in names],
+                     [nets.net.params[name].copy() for name in names], lambda ws, out, cache: named(ws)[1], names, n)
+
+
+def checks(method, right, few=False, subject=None):
+    """List the checks of a learning rule, ``gradients(nets, x, y, rng) -> Step``.
+
+    Parameters
+    ----------
+    method : str
+        One of CASES.
+    right : callable
+        Ours, for networks to stand on.
+    few : bool
+        One case.
+    subject : object, optional
+        Its `backend` is what computes; default the reference.
+
+    Returns
+    -------
+    list of (str, callable)
+        Name, and ``check(op, rng, book)``.
+    """
+    backend = getattr(subject, "backend", "reference")
+
+    def batch(rng):
+        return rng.random((3, 4, 4, 1)), np.arange(3)
+
+    def offsets(chosen):
+        def run(op, rng, book):
+            nets, (x, y) = nets_for(method, backend=backend, **chosen), batch(rng)
+            step = op(nets, x, y, None)
+            report = hold(nets, step, frozen(method, nets, x, y, right(nets, x, y, None)))
+            wrong = [row.name for row in report.rows if row.verdict == "WRONG"]
+            book.report(report, "", f"{max(wrong, key=lambda name: int(name.strip('abegmtw')))} (from the last layer on)" if wrong else "")
+        return run
+
+    def leaves_alone(op, rng, book):
+        nets, (x, y) = nets_for(method, backend=backend), batch(rng)
+        before = {name: w.copy() for name, w in nets.net.params.items()}
+        op(nets, x, y, None)
+        for name, w in before.items():
+            book.compare(nets.net.params[name], w, name, 0.0)
+
+    def decay(op, rng, book):
+        x, y = batch(rng)
+        plain, costly = (op(nets_for(method, backend=backend, weight_decay=d), x, y, None) for d in (0.0, DECAY))
+        params = nets_for(method).net.params
+        book.compare(costly.loss - plain.loss, DECAY / 2 * sum((w ** 2).sum() for w in params.values()), "loss", 1e-9)
+        for name, w in params.items():
+            book.compare(costly.grads[name], plain.grads[name] + DECAY * w, name, 1e-9)
+
+    cases = CASES[method][:1] if few else CASES[method]
+    found = [("frozen offsets: " + (", ".join(f"{k} {v}" for k, v in chosen.items()) or "ours"), offsets(chosen)) for chosen in cases]
+    return [*found, ("weights left alone", leaves_alone), ("weight decay", decay)]

@@ -1,0 +1,224 @@
+"""The checks of the temporal neuron, on single layers and on nets of three."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from ..gradcheck import gradcheck
+from ..witness import temporal
+from ._book import place, relative
+
+SIZES = (5, 6, 5, 3)
+KAPPA = 1e4               # nets are drawn anew until no spike time is worse conditioned
+IDENTITY = 1e-9           # leaves 1e4 EPS for each of some dozen roundings
+WORKED = ([0.0, 1.0, 2.0], [0.8, 0.6, -0.3], 6.077422742688569, [2.0, 1.5, 0.0], [-12.693556856721420, -8.3978522855738065, 0.0])
+
+
+def condition(z_in, w, z_out, threshold=1.0):
+    """Bound how much a relative rounding of the arguments moves each z_out.
+
+    Parameters
+    ----------
+    z_in : (B, N_in) array
+        exp of the input times.
+    w : (N_in, N_out) array
+        Weights.
+    z_out : (B, N_out) array
+        exp of the output times.
+    threshold : float
+        Firing threshold divided by tau.
+
+    Returns
+    -------
+    (B, N_out) array
+        (sum |w_i (z_i - z)| + sum |w_i z_i| + threshold z) / ((sum w_i - threshold) z), over the causal set; 0 for silent outputs.
+    """
+    causal, fired = temporal.causal_sets(z_in, z_out), np.isfinite(z_out)
+    z_i, z = np.where(np.isfinite(z_in), z_in, 0)[:, :, None], np.where(fired, z_out, 1)[:, None, :]
+    heard = np.where(causal, w, 0)
+    above = np.abs(heard * (z_i - z)).sum(axis=1) + np.abs(heard * z_i).sum(axis=1) + threshold * z[:, 0]
+    excess = np.abs(heard.sum(axis=1) - threshold)
+    return np.where(fired, above / np.where(fired & (excess > 0), excess * z[:, 0], 1), 0)
+
+
+def draw(rng, op, kind="continuous", threshold=1.0, sizes=SIZES, batch=3):
+    """Draw a net in which some neurons fire and some do not, none of them too badly conditioned.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Source of randomness.
+    op : module or Op
+        A right operation, to see who fires.
+    kind : {"continuous", "two times", "silent input"}
+        What the inputs are like.
+    threshold : float
+        Firing threshold divided by tau.
+    sizes : tuple of int
+        Neurons by layer, inputs first.
+    batch : int
+        Samples.
+
+    Returns
+    -------
+    tuple of arrays
+        z_in and the weights of each layer.
+    """
+    net = temporal.chain(op, threshold)
+    for _ in range(2000):
+        z_in = rng.choice([1.0, 6.0], (batch, sizes[0])) if kind == "two times" else np.exp(rng.uniform(0, 2, (batch, sizes[0])))
+        if kind == "silent input":
+            z_in[0, 1] = np.inf
+        weights = [threshold * rng.normal(1.8 / n, 1.2 / np.sqrt(n), (n, m)) for n, m in pairwise(sizes)]
+        z = net.forward(z_in, *weights)[1][0]
+        fired = [np.isfinite(x) for x in z[1:]]
+        worst = max(condition(a, w, b, threshold).max() for (a, b), w in zip(pairwise(z), weights, strict=True))
+        if fired[-1].mean() > 0.3 and 0 < np.mean([f.mean() for f in fired]) < 1 and worst < KAPPA:
+            return z_in, *weights
+    raise RuntimeError("no net was found that is alive")
+
+
+def checks(right, few=False, subject=None):
+    """List the checks.
+
+    Parameters
+    ----------
+    right : module
+        The reference, to draw cases that are alive and to name places.
+    few : bool
+        One case of each.
+    subject : object, optional
+        What is under test, where it takes less than the contract; its `thresholds` are those it knows.
+
+    Returns
+    -------
+    list of (str, callable)
+        Name, and ``check(op, rng, book)``.
+    """
+    kinds = ("continuous", "two times") if few else ("continuous", "two times", "silent input")
+    thresholds = getattr(subject, "thresholds", None) or (1.0, 0.7)
+    cases = [(kind, thresholds[0]) for kind in kinds] + [("continuous", x) for x in thresholds[1:] if not few]
+
+    def on(check):
+        def run(op, rng, book):
+            for kind, threshold in cases:
+                check(op, right, draw(rng, right, kind, threshold), threshold, (book, f"{kind}, threshold {threshold:g}"))
+        return run
+    found = [(name, on(check)) for name, check in (
+        ("definition", _definition), ("gradcheck", _gradcheck), ("complex step", _complex_step), ("shift identity", _shift),
+        ("homogeneity", _homogeneity), ("reference", _reference))]
+    return [("worked example", _worked), *found] if 1.0 in thresholds else found
+
+
+def _worked(op, rng, book):
+    t_in, w, z_out, dz, dw = (np.array(x) for x in WORKED)
+    got, cache = op.forward(np.exp(t_in)[None], w[:, None], 1.0)
+    dz_got, dw_got = op.backward(np.ones((1, 1)), cache)
+    for name, a, b in (("z_out", got[0, 0], z_out), ("z_in", dz_got[0], dz), ("w", dw_got[:, 0], dw)):
+        book.compare(a, b, name, 1e-12)
+
+
+def _definition(op, right, args, threshold, where):
+    (book, case), z = where, args[0]
+    for k, w in enumerate(args[1:], 1):
+        z_out = op.forward(z, w, threshold)[0]
+        found = temporal.check_definition(z, w, z_out, threshold)
+        at = () if found.ok else (k, *_off(z, w, z_out, threshold))
+        book.definition(found, f"layer {k}, {case}", place(at, "layer", "sample", "neuron"))
+        z = right.forward(z, w, threshold)[0]                            # the next layer is judged by itself
+
+
+def _off(z, w, z_out, threshold):
+    """Find the first neuron that is off its definition."""
+    return next(((b, j) for b, j in np.ndindex(z_out.shape)
+                 if not temporal.check_definition(z[b:b + 1], w[:, j:j + 1], z_out[b:b + 1, j:j + 1], threshold).ok), ())
+
+
+def _gradcheck(op, right, args, threshold, where):
+    net = temporal.chain(op, threshold)
+    report = gradcheck(net.forward, net.backward, args, trace=net.trace, names=_names(args), n=40)
+    where[0].report(report, where[1], "" if report.ok else first_divergence(op, right, args, threshold))
+
+
+def _complex_step(op, right, args, threshold, where):
+    net, (book, case) = temporal.chain(op, threshold), where
+    z_out, cache = net.forward(*args)
+    fired = np.isfinite(z_out)
+    c = np.where(fired, np.random.default_rng(0).normal(size=z_out.shape), 0)
+    frozen = temporal.frozen_net([temporal.causal_sets(a, b) for a, b in pairwise(cache[0])], threshold)
+
+    def derivative(k, at):
+        moved = [x.astype(complex) for x in args]
+        moved[k][at] += 1e-20j
+        return (c[fired] @ frozen(*moved)[fired].imag) / 1e-20
+    for k, (name, grad) in enumerate(zip(_names(args), net.backward(c, cache), strict=True)):
+        wanted = np.array([derivative(k, at) for at in np.ndindex(args[k].shape)]).reshape(args[k].shape)
+        book.compare(grad, wanted, f"{name}, {case}", 1e-10, lambda _: first_divergence(op, right, args, threshold))
+
+
+def _shift(op, right, args, threshold, where):
+    net, (book, case) = temporal.chain(op, threshold), where
+    worst = temporal.shift_identity(net.forward, net.backward, args)
+    first = "" if worst <= IDENTITY else first_divergence(op, right, args, threshold)
+    book.number(np.inf if np.isnan(worst) else worst, IDENTITY, f"z_in, {case}", first=first)
+
+
+def _homogeneity(op, right, args, threshold, where):
+    net, (book, case) = temporal.chain(op, threshold), where
+    z_out, cache = net.forward(*args)
+    dz_out = np.where(np.isfinite(z_out), np.random.default_rng(1).normal(size=z_out.shape), 0)
+    worst = temporal.homogeneity(*net.layers(dz_out, cache))
+    first = "" if worst <= IDENTITY else first_divergence(op, right, args, threshold)
+    book.number(np.inf if np.isnan(worst) else worst, IDENTITY, f"z of all layers, {case}", len(args), first=first)
+
+
+def _reference(op, right, args, threshold, where):
+    (book, case), (z_in, w) = where, args[:2]
+    z_out, cache = op.forward(z_in, w, threshold)
+    wanted, right_cache = right.forward(z_in, w, threshold)
+    kappa = condition(z_in, w, wanted, threshold)
+    limit = np.maximum(3 * (kappa + len(w)) * np.finfo(float).eps, 1e-14)
+    book.compare(z_out, wanted, f"z_out, {case}", limit, lambda bad: place(np.argwhere(bad)[0], "sample", "neuron"), float(kappa.max()))
+    c = np.where(np.isfinite(wanted), np.random.default_rng(2).normal(size=wanted.shape), 7.0)
+    for name, a, b in zip(("z_in", "w"), op.backward(c, cache), right.backward(c, right_cache), strict=True):
+        axes = ("sample", "input") if name == "z_in" else ("input", "neuron")
+        book.compare(a, b, f"{name}, {case}", 1e-14 * (KAPPA + 1), lambda bad, axes=axes: place(np.argwhere(bad)[0], *axes),
+                     float(kappa.max()))
+
+
+def _names(args):
+    return ["z_in", *(f"w{k}" for k in range(1, len(args)))]
+
+
+def first_divergence(op, right, args, threshold=1.0):
+    """Say where a net first leaves the right one: forward layer by layer, then backward from the last layer.
+
+    Parameters
+    ----------
+    op, right : module or Op
+        The operation under test, and one to trust.
+    args : sequence of arrays
+        z_in and the weights of each layer.
+    threshold : float
+        Firing threshold divided by tau.
+
+    Returns
+    -------
+    str
+        Such as "layer 2, sample 0, neuron 7"; "" if there is no such place.
+    """
+    nets = [temporal.chain(x, threshold) for x in (op, right)]
+    (_, cache), (wanted, right_cache) = (net.forward(*args) for net in nets)
+    for k, (a, b) in enumerate(zip(cache[0][1:], right_cache[0][1:], strict=True), 1):
+        bad = relative(a, b) > 1e-9
+        if bad.any():
+            return place((k, *np.argwhere(bad)[0]), "layer", "sample", "neuron")
+    dz = np.where(np.isfinite(wanted), np.random.default_rng(0).normal(size=wanted.shape), 0)
+    for k in range(len(args) - 1, 0, -1):
+        (dz_in, dw), (dz_wanted, dw_wanted) = (x.backward(dz, c[1][k - 1]) for x, c in ((op, cache), (right, right_cache)))
+        for got, want, axes in ((dw, dw_wanted, ("input", "neuron")), (dz_in, dz_wanted, ("sample", "input"))):
+            if np.shape(got) != want.shape or (relative(got, want) > 1e-9).any():
+                at = np.argwhere(relative(got, want) > 1e-9)[0] if np.shape(got) == want.shape else ()
+                return f"layer {k}, {place(at, *axes)} (backward)" if len(at) else f"layer {k} (backward)"
+        dz = dz_wanted
+    return ""
