@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pysnn import _blas, layers, losses, optim
+from pysnn import _blas, losses, operations, optim
 from pysnn.learning import temporal
 
 MODEL, BATCH, LATE, LR = "784-800-10", 128, 6.0, 1e-4
@@ -111,7 +111,7 @@ def serve(pipe, job):
     """Make one contender and do what the parent asks."""
     kinds, found = {"pysnn": Pysnn, "blas": Products, "numpy": Products}, {}
     if job.kind == "pysnn":
-        layers.backend_of("temporal")                                        # loads Numba
+        operations.backend_of("temporal")                                        # loads Numba
     elif job.kind not in kinds:
         import _peers
         kinds, found = _peers.KINDS, _peers.versions()

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import _blas, datasets, encode, layers, losses, models, training
+from pysnn import _blas, datasets, encode, losses, models, operations, training
 from pysnn.learning import temporal
 
 sys.path.insert(0, str(Path(__file__).parent))     # spawned processes inherit it
@@ -143,7 +143,7 @@ def growth(base=(BATCH, 784, 800), halvings=3, doublings=1, rounds=5):
                 z = rng.uniform(1, LATE, shape[:2]) if inputs == "distinct" else np.where(rng.random(shape[:2]) < 0.2, 1, LATE)
                 w = models.temporal_params(f"{shape[1]}-{shape[2]}", rng)["w1"]
                 cases.append(({"inputs": inputs, "axis": name, "size": shape[axis], "shape": shape}, z.astype(np.float32), w, []))
-    op = layers.backend_of("temporal")
+    op = operations.backend_of("temporal")
     for r in range(rounds + 1):
         for _, z, w, times in cases:
             began = time.perf_counter()

@@ -1,47 +1,9 @@
 """Layers: thin objects that know the names of their parameters, whether something gets lost in training, and which backend computes."""
 
-import importlib
-import importlib.util
-
 import numpy as np
 
 from .encode import drop_spikes
-
-BACKENDS = ("auto", "reference", "numba", "cuda")
-
-
-def backend_of(op, name="auto"):
-    """Return the module that computes an operation.
-
-    Parameters
-    ----------
-    op : str
-        Name of the operation: temporal, conv, dense, ...
-    name : {"auto", "reference", "numba", "cuda"}
-        "auto" takes Numba where it is installed; a GPU is never taken unasked. An operation that gains nothing by Numba is the reference.
-
-    Returns
-    -------
-    module
-        With the same names, arguments and results for each choice.
-
-    Raises
-    ------
-    ValueError, ImportError, RuntimeError
-        For another name, or when Numba or CUDA is asked for and not installed, or no GPU is found.
-    """
-    if name not in BACKENDS:
-        raise ValueError(f"backend: expected one of {', '.join(BACKENDS)}, got {name!r}")
-    if name == "cuda":
-        importlib.import_module(f"{__package__}.cuda._target").ready()
-        return importlib.import_module(f"{__package__}.cuda.{op}")
-    found = importlib.util.find_spec("numba") is not None
-    if name == "numba" and not found:
-        raise ImportError("backend 'numba' needs Numba: pip install numba")
-    twin = f"{__package__}.kernels.{op}"
-    if name != "reference" and found and importlib.util.find_spec(twin) is not None:
-        return importlib.import_module(twin)
-    return importlib.import_module(f"{__package__}.reference.{op}")
+from .operations import backend_of
 
 
 class Layer:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .conventions import Run
-from .layers import backend_of
+from .operations import backend_of
 from .rate_layers import IntegrateFire
 
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .conventions import Rule, Stage, Surrogate
-from .layers import Layer, backend_of
+from .layers import Layer
+from .operations import backend_of
 from .reference import activations
 
 

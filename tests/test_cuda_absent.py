@@ -39,10 +39,10 @@ def test_import_never_fails_and_the_message_is_clear():
     """Without numba-cuda every module can be imported, good input says what to install, bad input what is wrong with it."""
     said = python(HIDE + """
 import numpy as np
-from pysnn import layers
+from pysnn import operations
 from pysnn.cuda import _target, activations, batch_norm, conv, dense, integrate_fire, pool, spiking, temporal
 assert _target.cuda is None and not _target.available() and not _target.SIMULATED
-calls = [lambda: temporal.forward(np.ones((1, 2)), np.ones((2, 3))), lambda: layers.backend_of("temporal", "cuda"),
+calls = [lambda: temporal.forward(np.ones((1, 2)), np.ones((2, 3))), lambda: operations.backend_of("temporal", "cuda"),
          lambda: temporal.forward(np.zeros((1, 2)), np.ones((2, 3)))]
 for call in calls:
     try:

@@ -5,7 +5,7 @@ import pytest
 
 from pysnn import datasets, models, training
 from pysnn.conventions import Rule
-from pysnn.layers import backend_of
+from pysnn.operations import backend_of
 from pysnn.rate_layers import Firing
 from pysnn.reference import spiking
 

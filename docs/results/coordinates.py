@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pysnn import verify
-from pysnn.layers import backend_of
+from pysnn.operations import backend_of
 
 HERE = Path(__file__).parent
 WANTED = 100_000

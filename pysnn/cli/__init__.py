@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import __version__, _blas, checkpoint, datasets, training
 from ..evaluation import comparison
-from ..layers import BACKENDS
+from ..operations import BACKENDS
 from ._common import check_json, count
 from .check import add as add_check
 from .compare import compare
@@ -84,7 +84,7 @@ def parser():
     sub.add_argument("--batch", type=count, help="samples an update")
     sub.add_argument("--lr", type=float, help="learning rate at the start")
     sub.add_argument("--steps", type=count, metavar="T", help="time steps a sample, of the methods that count spikes")
-    sub.add_argument("--backend", choices=BACKENDS, help="what computes (default: Numba where installed)")
+    sub.add_argument("--backend", choices=("auto", *BACKENDS), help="what computes (default: Numba where installed)")
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                      help="any other setting; see `pysnn info --settings METHOD`")
     sub.add_argument("--val", type=count, metavar="N", help="training samples held out for validation (default: a twelfth)")
@@ -121,7 +121,7 @@ def parser():
     sub.add_argument("--seeds", type=count, default=3, metavar="N", help="runs that differ in the seed alone: --seed and up (default 3)")
     sub.add_argument("--batch", type=count, help="samples an update")
     sub.add_argument("--lr", type=float, help="learning rate at the start")
-    sub.add_argument("--backend", choices=BACKENDS, help="what computes (default: Numba where installed)")
+    sub.add_argument("--backend", choices=("auto", *BACKENDS), help="what computes (default: Numba where installed)")
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                      help="a setting of every method that has it, or METHOD.NAME=VALUE of one")
     sub.add_argument("--val", type=count, metavar="N", help="training samples held out for validation (default: a twelfth)")

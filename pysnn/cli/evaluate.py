@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import _blas, checkpoint, datasets, training
-from ..layers import backend_of
+from ..operations import backend_of
 from ._common import emit, trained
 
 KINDS = ("raster", "times", "curves", "confusion", "in-time", "robustness", "weights", "regions",      # as in figures.py

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers import backend_of
 from ..learning import rate
+from ..operations import backend_of
 from ..reference import integrate_fire, pool
 
 SOURCES = ("reset", "saturation", "pooling")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import losses, training
-from ...layers import backend_of
+from ...operations import backend_of
 from ..report.ledger import Entry, Ledger, joined
 from ..zoo import Op
 from . import integrate_fire as suite_spiking

@@ -1,0 +1,91 @@
+"""The one table of operations, and where each is computed: to be read, to be fast, or on a GPU."""
+
+import importlib
+import importlib.util
+from typing import NamedTuple
+
+BACKENDS = {"reference": "reference", "numba": "kernels", "cuda": "cuda"}
+"""What computes, and the folder that holds it."""
+
+
+class Pair(NamedTuple):
+    """The two functions of an operation."""
+
+    forward: object       # (*arguments) -> outputs and a cache
+    backward: object      # (gradients of the outputs, cache) -> gradients of the arguments
+
+
+class Operation(NamedTuple):
+    """One differentiable operation: a pair of functions that stands three times under one name."""
+
+    name: str
+    module: str                     # its file, in each of the three folders
+    prefix: str                     # what stands before forward and backward in the names of its functions
+    arguments: tuple                # of forward, in order
+    gradients: tuple                # the arguments that backward gives gradients of, in order
+    outputs: tuple = ("y",)         # of forward, before the cache
+    options: tuple = ()             # further arguments of backward, behind the cache
+    backends: tuple = tuple(BACKENDS)
+
+    def pair(self, backend="auto"):
+        """Load its two functions.
+
+        Parameters
+        ----------
+        backend : {"auto", "reference", "numba", "cuda"}
+            What computes; see `backend_of`.
+
+        Returns
+        -------
+        Pair
+            forward and backward.
+        """
+        module = backend_of(self.module, backend)
+        return Pair(getattr(module, f"{self.prefix}forward"), getattr(module, f"{self.prefix}backward"))
+
+
+OPERATIONS = {operation.name: operation for operation in (
+    Operation("temporal", "temporal", "", ("z_in", "w", "threshold"), ("z_in", "w"), ("z_out",)),
+    Operation("integrate_fire", "integrate_fire", "", ("current", "threshold", "v_init", "rule"), ("current", "v_init"),
+              ("spikes", "v_final"), ("dv_final", "surrogate", "detach_reset")),
+    Operation("dense", "dense", "dense_", ("x", "w", "b"), ("x", "w", "b")),
+    Operation("conv2d", "conv", "conv2d_", ("x", "w", "stride", "padding"), ("x", "w")),
+    Operation("max_pool2d", "pool", "max_pool2d_", ("x", "size", "stride"), ("x",)),
+    Operation("avg_pool2d", "pool", "avg_pool2d_", ("x", "size", "stride"), ("x",)),
+    Operation("batch_norm", "batch_norm", "batch_norm_", ("x", "gamma", "beta", "mean", "var", "eps"), ("x", "gamma", "beta")),
+    Operation("relu", "activations", "relu_", ("x", "top"), ("x",)),
+)}
+"""All operations by name. A new one is one line here, its three files (the reference alone will do) and its page in docs/derivations."""
+
+
+def backend_of(module, name="auto"):
+    """Load the module that computes an operation.
+
+    Parameters
+    ----------
+    module : str
+        Name of the file: temporal, conv, dense, ..., or spiking, which runs a whole network.
+    name : {"auto", "reference", "numba", "cuda"}
+        "auto" takes Numba where it is installed; a GPU is never taken unasked. An operation that gains nothing by Numba is the reference.
+
+    Returns
+    -------
+    module
+        With the same names, arguments and results for each choice.
+
+    Raises
+    ------
+    ValueError, ImportError, RuntimeError
+        For another name, or when Numba or CUDA is asked for and not installed, or no GPU is found.
+    """
+    if name not in ("auto", *BACKENDS):
+        raise ValueError(f"backend: expected one of {', '.join(('auto', *BACKENDS))}, got {name!r}")
+    if name == "cuda":
+        importlib.import_module(f"{__package__}.cuda._target").ready()
+        return importlib.import_module(f"{__package__}.cuda.{module}")
+    has_numba = importlib.util.find_spec("numba") is not None
+    if name == "numba" and not has_numba:
+        raise ImportError("backend 'numba' needs Numba: pip install numba")
+    if name != "reference" and has_numba and importlib.util.find_spec(f"{__package__}.kernels.{module}") is not None:
+        return importlib.import_module(f"{__package__}.kernels.{module}")
+    return importlib.import_module(f"{__package__}.reference.{module}")
