@@ -14,7 +14,7 @@ import numpy as np
 
 from pysnn import datasets, encode, losses, metrics, models
 from pysnn.optim import Adam, cosine
-from pysnn.rate_layers import Firing
+from pysnn.layers import NeuronConfig
 
 MODEL = "28x28x1-12C3-P2-12C3-P2-64-10"      # 3 x 3 convolutions, maxima of 2 x 2, two dense layers
 T, BATCH, LR, MOMENTUM = 8, 50, 3e-3, 0.1
@@ -29,11 +29,11 @@ rng = np.random.default_rng(0)
 # Two networks on one dict of weights and one of running statistics. Integrate-and-fire neurons: V grows by the current, and from
 # V >= 1 on there is a spike and V falls by 1; they begin half-way. ReLU: cut off at 1, where the spiking neurons fire at every
 # step.
-firing = Firing(n_steps=T, threshold=1.0, v_init=0.5, clip=True)
+firing = NeuronConfig(n_steps=T, threshold=1.0, v_init=0.5, clip=True)
 params = models.rate_params(MODEL, rng, init="kaiming", gamma=0.5)
 state = models.rate_state(MODEL)
-relu = models.build(MODEL, "relu", params, state=state, firing=firing)
-snn = models.build(MODEL, "if", params, state=state, firing=firing)
+relu = models.build(MODEL, "relu", params, state=state, config=firing)
+snn = models.build(MODEL, "if", params, state=state, config=firing)
 adam = Adam(params)
 
 

@@ -109,7 +109,7 @@ def test_settings_of_every_method(method, capsys):
     assert cli.main(["info", "--settings", method, "--json", "s.json"]) == 0
     out, rule = capsys.readouterr().out, training.METHODS[method]
     assert len(out.splitlines()) == len(rule.Settings.__dataclass_fields__)
-    assert set(strict_json(Path("s.json").read_text())) == set(rule.PRESETS)
+    assert set(strict_json(Path("s.json").read_text())) == set(rule.presets)
     assert all(line.count("ours ") == 1 for line in out.splitlines())
 
 

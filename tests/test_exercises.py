@@ -130,13 +130,13 @@ def test_conversion_is_that_of_the_learning_rule():
     settings = conversion.Settings(model="4-3-2", bias=True, dtype="float64", backend="reference", percentile=90.0)
     nets = conversion.build(settings, rng=np.random.default_rng(0))
     x = np.random.default_rng(1).random((30, 4))
-    conversion.prepare(nets, x)
+    conversion.end_epoch(nets, x)
     ours = exercises.get("conversion").functions
     outputs = nets.net.forward(x)[0]
     a, b = ours["scale"](outputs[2], 90.0), ours["scale"](outputs[-1], 90.0)
     assert [float(s) for s in nets.snn.scales] == [a, b] and a > 0
     before = 1.0
-    for stage, k, after in zip(nets.snn.stages(), (1, 2), (a, b), strict=True):
+    for stage, k, after in zip(nets.snn.folded_layers(), (1, 2), (a, b), strict=True):
         w, bias = ours["rescale"](nets.net.params[f"w{k}"], nets.net.params[f"b{k}"], before, after)
         assert (w == stage.w).all() and (bias == stage.b).all()
         before = after

@@ -65,7 +65,7 @@ def main(name):
         run.optimiser.update(run.nets.net.params, step.grads, 0.0)
     seconds = statistics.median(np.diff([*began, time.perf_counter()]).tolist())
     batch = rate.encode_batch(run.nets, x[:settings.batch])                  # as a step of training sees it: statistics of the batch
-    statistics_of = run.nets.net.statistics(run.nets.net.forward(batch, None, "batch")[1])
+    statistics_of = run.nets.net.batch_stats(run.nets.net.forward(batch, None, "batch")[1])
     seen = run.nets.snn.run(batch, statistics_of, keep_counts=True)
     sizes = [int(np.prod(shape)) for shape in evaluation_rate.layer_shapes(settings.model)]
     rates = (np.array(seen.n_spikes) / (len(batch) * n_steps * np.array(sizes))).tolist()

@@ -75,9 +75,9 @@ def parser():
     sub.add_argument("method", choices=sorted(training.METHODS), help="learning rule: " + ", ".join(training.METHODS), metavar="METHOD")
     sub.add_argument("--data", default="fashion-sample", choices=datasets.NAMES, help="data set (default fashion-sample)")
     sub.add_argument("--folder", help="read the data set's files from here instead of the cache")
-    sub.add_argument("--preset", default="ours", choices=sorted({name for rule in training.METHODS.values() for name in rule.PRESETS}),
+    sub.add_argument("--preset", default="ours", choices=sorted({name for rule in training.METHODS.values() for name in rule.presets}),
                      help="settings to start from (default ours; authors, the papers', for " + ", ".join(
-                         m for m, rule in training.METHODS.items() if "authors" in rule.PRESETS) + ")")
+                         m for m, rule in training.METHODS.items() if "authors" in rule.presets) + ")")
     sub.add_argument("--model", help="layer sizes, such as 784-400-400-10; but for temporal also 28x28x1-16C3-P2-100-10 or "
                      "fashion-proxy:32")
     sub.add_argument("--epochs", type=count, help="passes over the training data")

@@ -121,7 +121,7 @@ def info(args):
     """Say what is here."""
     if args.settings:
         rule = training.METHODS[args.settings]
-        presets = {name: vars(rule.settings_for("mnist", name)) for name in rule.PRESETS}
+        presets = {name: rule.settings_for("mnist", name).plain() for name in rule.presets}
         for name in rule.Settings.__dataclass_fields__:
             print(f"{name:<14}" + "".join(f"{preset} {values[name]!s:<17} " for preset, values in presets.items()).rstrip())
         return emit(args, presets)
@@ -149,7 +149,7 @@ def _checkpoint(args):
     print(f"  {sum(x.size for x in params.values()):,} parameters")
     if state := [name[6:] for name in arrays if name.startswith("state/")]:
         print(f"  state: {', '.join(state)}")
-    default = vars(type(run.nets.settings)())
+    default = type(run.nets.settings)().plain()
     changed = {k: v for k, v in header["settings"].items() if v != default.get(k)}
     print("  settings other than the default: " + (", ".join(f"{k}={v}" for k, v in changed.items()) or "none"))
     return emit(args, header)

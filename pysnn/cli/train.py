@@ -50,7 +50,7 @@ def train(args):
         raise
     seconds = time.perf_counter() - began
     result = {"command": "pysnn " + " ".join(sys.argv[1:]), "checkpoint": str(out), "seed": run.seed, "data": run.data,
-              "settings": vars(run.nets.settings), "records": run.records, "seconds": seconds, "versions": training.versions()}
+              "settings": run.nets.settings.plain(), "records": run.records, "seconds": seconds, "versions": training.versions()}
     _say_last(run.records[-1] if run.records else {})
     if not args.no_test:
         found = rule.score(run.nets, data.x_test, data.y_test)
@@ -83,8 +83,8 @@ def _resumed(args, out, chosen):
     if changed := [f"{name} {then.get(name)} then, {now[name]} now" for name in ("pysnn", "numpy") if then.get(name) != now[name]]:
         print(f"note: other versions may give other bits ({'; '.join(changed)})")
     n_val = run.data.get("n_val")
-    there = {"method": run.method, "data": run.data.get("name"), "seed": run.seed, "val": n_val, **vars(run.nets.settings)}
-    here = {"method": args.method, "data": args.data, "seed": args.seed, "val": n_val if args.val is None else args.val, **vars(chosen)}
+    there = {"method": run.method, "data": run.data.get("name"), "seed": run.seed, "val": n_val, **run.nets.settings.plain()}
+    here = {"method": args.method, "data": args.data, "seed": args.seed, "val": n_val if args.val is None else args.val, **chosen.plain()}
     if run.method != args.method:
         raise ValueError(f"{out}: was trained otherwise than this command says (method {run.method} there, {args.method} here); "
                          "give the same, or another --out")

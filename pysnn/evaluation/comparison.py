@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import checkpoint, training
-from . import rate as evaluation_rate
+from . import rate
+from .operations import multiply_adds
 
-METHODS = ("proxy", "tandem", "surrogate", "conversion", "ann")
+METHODS = tuple(name for name, rule in training.METHODS.items() if rule.family == "rate")
 # Student's t, 97.5 %, 1 to 30 degrees of freedom
 T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101,
         2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
@@ -107,8 +108,8 @@ def begin(job, folder, data):
     if not path.is_file():
         return training.start(job.method, job.settings, job.seed, data)
     run = training.load(path)
-    there = {"method": run.method, "seed": run.seed, **run.data, **vars(run.nets.settings)}
-    here = {"method": job.method, "seed": job.seed, **data, **vars(job.settings)}
+    there = {"method": run.method, "seed": run.seed, **run.data, **run.nets.settings.plain()}
+    here = {"method": job.method, "seed": job.seed, **data, **job.settings.plain()}
     matter = [name for name in here if (job.method, name) != ("conversion", "n_steps")]
     if differ := [f"{name} {there.get(name)} there, {here[name]} here" for name in matter if there.get(name) != here[name]]:
         raise checkpoint.CheckpointError(f"{path}: is of another comparison ({'; '.join(differ)}); give the same, or another --out")
@@ -138,7 +139,7 @@ def judge(job, run, folder, samples, on):
         number of steps with accuracy, spikes and additions a sample, train_seconds.
     """
     path = Path(folder) / f"{job.name}.json"
-    key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": vars(job.settings), "seed": job.seed,
+    key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": job.settings.plain(), "seed": job.seed,
            "epoch": run.epoch, "sha256": _digest(run.nets), "pysnn": training.versions()["pysnn"]}
     try:
         stored = json.loads(path.read_text())
@@ -146,10 +147,10 @@ def judge(job, run, folder, samples, on):
             return stored
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    rows, macs = [], evaluation_rate.multiply_adds(job.settings.model)
+    rows, macs = [], multiply_adds(job.settings.model)
     for t in job.at or (None,):
-        nets = run.nets if t is None or t == run.nets.settings.n_steps else _lasting(run.nets, t)
-        found = evaluation_rate.evaluate(nets, *samples, steps=[t or 1])
+        nets = run.nets if t is None or t == run.nets.settings.n_steps else _with_steps(run.nets, t)
+        found = rate.evaluate(nets, *samples, steps=[t or 1])
         rows.append({"n_steps": t, **{k: found[k] for k in ("accuracy", "strict", "inclusive")}, "by_potential": found.get("by_potential"),
                      "relu": found.get("relu"), "spikes": sum(found["spikes"]) if t else None,
                      "additions": sum(found["additions"]) if t else None, "multiply_adds": macs[0] if t else sum(macs)})
@@ -171,9 +172,9 @@ def _digest(nets):
     return digest.hexdigest()
 
 
-def _lasting(nets, n_steps):
+def _with_steps(nets, n_steps):
     """Return networks that run for another number of steps."""
-    return nets._replace(snn=evaluation_rate.lasting(nets.snn, n_steps), settings=replace(nets.settings, n_steps=n_steps))
+    return nets._replace(snn=rate.with_steps(nets.snn, n_steps), settings=replace(nets.settings, n_steps=n_steps))
 
 
 def table(results):
