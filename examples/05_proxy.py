@@ -13,8 +13,8 @@ from importlib.util import find_spec
 import numpy as np
 
 from pysnn import datasets, encode, losses, metrics, models
-from pysnn.optim import Adam, cosine
 from pysnn.layers import NeuronConfig
+from pysnn.optim import Adam, cosine
 
 MODEL = "28x28x1-12C3-P2-12C3-P2-64-10"      # 3 x 3 convolutions, maxima of 2 x 2, two dense layers
 T, BATCH, LR, MOMENTUM = 8, 50, 3e-3, 0.1
@@ -58,7 +58,7 @@ for epoch in range(EPOCHS):
         x, y = current(x_train[some]), y_train[some]
         # 1. The ReLU network, forward. Its output is not looked at; its activations are kept for the way back.
         _, caches = relu.forward(x, statistics="batch")
-        used = relu.statistics(caches)                          # mean and variance in the batch normalisation
+        used = relu.batch_stats(caches)                          # mean and variance in the batch normalisation
         # 2. The spiking network, T steps, with the same weights. Nothing but the output counts is kept.
         counts = snn.run(x, used).counts[-1]
         # 3. The loss at the spike counts: rates against one-hot.

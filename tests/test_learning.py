@@ -96,7 +96,7 @@ def test_tandem_gradient(chosen):
     h, spikes, offsets = x, x, []
     for relu, snn in zip(nets.net.layers, nets.snn.layers, strict=False):
         y_relu, cache = relu.forward(h, None, mode)
-        spikes, _ = snn.forward(spikes, None, relu.statistics(cache))
+        spikes, _ = snn.forward(spikes, None, relu.batch_stats(None, cache))
         h = spikes if len(spikes) == len(x) else spikes.reshape(n_steps, len(x), *spikes.shape[1:]).sum(axis=0) / n_steps
         offsets.append(h - y_relu)
     assert np.abs(offsets[2]).max() > 0.05 and np.abs(offsets[0]).max() < 1e-12
@@ -209,12 +209,12 @@ def test_frozen_statistics_are_used_and_left_alone(method):
     """Behind `freeze_after` a batch has no part in its own normalisation: each sample's output is what it is alone."""
     nets, (x, y) = nets_for(method, freeze_after=1), batch()
     whole = RATE[method].gradients(nets, x, y)
-    assert whole.seen
+    assert whole.batch_stats
     RATE[method].observe(nets, whole)
     RATE[method].prepare(nets, x)
     assert rate.uses_running_stats(nets)
     frozen_now = RATE[method].gradients(nets, x, y)
-    assert frozen_now.seen == {}
+    assert frozen_now.batch_stats == {}
     for k in range(2):
         alone = RATE[method].gradients(nets, x[k:k + 1], y[k:k + 1])
         np.testing.assert_allclose(alone.y, frozen_now.y[k:k + 1], rtol=1e-9)

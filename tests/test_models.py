@@ -59,29 +59,31 @@ def test_parts():
 
 
 @pytest.mark.parametrize("text", [
-    "784-800-10", "28x28x1-P2-10", "28x28x1-8C5-10", "28x28x1-8C3-P2-P2-10", "28x28x1-16c5s2p0-A2-B-N-100d-B-N-10", "9x8x2-3C5x3p1-D0.2-P3s2-F-3"])
+    "784-800-10", "28x28x1-P2-10", "28x28x1-8C5-10", "28x28x1-8C3-P2-P2-10", "28x28x1-16c5s2p0-A2-B-N-100d-B-N-10",
+    "9x8x2-3C5x3p1-D0.2-P3s2-F-3"])
 def test_a_model_is_its_text_its_list_and_its_record(text):
     model = models.read(text)
     assert str(model) == text == model._spelt() and models.read([model.shape, *model.specs]) == model == text
     assert models.Model.from_json(json.loads(json.dumps(model.to_json()))) == model and hash(model) == hash(models.read(text))
-    assert model != models.read("784-80-10") and models.read(text.replace("P", "A")) != model or "P" not in text
+    assert (model != models.read("784-80-10") and models.read(text.replace("P", "A")) != model) or "P" not in text
 
 
 def test_order_and_windows_are_what_the_text_says():
     model = models.read("28x28x1-16c5s2p0-A2-B-N-100d-B-N-10")
     assert model.specs == (Conv(16, 5, 2, 0), AvgPool(2), BatchNorm(), Neurons(), Dense(100), BatchNorm(), Neurons(), Dense(10))
     assert model.shapes == [(12, 12, 16), (6, 6, 16), (6, 6, 16), (6, 6, 16), (100,), (100,), (100,), (10,)]
-    assert shapes(model, bias=True) == {"w1": (5, 5, 1, 16), "gamma1": (16,), "beta1": (16,), "w2": (576, 100), "b2": (100,), "gamma2": (100,),
-                                        "beta2": (100,), "w3": (100, 10), "b3": (10,)}
+    assert shapes(model, bias=True) == {"w1": (5, 5, 1, 16), "gamma1": (16,), "beta1": (16,), "w2": (576, 100), "b2": (100,),
+                                        "gamma2": (100,), "beta2": (100,), "w3": (100, 10), "b3": (10,)}
     assert model.neuron_layers() == [("conv", (6, 6, 16)), ("dense", (100,)), ("output", (10,))]
     for twice in ([(4,), Dense(3), BatchNorm(), BatchNorm(), Dense(2)],):
-        with pytest.raises(ValueError, match="model: expected one array of each name behind a weight layer, got beta1, gamma1, mean1, var1"):
+        with pytest.raises(ValueError, match="model: expected one array of each name behind a weight layer, got beta1, gamma1, "):
             models.read(twice)
 
 
 @pytest.mark.parametrize("bad", [
     "784", "", "28x28-10", "28x28x0-10", "a-10", "28x28x1-8C3", "28x28x1-8C3-P2", "28x28x1-10-8C3-10", "28x28x1-8Q5-10",
-    "784-8C3-10", "784-0-10", "28x28x1-8C29p0-10", "784-10-N", "28x28x1-8c3-N", "2x2x1-8C3-P2-8C3-P2-10", "784--10", "fashion-proxy:0", "fashion-proxy:x",
+    "784-8C3-10", "784-0-10", "28x28x1-8C29p0-10", "784-10-N", "28x28x1-8c3-N", "2x2x1-8C3-P2-8C3-P2-10",
+    "784--10", "fashion-proxy:0", "fashion-proxy:x",
     "fashion-proxy:", 784, None])
 def test_lines_that_mean_nothing(bad):
     with pytest.raises(ValueError, match="model: expected "):
@@ -181,7 +183,7 @@ def test_watched_statistics_are_those_of_the_currents():
 def test_statistics_given_are_those_used():
     relu, snn, x = twins()
     _, caches = relu.forward(x, None, "batch")
-    found = relu.statistics(caches)
+    found = relu.batch_stats(caches)
     assert set(found) == set(relu.state) == {"mean1", "var1", "mean2", "var2"}
     same, _ = relu.forward(x, None, found)
     other, _ = relu.forward(x)
@@ -196,23 +198,23 @@ def test_counts_at_steps_and_bad_runs():
     counts = snn.run(x, at=[1, 3, 6]).counts
     for k, t in enumerate((1, 3, 6)):
         firing = snn.config._replace(n_steps=t)
-        stages = snn.stages()
-        np.testing.assert_array_equal(counts[k], spiking.run(stages, x, t, firing.threshold).counts[0])
-    stages = snn.stages()
+        weighted = stages(snn.folded_layers())
+        np.testing.assert_array_equal(counts[k], spiking.run(weighted, x, t, firing.threshold).counts[0])
+    weighted = stages(snn.folded_layers())
     for bad in ([], [0], [7], [2, 2], [3, 1]):
         with pytest.raises(ValueError, match="at: expected rising steps from 1 to 6"):
-            spiking.run(stages, x, 6, at=bad)
+            spiking.run(weighted, x, 6, at=bad)
     for bad in (0, -1, 1.5, True, None):
         with pytest.raises(ValueError, match="n_steps: expected a whole number of at least 1"):
-            spiking.run(stages, x, bad)
+            spiking.run(weighted, x, bad)
     with pytest.raises(ValueError, match="stages: expected at least one, the last of them dense"):
-        spiking.run(stages[:2], x, 3)
+        spiking.run(weighted[:2], x, 3)
     with pytest.raises(ValueError, match="w of stage 1: expected shape"):
-        spiking.run(stages, x[..., :1].copy(), 3)
+        spiking.run(weighted, x[..., :1].copy(), 3)
     with pytest.raises(ValueError, match="pool of stage 1: expected 'max' or 'avg'"):
-        spiking.run([stages[0]._replace(pool="min"), *stages[1:]], x, 3)
+        spiking.run([weighted[0]._replace(pool="min"), *weighted[1:]], x, 3)
     with pytest.raises(TypeError, match="expected one float dtype"):
-        spiking.run(stages, x.astype(np.float32), 3)
+        spiking.run(weighted, x.astype(np.float32), 3)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
