@@ -1,0 +1,53 @@
+"""The verb info: what is installed, the settings of a method, the content of a checkpoint."""
+
+from .. import _blas, checkpoint, datasets, training
+from ..operations import backend_of
+from ._common import emit
+
+
+def add(verb):
+    """Add the verb to the parser; `verb` makes one."""
+    sub = verb("info", info, "Say what is installed, what computes, and what a checkpoint holds.",
+               "info", "info mnist", "info --settings", "info --settings proxy")
+    sub.add_argument("checkpoint", nargs="?", help="file or shipped network")
+    sub.add_argument("--settings", nargs="?", const="temporal", choices=sorted(training.METHODS), metavar="METHOD",
+                     help="list all settings of a method with their values in its presets (default temporal)")
+
+
+def info(args):
+    """Print versions and places, or the settings of a method, or the content of a checkpoint."""
+    if args.settings:
+        rule = training.METHODS[args.settings]
+        presets = {name: vars(rule.settings_for("mnist", name)) for name in rule.PRESETS}
+        for name in rule.Settings.__dataclass_fields__:
+            print(f"{name:<14}" + "".join(f"{preset} {values[name]!s:<17} " for preset, values in presets.items()).rstrip())
+        return emit(args, presets)
+    if args.checkpoint:
+        return _checkpoint(args)
+    from ..cuda import _target
+    backend = backend_of("temporal").__name__.split(".")[1]
+    facts = {**training.versions(), "backend": backend, "threads": _blas.get_threads(), "cache": str(datasets.cache_folder()),
+             "networks": checkpoint.names(), **_target.describe()}
+    for name, value in facts.items():
+        print(f"{name:<10}{', '.join(value) if isinstance(value, list) else value}")
+    return emit(args, facts)
+
+
+def _checkpoint(args):
+    """Print what a checkpoint holds."""
+    run = training.load(args.checkpoint)      # raises where the parts do not fit together
+    header, arrays = checkpoint.read(args.checkpoint)
+    print(f"{args.checkpoint}: {header['method']}, trained on {header['data'].get('name')}, seed {header['seed']}, "
+          f"epoch {header['epoch']}, {'resumable' if header['resumable'] else 'weights only'}")
+    params = {name[7:]: x for name, x in arrays.items() if name.startswith("params/")}
+    width = max(6, *(len(name) + 2 for name in params))
+    for name, x in params.items():
+        print(f"  {name:<{width}}{' x '.join(map(str, x.shape)):<14} {x.dtype}" if width > 6 else
+              f"  {name:<6}{' x '.join(map(str, x.shape)):<14}{x.dtype}")
+    print(f"  {sum(x.size for x in params.values()):,} parameters")
+    if state := [name[6:] for name in arrays if name.startswith("state/")]:
+        print(f"  state: {', '.join(state)}")
+    default = vars(type(run.nets.settings)())
+    changed = {k: v for k, v in header["settings"].items() if v != default.get(k)}
+    print("  settings other than the default: " + (", ".join(f"{k}={v}" for k, v in changed.items()) or "none"))
+    return emit(args, header)
