@@ -230,10 +230,10 @@ def test_there_are_many_rows():
 
 
 def test_environment_variable(monkeypatch, capsys):
-    from pysnn import _blas
+    from pysnn import _threads
     for value, words in (("many", "PYSNN_THREADS: expected a whole number from 1 to 1024, got 'many'"), ("0", "from 1 to 1024, got '0'")):
         monkeypatch.setenv("PYSNN_THREADS", value)
-        monkeypatch.setattr(_blas, "_n_threads", None)
+        monkeypatch.setattr(_threads, "_n_threads", None)
         assert cli.main(["info"]) == 1 and words in capsys.readouterr().err
 
 

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from .. import __version__, _blas, checkpoint
+from .. import __version__, _threads, checkpoint
 from . import check, compare, data, evaluate, info, plot, train, verify
 from ._common import check_json, count
 
@@ -24,7 +24,7 @@ def main(argv=None):
     args = parser().parse_args(argv)
     try:
         if args.threads is not None:
-            _blas.set_threads(args.threads)
+            _threads.set_threads(args.threads)
         args.stdout = sys.stdout
         check_json(args)
         with np.errstate(all="ignore"), contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):

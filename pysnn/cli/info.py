@@ -1,6 +1,6 @@
 """The verb info: what is installed, the settings of a method, the content of a checkpoint."""
 
-from .. import _blas, checkpoint, datasets, training
+from .. import _threads, checkpoint, datasets, training
 from ..operations import backend_of
 from ._common import emit
 
@@ -26,7 +26,7 @@ def info(args):
         return _checkpoint(args)
     from ..cuda import _target
     backend = backend_of("temporal").__name__.split(".")[1]
-    facts = {**training.versions(), "backend": backend, "threads": _blas.get_threads(), "cache": str(datasets.cache_folder()),
+    facts = {**training.versions(), "backend": backend, "threads": _threads.get_threads(), "cache": str(datasets.cache_folder()),
              "networks": checkpoint.names(), **_target.describe()}
     for name, value in facts.items():
         print(f"{name:<10}{', '.join(value) if isinstance(value, list) else value}")
