@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -243,7 +244,7 @@ def no_space(*args, **kwargs):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("module, name", [(os, "fsync"), (os, "replace"), (checkpoint.tempfile, "mkstemp"), (np, "savez")],
+@pytest.mark.parametrize("module, name", [(os, "fsync"), (os, "replace"), (tempfile, "mkstemp"), (np, "savez")],
                          ids=["fsync", "replace", "mkstemp", "savez"])
 def test_disk_full(tmp_path, monkeypatch, capsys, module, name):
     """The disk is full when the second epoch is to be kept: the first is still there, and training can go on from it."""

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from .. import datasets, training
+from .._files import write_text
 from ..operations import BACKENDS
 
 
@@ -49,14 +50,7 @@ def emit(args, result):
     if args.json == "-":
         print(json.dumps(result, indent=1), file=args.stdout)
     elif args.json:
-        path = Path(args.json)
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            temporary.write_text(json.dumps(result, indent=1) + "\n")
-            os.replace(temporary, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+        write_text(args.json, json.dumps(result, indent=1) + "\n")
 
 
 def options(args, *names):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import checkpoint, training
+from .._files import write_text
 from . import rate as evaluation_rate
 
 METHODS = ("proxy", "tandem", "surrogate", "conversion", "ann")
@@ -154,12 +154,7 @@ def judge(job, run, folder, samples, on):
                      "relu": found.get("relu"), "spikes": sum(found["spikes"]) if t else None,
                      "additions": sum(found["additions"]) if t else None, "multiply_adds": macs[0] if t else sum(macs)})
     result = {"key": key, "method": job.method, "seed": job.seed, "rows": rows, "train_seconds": sum(r["seconds"] for r in run.records)}
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, json.dumps(result, indent=1) + "\n")
     return result
 
 
