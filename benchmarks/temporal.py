@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import _blas, datasets, encode, losses, models, operations, training
+from pysnn import _threads, datasets, encode, losses, models, operations, training
 from pysnn.learning import temporal
 
 sys.path.insert(0, str(Path(__file__).parent))     # spawned processes inherit it
@@ -193,7 +193,7 @@ def run(threads=2, rounds=21, steps=5, pause=0.1, n_batches=40):
     began, environment = time.perf_counter(), {k: v for k, v in os.environ.items() if k.startswith(RECORDED)}
     where = machine()
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))     # for the processes to come
-    _blas.set_threads(threads)
+    _threads.set_threads(threads)
     data, x, y = real_images(n_batches * BATCH)
     sets = input_sets(x)
     batches = {name: cut_batches(z, y) for name, z in sets.items()}

@@ -1,11 +1,57 @@
-"""Files of the user's own: objects are loaded from them by name, and remembered by the SHA-256 of the file."""
+"""Files: the one way to write one, all of it or nothing; and objects from a Python file of the user's own, by name and SHA-256."""
 
+import contextlib
 import hashlib
 import importlib.util
+import os
 import sys
+import tempfile
 from pathlib import Path
 
-_LOADED = {}          # name of a file -> (module, sha256)
+_LOADED = {}          # name of a user's file -> (module, SHA-256)
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Open a new file that takes the place of another once it is complete and on the disk.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file to write; its folder exists. After an error it is as it was, and the new file is gone; after a kill the new file may
+        stay behind, as .NAME.xxxxxxxx.part in the same folder.
+
+    Yields
+    ------
+    file
+        The new file, open for bytes.
+    """
+    path = Path(path)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)
+
+
+def write_text(path, text):
+    """Write a text file, all of it or nothing.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; its folder exists.
+    text : str
+        Its content.
+    """
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def load(reference):
@@ -37,6 +83,11 @@ def load(reference):
         there = [key for key in vars(module) if not key.startswith("_")]
         raise ValueError(f"{file}: expected an object called {name}, got {', '.join(there[:12]) or 'none'}")
     return getattr(module, name)
+
+
+def short(reference):
+    """Return FILE.py:NAME without the folder; other words as they are."""
+    return Path(reference).name if ".py:" in reference else reference
 
 
 def _run(path):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tolerances import tol
 
-from pysnn import _blas, checkpoint, datasets, encode, models, training
+from pysnn import _threads, checkpoint, datasets, encode, models, training
 from pysnn.layers import BatchNorm, Dropout, ReLU
 from pysnn.learning import conversion, rate, surrogate, temporal
 from pysnn.learning.settings import about
@@ -557,17 +557,17 @@ def test_same_bits_for_one_and_two_threads(method, chosen):
     pytest.importorskip("threadpoolctl")
     pytest.importorskip("numba")
     chosen = {"model": "28x28x1-8C3-P2-8C3-P2-200-10", "backend": "auto", "batch": 100, "epochs": 1, "n_steps": 4, **chosen}
-    data, was, ends = datasets.load("fashion-sample"), _blas.get_threads(), []
+    data, was, ends = datasets.load("fashion-sample"), _threads.get_threads(), []
     try:
         for n in (1, 2):
-            _blas.set_threads(n)
+            _threads.set_threads(n)
             run = begin(method, **chosen)
             list(training.epochs(run, (data.x_train[:200], data.y_train[:200]), (data.x_test[:100], data.y_test[:100])))
             ends.append({name: x.tobytes() for name, x in {**run.nets.net.params, **run.nets.state, **run.optimiser.state}.items()})
             ends[-1]["y"] = RATE[method].predict(run.nets, data.x_test[:100]).tobytes()
             ends[-1]["records"] = [{k: v for k, v in r.items() if k != "seconds"} for r in run.records]
     finally:
-        _blas.set_threads(was)
+        _threads.set_threads(was)
     assert ends[0] == ends[1]
 
 

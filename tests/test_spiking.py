@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from conftest import operation
 
-from pysnn import _blas
+from pysnn import _threads
 from pysnn.conventions import Rule, Stage
 from pysnn.reference import spiking as reference
 
@@ -35,9 +35,9 @@ def engine():
 @pytest.fixture
 def threads():
     """Set the number of threads; put it back."""
-    before = _blas.get_threads()
-    yield _blas.set_threads
-    _blas.set_threads(before)
+    before = _threads.get_threads()
+    yield _threads.set_threads
+    _threads.set_threads(before)
 
 
 def network(rng, shape, convs, denses, dtype, step=256):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import _blas, datasets, training
+from pysnn import _blas, _threads, datasets, training
 from pysnn.evaluation import rate as evaluation_rate
 from pysnn.learning import proxy, rate
 
@@ -74,7 +74,7 @@ def main(name):
     limit = settings.batch * (3 * macs + additions) / speed
     record.write(f"full-{name}", {
         "command": f"python docs/results/full.py {name}", "settings": vars(settings), "seed": 0, "records": run.records,
-        "threads": _blas.get_threads(), "n_optimiser_steps": epochs * n // settings.batch,
+        "threads": _threads.get_threads(), "n_optimiser_steps": epochs * n // settings.batch,
         "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": macs, "additions": additions,
         "rates": rates, "seconds_a_step": seconds, "multiply_adds_a_second": speed, "limit_seconds_a_step": limit,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

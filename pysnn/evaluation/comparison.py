@@ -2,14 +2,13 @@
 
 import hashlib
 import json
-import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import checkpoint, training
+from .. import _files, checkpoint, learning, training
 from . import rate
 from .operations import multiply_adds
 
@@ -26,7 +25,7 @@ class Job(NamedTuple):
     method: str
     settings: object
     seed: int
-    at: tuple           # numbers of steps that it is judged at; of the plain ReLU network none
+    at: tuple           # numbers of steps that it is evaluated at; of the plain ReLU network none
 
 
 def plan(data, methods, steps, seeds, chosen):
@@ -39,7 +38,7 @@ def plan(data, methods, steps, seeds, chosen):
     methods : sequence of str
         Some of METHODS.
     steps : sequence of int
-        Numbers of steps; proxy, tandem and surrogate train anew for each, conversion trains once and is judged at each, ann has none.
+        Numbers of steps; most methods train anew for each, conversion trains once and is evaluated at each, ann has none.
     seeds : sequence of int
         Seeds.
     chosen : dict
@@ -55,12 +54,13 @@ def plan(data, methods, steps, seeds, chosen):
     ValueError
         If methods, steps or settings are unknown, no method has a setting, or n_steps is among the settings.
     """
-    if unknown := [m for m in methods if m not in METHODS]:
+    if unknown := [m for m in methods if m not in METHODS and ".py:" not in m]:
         raise ValueError(f"methods: expected some of {', '.join(METHODS)}, got {unknown[0]!r}")
     if len(set(methods)) < len(methods) or not methods or len(set(steps)) < len(steps) or not steps:
         raise ValueError("methods, steps: expected at least one of each, none twice, got "
                          f"{' '.join(methods)} and {' '.join(map(str, steps))}")
-    names = {m: {f.name for f in fields(training.METHODS[m].Settings)} for m in methods}
+    rules = {m: learning.get(m) for m in methods}
+    names = {m: {f.name for f in fields(rule.Settings)} for m, rule in rules.items()}
     for key in chosen:
         method, dot, name = key.rpartition(".")
         if dot and method not in names:
@@ -73,17 +73,19 @@ def plan(data, methods, steps, seeds, chosen):
     jobs = []
     for m in methods:
         mine = {k: v for k, v in chosen.items() if k in names[m]} | {k[len(m) + 1:]: v for k, v in chosen.items() if k.startswith(f"{m}.")}
-        for t in [None] if m == "ann" else [max(steps)] if m == "conversion" else steps:
-            s = training.METHODS[m].settings_for(data, **mine | ({} if t is None else {"n_steps": t}))
-            tag, at = ("", tuple(sorted(steps)) if t else ()) if m in ("ann", "conversion") else (f"-T{t}", (t,))
-            jobs += [Job(f"{m}{tag}-seed{seed}", m, s, seed, at) for seed in seeds]
+        anew = "n_steps" in names[m] and rules[m].trains_with_steps
+        for t in steps if anew else [max(steps)] if "n_steps" in names[m] else [None]:
+            s = rules[m].settings_for(data, **mine | ({} if t is None else {"n_steps": t}))
+            tag, at = (f"-T{t}", (t,)) if anew else ("", tuple(sorted(steps)) if t else ())
+            name = _files.short(m)
+            jobs += [Job(f"{name.replace('.py:', '.')}{tag}-seed{seed}", name, s, seed, at) for seed in seeds]
     return jobs
 
 
 def begin(job, folder, data):
     """Load a job's run where there is one, or begin it.
 
-    A conversion trains without time steps, so that its run serves whatever numbers of steps it is judged at.
+    A conversion trains without time steps, so that its run serves whatever numbers of steps it is evaluated at.
 
     Parameters
     ----------
@@ -110,13 +112,13 @@ def begin(job, folder, data):
     run = training.load(path)
     there = {"method": run.method, "seed": run.seed, **run.data, **run.nets.settings.plain()}
     here = {"method": job.method, "seed": job.seed, **data, **job.settings.plain()}
-    matter = [name for name in here if (job.method, name) != ("conversion", "n_steps")]
+    matter = [name for name in here if name != "n_steps" or run.rule.trains_with_steps]
     if differ := [f"{name} {there.get(name)} there, {here[name]} here" for name in matter if there.get(name) != here[name]]:
         raise checkpoint.CheckpointError(f"{path}: is of another comparison ({'; '.join(differ)}); give the same, or another --out")
     return run
 
 
-def judge(job, run, folder, samples, on):
+def evaluate(job, run, folder, samples, on):
     """Evaluate a finished run, or take what an earlier call found.
 
     Parameters
@@ -155,12 +157,7 @@ def judge(job, run, folder, samples, on):
                      "relu": found.get("relu"), "spikes": sum(found["spikes"]) if t else None,
                      "additions": sum(found["additions"]) if t else None, "multiply_adds": macs[0] if t else sum(macs)})
     result = {"key": key, "method": job.method, "seed": job.seed, "rows": rows, "train_seconds": sum(r["seconds"] for r in run.records)}
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _files.write_text(path, json.dumps(result, indent=1) + "\n")
     return result
 
 
@@ -183,7 +180,7 @@ def table(results):
     Parameters
     ----------
     results : list of dict
-        From `judge`.
+        From `evaluate`.
 
     Returns
     -------

@@ -171,5 +171,5 @@ def largest(y, top, n):
 
 
 METHOD = rate.METHOD._replace(name="conversion", Settings=Settings, presets={"ours": {}}, build=build, gradients=gradients,
-                              end_epoch=end_epoch)
+                              end_epoch=end_epoch, trains_with_steps=False)
 predict, score, settings_for = METHOD.predict, METHOD.score, METHOD.settings_for

@@ -39,6 +39,7 @@ class Method(NamedTuple):
     end_epoch: object = lambda nets, x_train: None
     report: object = lambda nets, x: {}                          # for the record of an epoch: a dict of what to show
     bytes_needed: object = None  # (settings) -> bytes that a training step keeps for its backward pass, if they grow with the steps
+    trains_with_steps: bool = True                               # whether another number of time steps is another training
     family: str = ""             # temporal or rate: which evaluation and figures fit; "": accuracy alone
 
     def settings_for(self, data, preset="ours", **chosen):
