@@ -1,6 +1,7 @@
 """Exercises with automatic marks: a stub to fill in, what it is held against, and what known mistakes look like.
 
-Each exercise is a file in `stubs` with the forward pass given and a task in its docstring; `solutions` holds one way to do it.
+Each exercise is a file in `solutions`: the task in its docstring, the forward pass, and one way to write the lines that are asked for.
+The stub is made from it, by taking these lines out.
 `pysnn check` lists them, `pysnn check --start NAME` copies a stub, `pysnn check FILE.py` marks it. In a notebook:
 
     from pysnn import exercises
@@ -13,7 +14,7 @@ known mistake, of `pysnn.verify.zoo` or of the exercise's own list, whose number
 import ast
 import functools
 import importlib
-import shutil
+import re
 from pathlib import Path
 
 from ._case import Case, Exercise, Mistake
@@ -29,7 +30,6 @@ MODULES = {"spike_time": "temporal", "temporal_backward": "temporal", "spike_los
 """The exercises, in an order in which they can be done, and the file with their cases."""
 
 NAMES = tuple(MODULES)
-FOLDER = Path(__file__).parent
 
 
 @functools.cache
@@ -77,7 +77,21 @@ def text(name, solution=False):
         For another name.
     """
     get(name)
-    return (FOLDER / ("solutions" if solution else "stubs") / f"{name}.py").read_text(encoding="utf-8")
+    solved = (Path(__file__).parent / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    return solved if solution else _stub(solved)
+
+
+def _stub(solved):
+    """Take the solution out of a file.
+
+    From `# your lines: NAME, hint; NAME, hint` to the return at the same depth, lines become placeholders `NAME = ...`.
+    The line below `# was: CODE` becomes CODE.
+    """
+    def placeholders(block):
+        parts = [part.partition(", ") for part in block[2].split("; ")]
+        return "".join(f"{block[1]}{f'{name} = ...':<21}# your lines{comma}{hint}\n" for name, comma, hint in parts)
+    text = re.sub(r"^( *)# your lines: (.*)\n(?:.*\n)*?(?=\1return )", placeholders, solved, flags=re.M)
+    return re.sub(r"^( *)# was: (.*)\n.*\n", r"\1\2\n", text, flags=re.M)
 
 
 def start(name, folder="."):
@@ -100,12 +114,12 @@ def start(name, folder="."):
     ValueError
         For another name, or if the file is there already.
     """
-    get(name)
+    stub = text(name)
     path = Path(folder) / f"{name}.py"
     if path.exists():
         raise ValueError(f"--start {name}: {path} is there already; expected a folder without it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(FOLDER / "stubs" / f"{name}.py", path)
+    path.write_text(stub, encoding="utf-8")
     return path
 
 

@@ -1,4 +1,12 @@
-"""A solution of the exercise batch_norm_backward. A shift of all x of a channel changes no y, so their gradients sum up to 0."""
+"""Exercise batch_norm_backward: when the statistics depend on the data, and when they do not.
+
+Each channel is made to have mean beta and spread gamma, (R8). The mean and the variance are either those of the batch, and then
+they depend on every x; or they are given, and then they are constants. The forward pass does both and says which.
+
+Your task: dx, dgamma and dbeta. With given statistics dx is one line; with those of the batch two more terms come off, (R9).
+A check without any differences: with the statistics of the batch the dx of a channel sum up to 0. Why must they?
+Derived in docs/derivations/batch-norm.md. Mark it:  pysnn check batch_norm_backward.py
+"""
 
 import numpy as np
 
@@ -52,6 +60,8 @@ def backward(dy, cache):
         Gradients with respect to gamma and beta.
     """
     x_hat, gamma, sigma, of_batch = cache
+    # your lines: dx, (R9) if of_batch; dgamma, (R8); dbeta, (R8)
+    # A shift of all x of a channel changes no y, so their gradients sum up to 0.
     dgamma = (dy * x_hat).sum(axis=0)                                    # (R8) y = gamma x_hat + beta
     dbeta = dy.sum(axis=0)
     dx = dy

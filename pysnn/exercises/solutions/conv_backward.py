@@ -1,4 +1,17 @@
-"""A solution of the exercise conv_backward: the loop of forward, its line turned round twice."""
+"""Exercise conv_backward: back through a convolution.
+
+What is called convolution is correlation: the kernel is not turned. The forward pass is given, one product for each tap (i, j) of
+the kernel: `seen` says which rows and columns of the padded image that tap looks at, and each pixel of y gets the sum, (R2).
+
+Your task: dx and dw, (R4) and (R3). One rule does for all of it: what went out to many comes back as a sum, by the same ways.
+Begin with the loop of forward, and turn its one line round twice. Mind:
+
+- a pixel of the image is seen by several taps;
+- the padding has a gradient, but nobody asks for it.
+
+Derived in docs/derivations/convolution-and-pooling.md, with an example by hand.
+Mark it:  pysnn check conv_backward.py
+"""
 
 import numpy as np
 
@@ -73,6 +86,8 @@ def backward(dy, cache):
         Gradient with respect to w, summed over the batch.
     """
     x, w, stride, padding = cache
+    # your lines: dx, (R4); dw, (R3)
+    # The loop of forward, its line turned round twice.
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
     for i in range(w.shape[0]):

@@ -1,4 +1,12 @@
-"""A solution of the exercise max_pool_backward: place after place of the window, as long as nobody has taken the gradient."""
+"""Exercise max_pool_backward: the winner takes all.
+
+The forward pass takes the largest number of each window of size x size pixels; windows do not overlap, and rows and columns that
+fill no window are left out. After a ReLU whole windows are 0, so equal numbers are no rarity. The convention here, (R5): of equal
+numbers the first wins, counted row by row, and takes the whole gradient.
+
+Your task: dx. A gradient check will not tell you who wins among equals; the items do.
+Derived in docs/derivations/convolution-and-pooling.md. Mark it:  pysnn check max_pool_backward.py
+"""
 
 import numpy as np
 
@@ -44,6 +52,8 @@ def backward(dy, cache):
         Gradient with respect to x.
     """
     x, y, size = cache
+    # your lines: dx, (R5)
+    # Position after position of the window, as long as no entry has taken the gradient.
     dx, free = np.zeros_like(x), np.ones(y.shape, bool)
     for i in range(size):
         for j in range(size):

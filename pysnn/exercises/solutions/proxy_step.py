@@ -1,4 +1,19 @@
-"""A solution of the exercise proxy_step: two forward passes, one error, one way back."""
+"""Exercise proxy_step: train spike counts through a ReLU network with the same weights.
+
+Two networks share w1 and w2. One has integrate-and-fire neurons and runs for N_STEPS steps on the constant current x; what counts is
+how often its outputs fire. The other has ReLU neurons with a ceiling at the threshold, (P3), and no ReLU behind its last layer. The
+spike counts have no useful derivative. So the error is taken at the counts, (P1), and sent back through the ReLU network as if the
+counts had come out of that, (P2).
+
+Your task: one step of plain gradient descent. The loss is the mean over samples and outputs of (counts/N_STEPS - one-hot)^2. Mind:
+
+- the error is taken where the spiking network is, and it is the derivative with respect to the counts, not the rates;
+- what the ReLU network itself puts out is not looked at;
+- the loss has no other term: no cost of the weights;
+- all gradients exist before the first weight changes. Return new arrays, leave w1 and w2 alone.
+
+Derived in docs/derivations/proxy.md, with one neuron by hand. Mark it:  pysnn check proxy_step.py
+"""
 
 import numpy as np
 
@@ -79,10 +94,13 @@ def proxy_step(w1, w2, x, labels, lr):
     """
     counts = count_spikes(w1, w2, x)
     a1, _ = relu_network(w1, w2, x)
+    # your lines: loss; new_w1; new_w2
+    # Two forward passes, one error, one backward pass.
     off = counts / N_STEPS - np.eye(w2.shape[1])[labels]
     loss = float((off ** 2).mean())
     c = 2 * off / off.size / N_STEPS                                     # (P1) with respect to the counts
     dw2 = a1.T @ c                                                       # (P2) from here on the ReLU network alone
     dz1 = (c @ w2.T) * ((a1 > 0) & (a1 < THRESHOLD))                     # (P3)
     dw1 = x.T @ dz1
-    return loss, w1 - lr * dw1, w2 - lr * dw2
+    new_w1, new_w2 = w1 - lr * dw1, w2 - lr * dw2
+    return loss, new_w1, new_w2

@@ -1,4 +1,19 @@
-"""A solution of the exercise surrogate_backward: one loop from the last step to the first, carrying the gradient of the potential."""
+"""Exercise surrogate_backward: back through time, through spikes that have no derivative.
+
+The integrate-and-fire neuron, reset by subtraction in the step of the spike, is given. A spike as a function of the potential is a
+step, so in the backward pass, and only there, g'(U - threshold) stands for its derivative, with g a soft step of slope k:
+
+    atan      g'(x) = (k/2) / (1 + (pi k x/2)^2)
+    sigmoid   g'(x) = k s (1 - s)  with  s = 1/(1 + exp(-k x))
+
+Your task: surrogate_grad, (I7), and backward, (I8) and (I9). Mind:
+
+- far from the threshold exp() overflows, and inf/inf is NaN: g' is even, so exp(-k |x|) will do;
+- go from the last step to the first. What a step leaves in the potential is where the next one begins;
+- detach_reset=True: the reset takes its spike for a constant. False: V = U - threshold * S(U) depends on U twice.
+
+Derived in docs/derivations/integrate-and-fire.md. Mark it:  pysnn check surrogate_backward.py
+"""
 
 import numpy as np
 
@@ -52,10 +67,13 @@ def surrogate_grad(x, kind, slope):
     array
         Like x.
     """
+    # your lines: g, (I7)
     if kind == "atan":
-        return slope / 2 / (1 + (np.pi / 2 * slope * x) ** 2)
-    e = np.exp(-slope * np.abs(x))
-    return slope * e / (1 + e) ** 2
+        g = slope / 2 / (1 + (np.pi / 2 * slope * x) ** 2)
+    else:
+        e = np.exp(-slope * np.abs(x))
+        g = slope * e / (1 + e) ** 2
+    return g
 
 
 def backward(dspikes, cache, dv_final, kind="atan", slope=2.0, detach_reset=True):
@@ -84,6 +102,8 @@ def backward(dspikes, cache, dv_final, kind="atan", slope=2.0, detach_reset=True
         Gradient with respect to v_init.
     """
     u, threshold = cache
+    # your lines: dcurrent, (I8) and (I9); dv, at the end the gradient of v_init
+    # One loop from the last step to the first, which carries the gradient of the potential.
     dcurrent, dv = np.zeros_like(u), dv_final
     for t in reversed(range(len(u))):
         g = surrogate_grad(u[t] - threshold, kind, slope)

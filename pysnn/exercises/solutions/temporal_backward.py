@@ -1,4 +1,16 @@
-"""A solution of the exercise temporal_backward: sums over the causal sets, silent outputs put aside first."""
+"""Exercise temporal_backward: the exact gradient of spike times.
+
+A layer of temporal neurons turns z_in into z_out; the forward pass is given and keeps what you need, the causal sets among it. On
+each of them z_out = P/(S - threshold), (T3), with S the sum of w and P the sum of w z_in over the causal set.
+
+Your task: given dz_out, the gradient of a loss with respect to z_out, find dz_in and dw, (T8) and (T7). You may start with one of
+them and leave the other as it is. Mind:
+
+- a silent output has no gradient to give, whatever stands in dz_out there; and inf times 0 is not 0;
+- dw is summed over the samples of the batch, dz_in over the outputs.
+
+Derived in docs/derivations/temporal.md. Mark it:  pysnn check temporal_backward.py
+"""
 
 import numpy as np
 
@@ -58,6 +70,8 @@ def backward(dz_out, cache):
         Gradient with respect to w, summed over the batch.
     """
     z_in, w, threshold, z_out, causal = cache
+    # your lines: dz_in, (T8); dw, (T7)
+    # Silent outputs are put aside first; then come the sums over the causal sets.
     fired = np.isfinite(z_out)
     margin = (causal * w).sum(axis=1) - threshold
     h = np.where(fired, dz_out, 0) / np.where(fired, margin, 1)
