@@ -1,13 +1,14 @@
-"""Exercise conv_backward: back through a convolution.
+"""Exercise conv_backward: the backward pass of a convolution.
 
-What is called convolution is correlation: the kernel is not turned. The forward pass is given, one product for each tap (i, j) of
-the kernel: `seen` says which rows and columns of the padded image that tap looks at, and each pixel of y gets the sum, (R2).
+This "convolution" is a cross-correlation: the kernel is not rotated. The forward pass is given. It has one product for each tap (i, j)
+of the kernel: `tap_slices` gives the rows and columns of the padded image that the tap reads. Each pixel of y is the sum over the
+taps, (R2).
 
-Your task: dx and dw, (R4) and (R3). One rule does for all of it: what went out to many comes back as a sum, by the same ways.
-Begin with the loop of forward, and turn its one line round twice. Mind:
+Your task: write dx and dw, (R4) and (R3). A value that is used several times gets the sum of the gradients of all its uses. Begin with
+the loop of forward; its one line becomes two lines, one for each gradient. Note:
 
-- a pixel of the image is seen by several taps;
-- the padding has a gradient, but nobody asks for it.
+- several taps read the same pixel of the image;
+- the padding has a gradient, but it is not part of dx.
 
 Derived in docs/derivations/convolution-and-pooling.md, with an example by hand.
 Mark it:  pysnn check conv_backward.py
@@ -18,13 +19,13 @@ import numpy as np
 EXERCISE = "conv_backward"
 
 
-def seen(i, j, shape, stride):
-    """Say which rows and columns of the padded image the tap (i, j) looks at; given.
+def tap_slices(i, j, shape, stride):
+    """Return the rows and columns of the padded image that the tap (i, j) reads; given.
 
     Parameters
     ----------
     i, j : int
-        Place in the kernel.
+        Position in the kernel.
     shape : tuple
         Of y.
     stride : int
@@ -33,7 +34,7 @@ def seen(i, j, shape, stride):
     Returns
     -------
     tuple of slice
-        To be used as padded[seen(...)].
+        An index, padded[tap_slices(...)].
     """
     return slice(None), slice(i, i + stride * (shape[1] - 1) + 1, stride), slice(j, j + stride * (shape[2] - 1) + 1, stride)
 
@@ -55,7 +56,7 @@ def forward(x, w, stride=1, padding=0):
     Returns
     -------
     y : (B, H_out, W_out, C_out) array
-        What comes out.
+        The result.
     cache : tuple
         What backward needs.
     """
@@ -64,12 +65,12 @@ def forward(x, w, stride=1, padding=0):
     y = np.zeros((len(x), h_out, w_out, w.shape[3]))
     for i in range(w.shape[0]):
         for j in range(w.shape[1]):
-            y += padded[seen(i, j, y.shape, stride)] @ w[i, j]
+            y += padded[tap_slices(i, j, y.shape, stride)] @ w[i, j]
     return y, (x, w, stride, padding)
 
 
 def backward(dy, cache):
-    """Pull a gradient back through forward.
+    """Compute the gradients of the inputs of forward from that of its output.
 
     Parameters
     ----------
@@ -87,12 +88,12 @@ def backward(dy, cache):
     """
     x, w, stride, padding = cache
     # your lines: dx, (R4); dw, (R3)
-    # The loop of forward, its line turned round twice.
+    # The loop of forward; its one line becomes two.
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
     for i in range(w.shape[0]):
         for j in range(w.shape[1]):
-            at = seen(i, j, dy.shape, stride)
+            at = tap_slices(i, j, dy.shape, stride)
             # y += padded[at] @ w[i, j]
             dw[i, j] = np.einsum("bhvc,bhvo->co", padded[at], dy)        # (R3)
             dpadded[at] += dy @ w[i, j].T                                # (R4)

@@ -1,14 +1,14 @@
 """Exercise conversion: a trained ReLU network becomes a spiking one.
 
-A rate cannot be larger than one spike a step, an activation can. So each layer is divided by a scale, the largest of its activations
-or nearly so, and the next layer multiplies by it again. The rates are then the activations divided by the scales.
+A rate is at most one spike per step; an activation can be larger than 1. So each layer is divided by a scale, which is its largest
+activation or a high percentile, and the next layer is multiplied by it again. The rates are then the activations divided by the scales.
 
-Your task: scale, (P7), and rescale, (P6). Mind:
+Your task: write scale, (P7), and rescale, (P6). Note:
 
-- the scale is one of the activations: of M of them, sorted from the largest, the one in place floor((1 - percentile/100) M), counted
-  from 0; percentile 100 is the maximum. If that is not positive, the scale is 1;
-- (1 - 99.9/100) 1000 is not quite 1 in floating point: add 1e-9 before you round down;
-- a layer gets rates from the layer before it, which is at its own scale; the bias comes with no rate.
+- the scale is one of the M activations. Sort them from the largest and take the one with index floor((1 - percentile/100) M), counted
+  from 0; percentile 100 gives the maximum. If the result is not positive, the scale is 1;
+- (1 - 99.9/100) 1000 is slightly less than 1 in floating point: add 1e-9 before you round down;
+- the input of a layer is the rates of the layer before, which have the scale of that layer. The bias is not multiplied by a rate.
 
 Derived in docs/derivations/conversion.md. Mark it:  pysnn check conversion.py
 """
@@ -19,7 +19,7 @@ EXERCISE = "conversion"
 
 
 def scale(activations, percentile):
-    """Find the scale of a layer.
+    """Compute the scale of a layer.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def scale(activations, percentile):
 
 
 def rescale(w, b, before, after):
-    """Put scales into the weights of a layer.
+    """Include the scales in the weights of a layer.
 
     Parameters
     ----------

@@ -1,13 +1,13 @@
 """Exercise find_the_bug: a small network of spike times that does not learn.
 
-Below is all of it: a layer forward and backward, the loss of the first spike, one step of training. It runs, and it looks right.
-There are four mistakes in it, one in each function; two of them were made in public.
+The file has the forward and the backward pass of a layer, the loss of the first spike, and one training step. It runs, and it looks
+right. It has four mistakes, one in each function; one of them is known from a public discussion.
 
-Your task: find and correct them. Nothing is missing, and no line has to be added. Start with what the marks say: what is common to
-the items that are right, and what to those that are wrong? The last item needs all four.
+Your task: find and correct them. No line has to be added. Start with the marks: what do the items that are right have in common, and
+what those that are wrong? The last item needs all four corrections.
 
 docs/derivations/temporal.md has the equations. Mark it:  pysnn check find_the_bug.py
-More of the kind, sixteen of them:  python examples/07_find_the_bug.py
+Sixteen mistakes of this kind to name, without writing anything:  python examples/07_find_the_bug.py
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ EXERCISE = "find_the_bug"
 
 
 def forward(z_in, w):
-    """Find when each neuron fires, at threshold 1.
+    """Compute when each neuron fires, at threshold 1.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def forward(z_in, w):
         z_next = np.append(z[order][1:], np.inf)
         for j in range(w.shape[1]):
             # was: weights = w[:, j]
-            weights = w[order, j]                                        # in the order of time, like the inputs
+            weights = w[order, j]                                        # sorted by time, like the inputs
             excess = np.cumsum(weights) - 1.0
             crossing = np.cumsum(weights * z[order]) / np.where(excess > 0, excess, np.nan)
             good = np.flatnonzero((excess > 0) & (crossing <= z_next))
@@ -48,7 +48,7 @@ def forward(z_in, w):
 
 
 def backward(dz_out, cache):
-    """Pull a gradient back through forward.
+    """Compute the gradients of the inputs of forward from that of its output.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def backward(dz_out, cache):
     fired = np.isfinite(z_out)
     causal = (z_in[:, :, None] < z_out[:, None, :]) & fired[:, None, :]
     # was: margin = w.sum(axis=0) - 1.0
-    margin = (causal * w).sum(axis=1) - 1.0                              # the causal weights, not all
+    margin = (causal * w).sum(axis=1) - 1.0                              # the causal weights only
     h = np.where(fired, dz_out, 0.0) / np.where(fired, margin, 1.0)
     dz_in = (causal * w * h[:, None, :]).sum(axis=2)
     late = z_in[:, :, None] - np.where(fired, z_out, 0.0)[:, None, :]
@@ -107,7 +107,7 @@ def train_step(w1, w2, z_in, y, lr):
     Parameters
     ----------
     w1, w2 : arrays
-        Weights of two layers; left alone.
+        Weights of two layers; not changed.
     z_in : (B, N_in) array
         Input spikes.
     y : (B,) array of int

@@ -1,13 +1,13 @@
-"""Exercise spike_loss: the first spike decides, and the loss has a word for each.
+"""Exercise spike_loss: the gradient of the loss of the first spike.
 
-Of the output neurons of a network the first to fire names the class. The loss is the cross-entropy of softmax(-z): the sooner the
-labelled one fires, the better. The loss itself is given. A silent output counts as z = 1000 in it.
+The output neuron that fires first is the predicted class. The loss is the cross-entropy of softmax(-z): the earlier the labelled output
+fires relative to the others, the smaller the loss. The loss is given. In it, a silent output counts as z = 1000.
 
-Your task: the gradient dz of the loss with respect to z. Mind:
+Your task: write dz, the gradient of the loss with respect to z. Note:
 
 - the loss is a mean over the batch;
 - the scores of the softmax are -z, not z;
-- nothing can move a silent output: its gradient is 0.
+- the gradient of a silent output is 0.
 
 Equation (L1) in docs/derivations/temporal.md. Mark it:  pysnn check spike_loss.py
 """
