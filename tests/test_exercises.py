@@ -261,6 +261,12 @@ def test_nearly_right_is_wrong(name, right, wrong, only, seed, tmp_path):
         assert {i.note for i in marks.items if not i.ok} == {f"the right numbers, but {kind} instead of float64"} and not marks.hints
 
 
+def test_a_gradient_changed_in_place_is_named(tmp_path):
+    marks = typed("surrogate_backward", tmp_path, ("dcurrent, dv = np.zeros_like(u), dv_final", "dcurrent, dv = dspikes, dv_final"))
+    notes = {i.note for i in marks.items if i.case.startswith("8 steps")}
+    assert notes == {"the argument dspikes of shape (8, 4) was changed in place: expected it to stay as it was"}
+
+
 def test_results_in_a_list_are_right(tmp_path):
     assert typed("proxy_step", tmp_path, ("return loss, new_w1, new_w2", "return [loss, new_w1, new_w2]")).ok
 
