@@ -293,7 +293,7 @@ class BatchNorm(Layer):
         given = *(self.params[name] for name in self.names), *self._given(statistics)
         w, b = self.op.fold(layers[at].w, *given)
         if layers[at].b is not None:
-            b = b + self.op.fold(layers[at].b, *given)[0]
+            b = b + self.op.fold(layers[at].b[None], *given)[0][0]
         layers[at] = layers[at].scaled(w, b)
 
 

@@ -38,7 +38,7 @@ class Site(NamedTuple):
     shape: tuple                # of a sample that comes in
     k: int                      # number of the weight layer before it, or of this one
     neuron: str = "relu"        # temporal, relu or if
-    bias: bool = False          # whether dense layers have biases
+    bias: bool = False          # whether a dense layer has biases; one with batch normalisation right behind it has none
     last: bool = False          # whether it is the output
     first: bool = True          # whether no neurons stand before it
     backend: str = "auto"
@@ -314,7 +314,9 @@ class Model:
             if how.get("neuron", "relu") not in spec.neurons:
                 raise ValueError(f"model: expected layers for {how['neuron']} neurons, such as 784-800-10 has, got {spec} in {self}")
             before = self.shapes[i - 1] if i else self.shape
-            yield spec, Site(before, self.k[i], last=i == len(self.specs) - 1, first=first, **how)
+            normalised = isinstance(next(iter(self.specs[i + 1:]), None), BatchNorm)
+            site = Site(before, self.k[i], last=i == len(self.specs) - 1, first=first, **how)
+            yield spec, site._replace(bias=site.bias and not normalised)
             first = first and not spec.fires
 
     @staticmethod

@@ -72,7 +72,7 @@ def test_order_and_windows_are_what_the_text_says():
     model = models.read("28x28x1-16c5s2p0-A2-B-N-100d-B-N-10")
     assert model.specs == (Conv(16, 5, 2, 0), AvgPool(2), BatchNorm(), Neurons(), Dense(100), BatchNorm(), Neurons(), Dense(10))
     assert model.shapes == [(12, 12, 16), (6, 6, 16), (6, 6, 16), (6, 6, 16), (100,), (100,), (100,), (10,)]
-    assert shapes(model, bias=True) == {"w1": (5, 5, 1, 16), "gamma1": (16,), "beta1": (16,), "w2": (576, 100), "b2": (100,),
+    assert shapes(model, bias=True) == {"w1": (5, 5, 1, 16), "gamma1": (16,), "beta1": (16,), "w2": (576, 100),
                                         "gamma2": (100,), "beta2": (100,), "w3": (100, 10), "b3": (10,)}
     assert model.neuron_layers() == [("conv", (6, 6, 16)), ("dense", (100,)), ("output", (10,))]
     for twice in ([(4,), Dense(3), BatchNorm(), BatchNorm(), Dense(2)],):
