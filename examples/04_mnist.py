@@ -2,7 +2,7 @@
 MNIST, from raw images to exact spike times
 ===========================================
 
-A network of 784-800-10 temporal neurons learns to read digits, and what to look at afterwards.
+A network of 784-800-10 temporal neurons learns to read digits. Then figures show what it has learned.
 
 Run: python examples/04_mnist.py [epochs [model]]          (3 epochs by default, a minute; first: pysnn data fetch mnist)
 Without MNIST at hand it takes the shipped sample of Fashion-MNIST.
@@ -39,7 +39,7 @@ for r in training.epochs(run, train, validation):
 # %%
 # The test set
 # ------------
-# It is touched once, now that nothing is left to choose.
+# It is used only once, after all choices have been made.
 accuracy = temporal.score(run.nets, data.x_test, data.y_test).expected
 print(f"test accuracy {accuracy:.2%}")
 assert chosen["epochs"] < 3 or "model" in chosen or accuracy > (0.95 if data.name == "mnist" else 0.7)

@@ -2,7 +2,7 @@
 Proxy learning, the whole step visible
 ======================================
 
-A spiking network decides, a ReLU network with the same weights says what to change.
+A spiking network gives the output, and a ReLU network with the same weights gives the gradient.
 
 Run: python examples/05_proxy.py [epochs [samples]]          (4 epochs by default, some 20 s, on the shipped sample of Fashion-MNIST)
 """
@@ -27,7 +27,7 @@ rng = np.random.default_rng(0)
 
 # %%
 # Two networks on one dict of weights and one of running statistics. Integrate-and-fire neurons: V grows by the current, and from
-# V >= 1 on there is a spike and V falls by 1; they begin half-way. ReLU: cut off at 1, where the spiking neurons fire at every
+# V >= 1 on there is a spike and V falls by 1; V starts at 1/2. ReLU: clipped at 1, where the spiking neurons fire at every
 # step.
 firing = NeuronConfig(n_steps=T, threshold=1.0, v_init=0.5, clip=True)
 params = models.rate_params(MODEL, rng, init="kaiming", gamma=0.5)
@@ -56,14 +56,14 @@ for epoch in range(EPOCHS):
     for k in range(n_batches):
         some = order[k * BATCH:(k + 1) * BATCH]
         x, y = current(x_train[some]), y_train[some]
-        # 1. The ReLU network, forward. Its output is not looked at; its activations are kept for the way back.
+        # 1. Forward pass of the ReLU network. Its output is not used; its activations are stored for the backward pass.
         _, caches = relu.forward(x, statistics="batch")
         used = relu.batch_stats(caches)                          # mean and variance in the batch normalisation
-        # 2. The spiking network, T steps, with the same weights. Nothing but the output counts is kept.
+        # 2. The spiking network, T steps, with the same weights. Only the output counts are stored.
         counts = snn.run(x, used).counts[-1]
         # 3. The loss at the spike counts: rates against one-hot.
         loss, d_rates = losses.mse(counts / np.float32(T), y)
-        # 4. Its gradient goes back through the ReLU network, as if the counts had been its own output.
+        # 4. Backward pass through the ReLU network, as if the counts were its output.
         _, grads = relu.backward(d_rates / np.float32(T), caches)
         # 5. The shared weights change, and with them both networks.
         adam.update(params, grads, cosine(epoch * n_batches + k, EPOCHS * n_batches, LR, LR / 100))
@@ -74,7 +74,7 @@ for epoch in range(EPOCHS):
     print(f"epoch {epoch + 1}   loss {total / len(x_train):.4f}   validation {found.expected:.2%} (strict {found.strict:.2%})")
 
 # %%
-# The test images, once.
+# The test images, used once.
 found = score(lambda x: snn.run(x).counts[-1], data.x_test, data.y_test)
 accuracy = found.expected
 print(f"test accuracy of the spiking network  {accuracy:.2%} (strict {found.strict:.2%}), T = {T}")
@@ -83,10 +83,9 @@ print(f"test accuracy of the ReLU network     {found.expected:.2%}, the same wei
 assert N_TRAIN or EPOCHS < 4 or accuracy > 0.78
 
 # %%
-# How alike the two networks are: spike counts against activations, layer by layer.
+# Agreement of the two networks: spike counts and activations, layer by layer.
 if find_spec("matplotlib"):
-    from pysnn import plots
-    from pysnn.evaluation import rate as evaluation_rate
+    from pysnn import evaluation_rate, plots
     x = current(data.x_test[:100])
     pairs = snn.run(x, keep_counts=True).layer_counts, evaluation_rate.activations(relu, x)
     print(plots.save(plots.correlation(*pairs, ["1 conv", "2 conv", "3 dense", "output"], T), "figures/05-correlation.png"))

@@ -19,7 +19,7 @@ from pysnn.evaluation import comparison
 # %%
 # The same for all
 # ----------------
-# Equal are model, data, steps, readout (spike counts), epochs, batches and learning rate. Each method keeps its own loss.
+# Model, data, steps, readout (spike counts), epochs, batches and learning rate are the same for all. Each method has its own loss.
 # Conversion trains its ReLU network once for all numbers of steps, and ``ann`` has no steps, so there are fewer jobs than methods
 # times steps.
 data = datasets.load("fashion-sample")
@@ -42,9 +42,9 @@ def train_all(folder, steps, n_seeds, epochs, n_train):
 # %%
 # The table
 # ---------
-# Accuracy is a mean over seeds with its standard deviation; spikes and additions are the price of one image. Three things must
-# come out: rounding to few counts costs where training knew nothing of it (conversion), more steps help, and proxy learning,
-# which has seen those counts, does better.
+# Accuracy is a mean over seeds with its standard deviation; spikes and additions are the cost of one image. Three results are
+# expected: conversion loses accuracy with few steps, because its training does not take the rounding to few counts into account;
+# more steps help; and proxy learning, which takes these counts into account, is better.
 
 
 def show(rows):

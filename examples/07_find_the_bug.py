@@ -2,9 +2,9 @@
 Find the bug
 ============
 
-Sixteen operations with one mistake each; read what the checks say, and name the mistake. Each is right but for one thing, made
-in public by somebody or made up. What is printed is all that ``pysnn verify`` says of it: which checks it fails, which it passes,
-where it first goes wrong. That is enough: ask yourself what each check looks at, and what it cannot see.
+Sixteen operations with one mistake each; read what the checks say, and name the mistake. Each is right except for one mistake,
+from public code or invented. The output is everything that ``pysnn verify`` reports: which checks fail, which pass, and where the
+operation first goes wrong. That is enough to find the mistake: ask yourself what each check can see, and what it cannot.
 
 Run::
 

@@ -3,7 +3,7 @@ A grid search with scikit-learn
 ===============================
 
 How many time steps do the digits need, and does a larger network need fewer? ``ProxyClassifier`` is a classifier in the style of
-scikit-learn, so ``GridSearchCV`` can ask it: four numbers of steps, two sizes, three folds, 24 trainings in all.
+scikit-learn, so ``GridSearchCV`` can use it: four numbers of steps, two sizes, three folds, 24 trainings in all.
 
 Run: python examples/08_grid_search.py          (some 20 s; needs scikit-learn: pip install scikit-learn)
 """
@@ -19,7 +19,7 @@ from pysnn.estimators import ProxyClassifier
 # The data
 # --------
 # 1,797 images of 8 x 8 pixels with values from 0 to 16 ship with scikit-learn. They go in as they are: ``fit`` scales each feature by
-# its range in the training samples. A quarter is set aside and looked at once, at the end.
+# its range in the training samples. A quarter is set aside and used only once, at the end.
 STEPS, HIDDEN = (1, 2, 4, 8), (15, 60)
 x, y = load_digits(return_X_y=True)
 x_train, x_test, y_train, y_test = train_test_split(x, y, random_state=0, stratify=y)

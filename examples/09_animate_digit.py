@@ -122,8 +122,8 @@ def animate(image, t_last=1.0, n_frames=50):
 # %%
 # The film
 # --------
-# By the decision fewer than one hidden neuron in ten has fired. The others will, most of them not before the dark pixels spike; what
-# they say no longer counts.
+# At the time of the decision fewer than one hidden neuron in ten has fired. Most of the others fire only after the dark pixels spike;
+# their spikes have no influence on the decision.
 if __name__ == "__main__":
     film, answer = animate(drawn(THREE))
     Path("figures").mkdir(exist_ok=True)

@@ -3,7 +3,7 @@ Learning to tell Yin from Yang
 ==============================
 
 A network of 200 hidden temporal neurons learns the Yin-Yang figure: three classes of points in the plane, which no straight
-line separates. The animation shows what the network says of every point of the plane while it learns. It is written to
+line separates. The animation shows the decision of the network for every point of the plane while it learns. It is written to
 figures/10-yin-yang.gif.
 
 Run: python examples/10_animate_yin_yang.py [epochs]          (24 epochs by default, some 15 s; needs matplotlib and Pillow)

@@ -23,7 +23,9 @@ from pysnn.reference import batch_norm, conv, integrate_fire, temporal
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted((ROOT / "docs/derivations").glob("*.md"))
-FULL = [page for page in PAGES if page.name != "index.md"]
+REFERENCES = [page for page in PAGES if page.stem.endswith("-reference")]     # what a lecture page leaves out, such as kernels
+FULL = [page for page in PAGES if page.name != "index.md" and page not in REFERENCES]
+LECTURE_WORDS = 1500
 PARTS = ("The model", "The solution", "Differentiation", "Edge cases, and what happens", "The implementations side by side", "Exercises",
          "Where the equations are quoted")
 QUOTE = re.compile(r"^```\{literalinclude\} (\S+)\n((?::.*\n)*)```$", re.M)
@@ -84,6 +86,17 @@ def test_each_page_has_exercises_with_answers(page):
     assert "*Code.*" in tasks, f"{page.name}: expected an exercise in code"
 
 
+@pytest.mark.parametrize("page", REFERENCES, ids=lambda p: p.stem)
+def test_a_lecture_page_is_short_and_names_its_reference_page(page):
+    lecture = page.with_name(page.name.replace("-reference", ""))
+    assert len(read(lecture).split()) <= LECTURE_WORDS < len(read(page).split())
+    assert f"]({page.name})" in read(lecture) and f"]({lecture.name})" in read(page)
+
+
+def test_the_temporal_neuron_has_a_reference_page():
+    assert [page.stem for page in REFERENCES] == ["temporal-reference"]
+
+
 @by_page
 def test_exercises_named_by_a_page_exist(page):
     named = {*re.findall(r"pysnn check --start (\w+)", read(page)), *re.findall(r"pysnn check (\w+)\.py", read(page))}
@@ -105,8 +118,9 @@ def test_quoted_code_is_there_and_says_which_equation_it_is(page):
 
 @by_full_page
 def test_what_exists_three_times_is_quoted_three_times(page):
-    """Behind a quotation of the reference stand those of its twins."""
-    files = {str(path.relative_to(ROOT)) for path, *_ in quotations(page)}
+    """Behind a quotation of the reference stand those of its twins, on the page or on its reference page."""
+    both = [page, *(other for other in REFERENCES if other.stem == f"{page.stem}-reference")]
+    files = {str(path.relative_to(ROOT)) for part in both for path, *_ in quotations(part)}
     for name in sorted(files):
         for folder in ("kernels", "cuda"):
             twin = name.replace("reference", folder)
@@ -156,14 +170,14 @@ def test_formulas_can_be_set_by_every_reader(page):
 def test_every_page_is_in_the_list():
     index = read("index")
     contents = index.split("```{toctree}")[1].split("```")[0].split()
-    assert {page.stem for page in FULL} <= set(contents)
-    assert all(f"]({page.name})" in index for page in FULL)
+    assert {page.stem for page in [*FULL, *REFERENCES]} <= set(contents)
+    assert all(f"]({page.name})" in index for page in [*FULL, *REFERENCES])
 
 
 # ---- numbers of the pages
 
 def test_kinks_and_jumps():
-    """Exercise 7 on the temporal neuron."""
+    """Exercise 4 of the reference page on the temporal neuron."""
     for seed, kinks, jumps in ((0, 464, 23), (1, 477, 17)):
         rng, found = np.random.default_rng(seed), [0, 0]
         for _ in range(1000):
@@ -175,7 +189,7 @@ def test_kinks_and_jumps():
                 far = not abs(temporal.forward(moved[None], w[:, None])[0][0, 0] - z_out[0, 0]) < 1e-4 * z_out[0, 0]
                 assert far == (cache.margin[0, 0] + w[late[0]] <= 0)
                 found[far] += 1
-        assert found == [kinks, jumps] and f"{jumps} jumps beside {kinks}" in read("temporal")
+        assert found == [kinks, jumps] and f"{jumps} jumps beside {kinks}" in read("temporal-reference")
 
 
 def test_attached_reset_to_zero():

@@ -12,10 +12,11 @@ from pysnn import plots
 
 TITLE = "Five ways to train one network"
 CAPTION = """Test accuracy on Fashion-MNIST of one convolutional network, trained by each method for three epochs with 15 steps
-(one seed), then run for other numbers of steps. Proxy and surrogate learning need few steps; conversion and tandem learning
-fall far behind on this network with max-pooling. `proxy-authors` is the paper's preset at this width, after 3 of its 100
+(one seed), then evaluated with other numbers of steps. Proxy and surrogate learning need few steps; conversion and tandem
+learning fall far behind on this network with max-pooling. `proxy-authors` is the paper's preset at this width, after 3 of its 100
 epochs: all its outputs are tied up to 8 steps. The horizontal line is the ReLU network, trained on its own. One seed and options
-chosen on another network: [the results](results.md) say how far to trust the distances. Record: `docs/results/compare-conv.json`."""
+chosen on another network: [the results](results.md) say how far these differences can be trusted. Record:
+`docs/results/compare-conv.json`."""
 
 RECORD = Path(__file__).parent.parent / "results/compare-conv.json"
 

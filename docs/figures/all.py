@@ -21,10 +21,10 @@ PAGES = {
 }
 INTRODUCTION = """# Lecture figures
 
-Figures to show, as SVG: they keep their sharpness at any size, and every drawing program opens them. Each is drawn by one short
-file of `docs/figures`, from the equations, a recorded run or a network that ships with pysnn; `python docs/figures/all.py` draws
-all of them again. The colours are Okabe and Ito's, chosen for the common kinds of colour blindness. The derivations say why things
-are as they look here. Two films, for which paper is too slow, are in the [gallery](gallery/index.rst).
+These are figures for a lecture, as SVG: they stay sharp at any size, and every drawing program opens them. One short file in
+`docs/figures` draws each figure, from the equations, a recorded run or a network that ships with pysnn. `python docs/figures/all.py`
+draws all of them again. The colours are those of Okabe and Ito, chosen for the common kinds of colour blindness. The derivations
+explain what the figures show. Two films are in the [gallery](gallery/index.rst).
 """
 
 

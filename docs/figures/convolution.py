@@ -10,10 +10,10 @@ from matplotlib.patches import Rectangle
 from pysnn.reference import conv
 
 TITLE = "A convolution and its gradients"
-CAPTION = """The kernel on a 3 x 3 image, worked by hand. (R2): each output is the kernel times the patch under it; the first
-one (blue frame) gives 37. (R3): the gradient of the kernel is the sum of the patches, each times the gradient that came back at
-its output: once the first patch, ten times the last. (R4): the gradient of the image is the kernel laid down at each output,
-times what came back there; where two of them overlap they add, as at the 14."""
+CAPTION = """The kernel on a 3 x 3 image, worked by hand. (R2): each output is the kernel times the patch under it; the first one
+(blue frame) gives 37. (R3): the gradient of the kernel is the sum of the patches, each times the upstream gradient at its output:
+once the first patch, ten times the last. (R4): the gradient of the image is the kernel placed at each output, times the upstream
+gradient there; where two of them overlap they add up, as at the 14."""
 
 X = np.arange(1.0, 10).reshape(3, 3)
 W = np.array([[1.0, 2], [3, 4]])

@@ -12,10 +12,10 @@ from look import BLACK, BLUE, GREY, write
 from pysnn.plots._style import figure, legend, styled
 
 TITLE = "Rounding, and the condition number"
-CAPTION = """Relative errors of spike times against 50-digit answers, over the condition number kappa of the neuron; both axes
-are logarithmic. Each point is a neuron of a random problem, a sample of all with the worst among them. Errors grow with kappa,
-as those of sums do that are rounded to the working precision, and stay below twice kappa for the kernels (dashed). Below 0.01
-units points are drawn at 0.01, exact answers among them. Record: `docs/results/kappa.json`."""
+CAPTION = """Relative errors of spike times against 50-digit answers, over the condition number kappa of the neuron; both axes are
+logarithmic. Each point is a neuron of a random problem; the figure shows a sample that includes the worst. Errors grow with
+kappa, as for sums in the working precision, and stay below twice kappa for the kernels (dashed). Errors below 0.01 units, also
+exact answers, are drawn at 0.01. Record: `docs/results/kappa.json`."""
 
 RECORD = Path(__file__).parent.parent / "results/kappa.json"
 COLORS = {"reference": GREY, "kernels": BLUE}

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from look import BLACK, LOOKS, lecture, panels, write
 
-TITLE = "How far the rules' gradients are apart"
+TITLE = "Angles between the gradients of the learning rules"
 CAPTION = """Angles between the gradients of all parameters together, on one network while it trains by proxy (two convolutions
 and two dense layers, 15 steps, shipped sample of Fashion-MNIST, one seed). Points: the median of 6 batches of 50 images; bars:
-the quartiles. The three rules for spikes are 21 to 56 degrees apart. The clipped ReLU network has the proxy's
-way back, but an error of its own: 18 degrees from the proxy in the beginning, 74 to 80 after that. So it is the error,
-taken at the spikes or not, that sets them apart. Record: `docs/results/gradient-angles.json`."""
+the quartiles. The gradients of the three learning rules for spikes are 21 to 56 degrees apart. The clipped ReLU network has the
+same backward pass as the proxy, but its own error: 18 degrees from the proxy in the beginning, 74 to 80 after that. So the
+difference comes from the error, computed at the spikes or not. Record: `docs/results/gradient-angles.json`."""
 
 RECORD = Path(__file__).parent.parent / "results/gradient-angles.json"
 PAIRS = {"proxy tandem": "proxy, tandem", "proxy surrogate": "proxy, surrogate", "tandem surrogate": "tandem, surrogate",

@@ -10,10 +10,10 @@ from pysnn.conventions import Rule
 from pysnn.reference import integrate_fire
 
 TITLE = "The staircase of counts"
-CAPTION = """Spikes a step, $N/T$, of an integrate-and-fire neuron under a constant current $a$, equations (I4) and (I5). By
-subtraction (blue) the stairs have $T + 1$ levels and follow the ReLU that is cut off at the threshold (dashed), never more than
-$1/T$ below it. To zero (orange) they end at the levels 1, 1/2, 1/3, ... however long one waits: all currents from half the
-threshold to just below it look alike."""
+CAPTION = """Spikes a step, $N/T$, of an integrate-and-fire neuron under a constant current $a$, equations (I4) and (I5). With
+reset by subtraction (blue) the stairs have $T + 1$ levels and follow the ReLU that is clipped at the threshold (dashed), never
+more than $1/T$ below it. With reset to zero (orange) they end at the levels 1, 1/2, 1/3, ... for any number of steps: all
+currents from half the threshold to just below it give the same rate."""
 
 STEPS = (4, 15, 60)
 

@@ -11,9 +11,9 @@ from pysnn.reference import integrate_fire
 
 TITLE = "Integrate and fire, step by step"
 CAPTION = """A constant current of 0.75 thresholds a step, for twelve steps. Each step adds the current (blue, up); where the
-potential reaches the threshold there is a spike (star), and the reset (orange, down). By subtraction what lies above the
-threshold is kept: 9 spikes in 12 steps, the rate is the current. To zero it is thrown away: the neuron needs two steps for each
-spike, for any current from 0.5 to just below 1, and fires 6 times."""
+potential reaches the threshold there is a spike (star), and the reset (orange, down). Reset by subtraction keeps the excess over
+the threshold: 9 spikes in 12 steps, so the rate equals the current. Reset to zero discards it: the neuron needs two steps for
+each spike, for any current from 0.5 to just below 1, and fires 6 times."""
 
 CURRENT, N_STEPS = 0.75, 12
 ARROW = {"arrowstyle": "-|>", "lw": 2.2, "shrinkA": 0, "shrinkB": 0}

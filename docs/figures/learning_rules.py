@@ -8,12 +8,12 @@ from itertools import pairwise
 from look import BLUE, GREY, VERMILLION, lecture, panels, write
 from proxy_scheme import arrow, box
 
-TITLE = "Four rules for spike counts"
-CAPTION = """The same two networks in each panel, spiking above, ReLU below, with shared weights; layers from left to right.
-Blue: forward. Orange: the error and its way back. Grey: not in use for training. Proxy: two separate passes; the error of the
-spikes goes back through the ReLU network. Tandem: each ReLU layer is given the rates of the spiking layer before it. Surrogate:
-one network; the error goes back through the spikes, step by step, by a stand-in for their derivative. Conversion: the ReLU
-network is trained alone, and its weights are scaled and moved afterwards."""
+TITLE = "Four learning rules for spike counts"
+CAPTION = """The same two networks in each panel, spiking above, ReLU below, with shared weights; layers from left to right. Blue:
+forward. Orange: the error and the backward pass. Grey: not used for training. Proxy: two separate forward passes; the error of
+the spike counts is propagated back through the ReLU network. Tandem: each ReLU layer receives the rates of the spiking layer
+before it. Surrogate: one network; the error is propagated back through the spikes, step by step, with a surrogate for their
+derivative. Conversion: the ReLU network is trained alone; afterwards its weights are scaled and copied to the spiking network."""
 
 UP, DOWN = 2.6, 0.5
 COLUMNS = (1.0, 3.0, 5.0)

@@ -10,9 +10,9 @@ from pysnn.reference import temporal
 
 TITLE = "One temporal neuron"
 CAPTION = """Three input spikes, at $t = 0, 1, 2\\,\\tau$, with the weights $0.8$, $0.6$ and $-0.3$. Above: the potential. After
-each input it heads for the sum of the weights so far (grey steps). The first input alone, 0.8, cannot reach the threshold 1;
-the first two, 1.4, can, and do at $1.80\\,\\tau$, before the third arrives. So the causal set is {1, 2}: only these two weights
-stand in the spike time, and only these two get a gradient. The third spike is too late, so its weight has no influence."""
+each input it tends to the sum of the weights so far (grey steps). The first input alone, 0.8, cannot reach the threshold 1; the
+first two, 1.4, can, and do at $1.80\\,\\tau$, before the third arrives. So the causal set is {1, 2}: only these two weights enter
+the spike time, and only these two get a gradient. The third spike is too late, so its weight has no influence."""
 
 T_IN, W, THRESHOLD = np.array([0.0, 1.0, 2.0]), np.array([0.8, 0.6, -0.3]), 1.0
 

@@ -10,9 +10,9 @@ from pysnn.reference import pool
 
 TITLE = "The maximum of spikes is an OR"
 CAPTION = """Four units of one pooling window, each with the rate 1/4. Left: if they fire together, the maximum of their spikes
-has the rate 1/4, and so has the maximum of their rates, which the ReLU twin takes. If they take turns, it fires in every step:
-1. Right: the rate of the pool against that of its four units, equation (P10). Everything between the two bounds is possible;
-independent units lie in the middle. Average-pooling gives the mean of the four rates in all three cases."""
+has the rate 1/4, and so has the maximum of their rates, which the ReLU twin computes. If they fire in turn, the pool fires in
+every step: 1. Right: the rate of the pool against that of its four units, equation (P10). Everything between the two bounds is
+possible; independent units lie in the middle. Average-pooling gives the mean of the four rates in all three cases."""
 
 N_UNITS, N_STEPS = 4, 16
 

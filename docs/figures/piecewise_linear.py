@@ -10,10 +10,10 @@ from pysnn.reference import temporal
 
 TITLE = "A piecewise linear map"
 CAPTION = """In $z = e^{t/\\tau}$ the neuron is linear within each causal set: equations (T3) and (T8). Left: one input (weight
-0.9) moves, three others stay at $z = 1, 3, 5$ (weights 0.7, 0.6, 0.8). The slope is $w_1/(S - \\vartheta)$ and changes only
-where an input enters or leaves the causal set (dots). Once the moving input is later than the spike (right of the dashed line),
-the slope is 0. Right: two inputs move (weights 2.5 and 2), one stays at $z = 3$ (weight 0.6). Colours are causal sets, lines
-are places of equal spike time: straight within a set, bent where the set changes."""
+0.9) moves, three others stay at $z = 1, 3, 5$ (weights 0.7, 0.6, 0.8). The slope is $w_1/(S - \\vartheta)$ and changes only where
+an input enters or leaves the causal set (dots). Once the moving input is later than the spike (right of the dashed line), the
+slope is 0. Right: two inputs move (weights 2.5 and 2), one stays at $z = 3$ (weight 0.6). Colours show causal sets, and lines
+show equal spike times: straight within a set, bent where the set changes."""
 
 FIXED, FIXED_W, MOVING_W = np.array([1.0, 3.0, 5.0]), np.array([0.7, 0.6, 0.8]), 0.9
 PLANE_W, THIRD = np.array([2.5, 2.0, 0.6]), 3.0

@@ -8,9 +8,9 @@ from matplotlib.patches import FancyBboxPatch
 
 TITLE = "Proxy learning: two networks, one error"
 CAPTION = """Both networks have the same weights (green). Forward (blue): the spiking network runs for $T$ steps and counts its
-output spikes; the ReLU network computes its activations, once. The error (orange) is taken at the spike counts and handed to
-the output of the ReLU network, as if the counts had been its own; it goes back there and changes the shared weights. What the
-ReLU network itself has put out is not looked at, and nothing of the $T$ steps is kept. Equation (P2)."""
+output spikes; the ReLU network computes its activations, once. The error (orange) is computed at the spike counts and used at the
+output of the ReLU network, as if the counts were the output of that network. It is propagated back there and changes the shared
+weights. The output of the ReLU network itself is not used, and nothing of the $T$ steps is stored. Equation (P2)."""
 
 SNN, RELU = 3.0, 0.7             # heights of the two rows
 COLUMNS = (1.2, 3.9, 6.6)        # middles of the layers

@@ -10,10 +10,10 @@ from pysnn.conventions import Rule
 from pysnn.reference import integrate_fire
 
 TITLE = "What time steps are worth"
-CAPTION = """Left: the rate after four steps against the clipped ReLU, beginning at potential 0 (rounds down) and at half the
-threshold (rounds to the nearest). Right: the largest distance over all constant currents, against the number of steps. By
-subtraction it falls as $1/T$, and beginning half-way makes it half as large; reset to zero stays wrong by almost one half. So
-each further bit of precision doubles the steps."""
+CAPTION = """Left: the rate after four steps and the clipped ReLU, with the initial potential 0 (rounds down) and half the
+threshold (rounds to the nearest). Right: the largest difference over all constant currents, against the number of steps. With
+reset by subtraction it falls as $1/T$, and the initial potential of half the threshold makes it half as large. With reset to zero
+it stays at almost one half. So each further bit of precision doubles the number of steps."""
 
 STEPS = np.array([1, 2, 4, 8, 16, 32, 64, 128, 256])
 KINDS = (("subtract", 0.0, "by subtraction, from 0", BLUE, "o-"), ("subtract", 0.5, "by subtraction, from 1/2", GREEN, "s--"),

@@ -10,9 +10,9 @@ from pysnn.reference import temporal
 
 TITLE = "Silence"
 CAPTION = """One input at $z = 1$ with weight $w$, threshold 1. Left: the spike time. As $w$ falls to the threshold it grows
-beyond all bounds, and below there is no spike. Right: the size of its derivative, on a logarithmic axis: it explodes on the
-way, and is exactly 0 in the silent region (grey). No gradient brings a silent neuron back; the weight-sum cost (L3) is there
-for that, and gradients are rescaled because of the explosion."""
+without bound, and below there is no spike. Right: the size of its derivative, on a logarithmic axis: it also grows without bound,
+and is exactly 0 in the silent region (grey). No gradient brings a silent neuron back; the weight-sum cost (L3) does. Gradients
+are rescaled because of this growth."""
 
 WEIGHTS = np.linspace(0.5, 3, 501)
 

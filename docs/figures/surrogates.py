@@ -11,10 +11,10 @@ from pysnn.reference.integrate_fire import surrogate_grad, surrogate_step
 
 TITLE = "Surrogates for the derivative of a spike"
 CAPTION = """Equation (I7), at the usual slopes $k$. Left: the soft steps $g$ beside the spike itself (dashed); only backward
-passes see them. Middle: their derivatives $g'$, which stand for that of a spike. All have their peak at the threshold; a neuron
-that stays far from it gets next to no gradient, with the triangle none. The fast sigmoid is the odd one: its peak is 1 for
-every $k$ and its area $2/k$, where the others have area 1. Right: one kind, four slopes. A steep surrogate is closer to the
-spike and reaches fewer neurons."""
+passes use them. Middle: their derivatives $g'$, which replace that of a spike. All have their peak at the threshold. A neuron
+that stays far from it gets almost no gradient, and with the triangle none. The fast sigmoid is the exception: its peak is 1 for
+every $k$ and its area $2/k$, where the others have area 1. Right: one kind, four slopes. A steep surrogate is closer to the spike
+and reaches fewer neurons."""
 
 KINDS = (("atan", 2.0, BLUE, "-"), ("fast_sigmoid", 25.0, VERMILLION, "--"), ("sigmoid", 4.0, GREEN, "-."), ("triangle", 1.0, PINK, ":"))
 
