@@ -36,7 +36,7 @@ def nets_for(method, model, seed=3, **chosen):
     roles = nets.settings.model.params("relu", True)
     for name, w in nets.net.params.items():
         if roles[name].role in ("scale", "shift"):
-            w += rng.uniform(0.1, 0.5, w.shape)
+            w += rng.uniform(*((0.1, 0.5) if roles[name].role == "scale" else (-0.4, 0.2)), w.shape)
     for name, x in nets.state.items():
         if name.startswith(("mean", "var")):
             x[...] = rng.uniform(*((-0.2, 0.2) if name[0] == "m" else (0.2, 1.0)), x.shape)

@@ -13,7 +13,7 @@ from pysnn.learning import rate, surrogate, temporal
 @pytest.mark.parametrize("method", RATE)
 def test_pieces_that_do_not_come_out_even(method, monkeypatch):
     nets, (x, _) = nets_for(method), batch(7)
-    RATE[method].prepare(nets, x)
+    RATE[method].end_epoch(nets, x)
     whole, report = rate.predict(nets, x), rate.report(nets, x)
     assert len(whole) == 7
     for piece in (2, 3, 6):
@@ -66,11 +66,11 @@ def test_a_layer_that_is_never_active_keeps_the_scale_1():
     nets, (x, _) = nets_for("conversion"), batch(5)
     for name in ("w3", "b3", "b4"):
         nets.net.params[name][...] = -1
-    RATE["conversion"].prepare(nets, x)
+    RATE["conversion"].end_epoch(nets, x)
     assert nets.state["scale3"] == nets.state["scale4"] == 1 != nets.state["scale1"]
     nets = nets_for("conversion", percentile=50.0)
     nets.net.params["w3"][...], nets.net.params["b3"][...] = 0, [5, -1, -1, -1, -1, -1]
-    RATE["conversion"].prepare(nets, x)
+    RATE["conversion"].end_epoch(nets, x)
     assert nets.state["scale3"] == 1                    # the median is 0, the largest 5
 
 
