@@ -1,13 +1,15 @@
 """What all tests share: a fresh cache for compiled kernels, the backends, and randomness that does not depend on the order of tests."""
 
-import importlib
-import importlib.util
 import os
 import sys
 import tempfile
 
 import numpy as np
 import pytest
+
+pytest.register_assert_rewrite("tests.cases")
+
+from tests.cases.backends import operation  # noqa: E402
 
 # Numba's files go stale when a helper in another file changes, so each session compiles anew. The directory must be
 # known before any kernel is imported; processes that tests start inherit it.
@@ -20,15 +22,6 @@ if "numba" in sys.modules:
 def pytest_unconfigure():
     """Remove the compiled kernels of this session."""
     _cache.cleanup()
-
-
-def operation(name, backend):
-    """Return the module of an operation by one backend; numba may be missing on a user's machine, but not where CI=true."""
-    if backend == "numba" and importlib.util.find_spec("numba") is None:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("Numba is not installed, and CI=true demands it")
-        pytest.skip("Numba is not installed")
-    return importlib.import_module(f"pysnn.{'kernels' if backend == 'numba' else 'reference'}.{name}")
 
 
 def temporal(name):
