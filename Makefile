@@ -94,7 +94,7 @@ mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, dr
 
 tables: .venv/ready  ## rebuild the tables of docs/results.md and README.md from the records
 	$(RUN) docs/results/tables.py
-	$(RUN) docs/_benchmarks.py
+	$(RUN) docs/_ext/benchmarks.py
 
 .venv-docs/ready: setup.cfg
 	$(PYTHON) -m venv .venv-docs

@@ -37,12 +37,12 @@ def test_examples_are_pages_of_the_gallery(path):
 
 @pytest.mark.docs
 def test_gallery_builds_examples_that_exist():
-    assert set(runpy.run_path(str(ROOT / "docs/_gallery.py"))["ARGUMENTS"]) <= {path.name for path in EXAMPLES}
+    assert set(runpy.run_path(str(ROOT / "docs/_ext/gallery.py"))["ARGUMENTS"]) <= {path.name for path in EXAMPLES}
 
 
 @pytest.mark.docs
 def test_pictures_of_the_gallery_are_those_just_written(tmp_path):
-    gallery = runpy.run_path(str(ROOT / "docs/_gallery.py"))
+    gallery = runpy.run_path(str(ROOT / "docs/_ext/gallery.py"))
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures/old.png").write_bytes(b"old")
     paths = iter(tmp_path / f"page/images/{k}.png" for k in range(9))

@@ -75,10 +75,10 @@ def test_api_pages_name_every_public_module():
 
 def test_command_line_page_names_every_verb(monkeypatch):
     pytest.importorskip("sphinx")
-    monkeypatch.syspath_prepend(DOCS)
-    import _command_line
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    import command_line
     shown = re.findall(r"^```\{command-help\} ?(\w*)$", (DOCS / "api/command-line.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert shown == list(_command_line.helps())
+    assert shown == list(command_line.helps())
 
 
 def test_exercises_page_names_every_exercise():
@@ -89,38 +89,38 @@ def test_exercises_page_names_every_exercise():
 
 
 def test_docstrings_become_markup(monkeypatch):
-    monkeypatch.syspath_prepend(DOCS)
-    import _docstrings
-    assert _docstrings.translated(["Sum of |w_i| is x**2; see `a_` and docs/notation.md."]) == [
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    import docstrings
+    assert docstrings.translated(["Sum of |w_i| is x**2; see `a_` and docs/notation.md."]) == [
         r"Sum of \|w_i\| is x\*\*2; see `a_` and :doc:`/notation`."]
     lines = ["Text.", "", "    a |b|", "    c", "", "More.", "", "Parameters", "----------", "w_ : float", "    Its |size|."]
-    assert _docstrings.translated(lines) == ["Text.", "", "::", "", *lines[2:10], r"    Its \|size\|."]
+    assert docstrings.translated(lines) == ["Text.", "", "::", "", *lines[2:10], r"    Its \|size\|."]
 
 
 @pytest.mark.parametrize("script, said", [(None, "install npm"), ("echo broken >&2; exit 1", "failed: broken"),
                                           ("echo other > mathjax-3.2.2.tgz", "expected MathJax 3.2.2 with SHA-256")])
 def test_mathjax_comes_whole_or_not_at_all(script, said, monkeypatch, tmp_path):
     errors = pytest.importorskip("sphinx.errors")
-    monkeypatch.syspath_prepend(DOCS)
-    import _mathjax
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    import mathjax
     if script:
         (tmp_path / "npm").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "npm").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("PYSNN_DATA", str(tmp_path / "cache"))
     with pytest.raises(errors.ExtensionError, match=said) as found:
-        _mathjax.folder()
+        mathjax.folder()
     assert "\n" not in str(found.value) and not list((tmp_path / "cache").rglob("*.js"))
 
 
 def test_benchmark_page_names_machine_and_command_of_each_record():
-    spec = importlib.util.spec_from_file_location("benchmarks_page", DOCS / "_benchmarks.py")
+    spec = importlib.util.spec_from_file_location("benchmarks_page", DOCS / "_ext/benchmarks.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     made = module.page()
     for record in module.records():
         assert record["command"] in made and record["cpu"] in made and record["date"] in made
-    assert (DOCS / "benchmarks.md").read_text(encoding="utf-8") == made, "run python docs/_benchmarks.py"
+    assert (DOCS / "benchmarks.md").read_text(encoding="utf-8") == made, "run python docs/_ext/benchmarks.py"
 
 
 class Page(HTMLParser):

@@ -2,7 +2,7 @@
 
 The small one, thumbnail.png, stands in the gallery for examples that draw nothing.
 
-Run: python docs/_start_picture.py
+Run: python docs/_ext/start_picture.py
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from pysnn.conventions import Rule
 from pysnn.reference import integrate_fire, temporal
 
-STATIC = Path(__file__).resolve().parent / "_static"
+STATIC = Path(__file__).resolve().parents[1] / "_static"
 SCHEMES = {"light": {"ink": "#333333", "faint": "#b5b5b5", "one": "#0b5e8a", "two": "#c2410c"},
            "dark": {"ink": "#d6d6d6", "faint": "#707070", "one": "#6cc0ea", "two": "#ff9d5c"}}
 T_IN, W = np.array([0.0, 0.6, 1.2, 1.8]), np.array([1.1, 0.3, -0.55, 0.4])

@@ -1,6 +1,6 @@
 """Rebuild what docs/benchmarks.md takes from the records, docs/results/benchmark-*.json: tables, machine and command of each.
 
-Run: python docs/_benchmarks.py            rewrites what stands between <!-- record NAME --> and <!-- end -->
+Run: python docs/_ext/benchmarks.py            rewrites what stands between <!-- record NAME --> and <!-- end -->
 """
 
 import importlib.util
@@ -8,7 +8,7 @@ import json
 import re
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+HERE = Path(__file__).resolve().parents[1]
 PAGE = HERE / "benchmarks.md"
 NAMES = ("temporal", "rate", "memory")
 LIBRARIES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "PyTorch", "spikingjelly": "SpikingJelly",
