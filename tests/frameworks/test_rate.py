@@ -111,16 +111,17 @@ def test_surrogate_gradients(torch, jelly, neuron, threshold, reset, detach, kin
 # ----------------------------------------------------------------------------------------------------------- the authors' network
 
 @pytest.fixture(scope="module")
-def bench():
-    """The modules of the benchmark: what is compared here is what is timed there."""
+def contenders(torch):
+    """The contenders of the benchmark: what is compared here is what is timed there."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(BENCHMARKS)
-        yield importlib.import_module("_rate_contenders"), importlib.import_module("_rate_peers")
+        found = importlib.import_module("_rate_contenders")
+        found.load_torch()
+        yield found
 
 
-def network(bench, width, n, n_steps, threshold, reset):
+def network(contenders, width, n, n_steps, threshold, reset):
     """Return the job of a network with calibrated weights on real images of the shipped sample, and the images."""
-    contenders, _ = bench
     x = datasets.load("fashion-sample").x_test[:n].reshape(n, 28, 28, 1).astype(np.float32) / np.float32(255)
     spec = contenders.fashion_spec(width)
     stages, _ = contenders.calibrated(spec, 0.2, x[:4], n_steps)
@@ -167,17 +168,16 @@ def as_ours(spikes):
 
 
 @pytest.mark.parametrize("threshold, reset, n", [(1.0, "subtract", 64), (2.0, "zero", 16)])
-def test_network_spike_by_spike(torch, jelly, bench, threshold, reset, n, capsys):
+def test_network_spike_by_spike(torch, jelly, contenders, threshold, reset, n, capsys):
     """Width 128, T = 15: every difference from SpikingJelly is a membrane within rounding of the threshold.
 
     First layer by layer: each of ours gets the spikes that SpikingJelly's layer before emitted, and where a train differs our membrane
     takes over theirs, so that every difference is its own. Then the whole: an image's counts can differ at a layer only where one of
     its neurons, there or before (a spike that comes a step late need not change a count), came within rounding of the threshold.
     """
-    contenders, peers = bench
-    job, x = network(bench, 128, n, 15, threshold, reset)
+    job, x = network(contenders, 128, n, 15, threshold, reset)
     limit, names = ROUNDING * np.finfo(np.float32).eps, [f"layer {k}" for k in range(1, len(job.weights) + 1)]
-    theirs = peers.Spiking(job)
+    theirs = contenders.Spiking(job)
     engine, layer = contenders.engine(), Layers(job)
     pools = ["", *(s.pool for s in job.weights[:-1])]
     exact = [Exact(torch, stage, pool) for stage, pool in zip(theirs.layers, pools, strict=True)]

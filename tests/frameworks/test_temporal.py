@@ -32,12 +32,19 @@ def torch():
     return torch
 
 
-@pytest.fixture(params=["usual", "masked"])
-def peer_layer(request, torch, monkeypatch):
-    """The layers that the benchmark times."""
+@pytest.fixture
+def contenders(torch, monkeypatch):
+    """The contenders of the benchmark."""
     monkeypatch.syspath_prepend(BENCHMARKS)
-    import _peers
-    return {"usual": _peers.usual_layer, "masked": _peers.masked_layer}[request.param]
+    import _contenders
+    _contenders.load_torch()
+    return _contenders
+
+
+@pytest.fixture(params=["usual", "masked"])
+def peer_layer(request, contenders):
+    """The layers that the benchmark times."""
+    return {"usual": contenders.usual_layer, "masked": contenders.masked_layer}[request.param]
 
 
 def assert_close(got, ref):
@@ -83,17 +90,15 @@ def test_layer(backend, torch, peer_layer, kind, threshold, n_in, n_out):
         assert_close(got, ref.detach().numpy())
 
 
-def test_two_times_layer(backend, torch, monkeypatch):
+def test_two_times_layer(backend, torch, contenders):
     """The matrix products of the benchmark's best peer are the same neuron, where all inputs fire at one of two times."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    import _peers
     rng = np.random.default_rng(3)
     z_in, w = rng.choice([1.0, 6.0], (30, 50)), rng.normal(1 / 50, 0.15, (50, 40))
     z_out, cache = backend.forward(z_in, w)
     fires = np.isfinite(z_out)
     assert 0.1 < fires.mean() < 0.9 and (z_out < 6).any() and (z_out[fires] > 6).any()
     w_t = torch.from_numpy(w).clone().requires_grad_()
-    out_t = _peers.two_times_layer(torch.from_numpy(z_in), w_t, 1.0, 6.0)
+    out_t = contenders.two_times_layer(torch.from_numpy(z_in), w_t, 1.0, 6.0)
     torch.log(out_t[torch.from_numpy(fires)]).sum().backward()
     dz_out = np.where(fires, 1 / z_out, 0)
     for got, ref in ((z_out, out_t), (backend.backward(dz_out, cache)[1], w_t.grad)):
