@@ -24,31 +24,26 @@ def pytest_unconfigure():
     _cache.cleanup()
 
 
-def temporal(name):
-    """Return the temporal neuron by one backend."""
-    return operation("temporal", name)
-
-
 @pytest.fixture(params=["reference", "numba"])
-def backend(request):
+def temporal_neuron(request):
     """The temporal neuron, once by each backend."""
-    return temporal(request.param)
+    return operation("temporal", request.param)
 
 
 @pytest.fixture
-def kernel():
+def temporal_kernel():
     """The temporal neuron by Numba alone."""
-    return temporal("numba")
+    return operation("temporal", "numba")
 
 
 @pytest.fixture(params=["reference", "numba"])
-def neuron(request):
+def if_neuron(request):
     """The integrate-and-fire neuron, once by each backend."""
     return operation("integrate_fire", request.param)
 
 
 @pytest.fixture
-def neuron_kernel():
+def if_kernel():
     """The integrate-and-fire neuron by Numba alone."""
     return operation("integrate_fire", "numba")
 

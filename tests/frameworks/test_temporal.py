@@ -71,17 +71,17 @@ KINDS = ("continuous", "two times", "ties")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("threshold", [1.0, 0.7])
 @pytest.mark.parametrize("n_in, n_out", [(1, 1), (20, 15), (784, 40)])
-def test_layer(backend, torch, peer_layer, kind, threshold, n_in, n_out):
+def test_layer(temporal_neuron, torch, peer_layer, kind, threshold, n_in, n_out):
     rng = np.random.default_rng(7)
     z_in, w = spikes(rng, (40, n_in), kind), rng.normal(0.9 / n_in, 1 / np.sqrt(n_in), (n_in, n_out))
     if n_in == 1:
         z_in, w = np.array([[2.0], [INF], [5.0]]), np.array([[1.5]])
     z_in[1] = INF                                                        # a sample without any input
-    z_out, cache = backend.forward(z_in, w, threshold)
+    z_out, cache = temporal_neuron.forward(z_in, w, threshold)
     fires = np.isfinite(z_out)
     assert 0.1 < fires.mean() < 0.9
     dz_out = rng.normal(size=z_out.shape)
-    dz_in, dw = backend.backward(dz_out, cache)
+    dz_in, dw = temporal_neuron.backward(dz_out, cache)
 
     z_t, w_t = (torch.from_numpy(x).clone().requires_grad_() for x in (z_in, w))
     out_t = peer_layer(z_t, w_t, threshold)
@@ -90,18 +90,18 @@ def test_layer(backend, torch, peer_layer, kind, threshold, n_in, n_out):
         assert_close(got, ref.detach().numpy())
 
 
-def test_two_times_layer(backend, torch, contenders):
+def test_two_times_layer(temporal_neuron, torch, contenders):
     """The matrix products of the benchmark's best peer are the same neuron, where all inputs fire at one of two times."""
     rng = np.random.default_rng(3)
     z_in, w = rng.choice([1.0, 6.0], (30, 50)), rng.normal(1 / 50, 0.15, (50, 40))
-    z_out, cache = backend.forward(z_in, w)
+    z_out, cache = temporal_neuron.forward(z_in, w)
     fires = np.isfinite(z_out)
     assert 0.1 < fires.mean() < 0.9 and (z_out < 6).any() and (z_out[fires] > 6).any()
     w_t = torch.from_numpy(w).clone().requires_grad_()
     out_t = contenders.two_times_layer(torch.from_numpy(z_in), w_t, 1.0, 6.0)
     torch.log(out_t[torch.from_numpy(fires)]).sum().backward()
     dz_out = np.where(fires, 1 / z_out, 0)
-    for got, ref in ((z_out, out_t), (backend.backward(dz_out, cache)[1], w_t.grad)):
+    for got, ref in ((z_out, out_t), (temporal_neuron.backward(dz_out, cache)[1], w_t.grad)):
         assert_close(got, ref.detach().numpy())
 
 

@@ -26,7 +26,7 @@ def check(nets, step, forward):
     assert set(step.grads) == set(nets.net.params)
     report = hold(nets, step, forward, n=30)
     assert sum(row.smooth for row in report.rows) > 0.9 * sum(row.checked for row in report.rows)
-    assert tol("frozen offsets") >= 1e-7
+    assert not report.ok or max(row.max_error for row in report.rows) <= tol("frozen offsets")
     assert all(np.any(step.grads[name]) for name in nets.net.params), "a dead gradient says nothing"
     return report
 

@@ -35,10 +35,10 @@ INF = np.inf
 
 # ---------------------------------------------------------------------------------------------- worked by hand
 
-def test_worked_example(backend):
+def test_worked_example(temporal_neuron):
     z_in, w = np.exp([[0.0, 1.0, 2.0]]), np.array([[0.8], [0.6], [-0.3]])
-    z_out, cache = backend.forward(z_in, w)
-    dz_in, dw = backend.backward(np.ones((1, 1)), cache)
+    z_out, cache = temporal_neuron.forward(z_in, w)
+    dz_in, dw = temporal_neuron.backward(np.ones((1, 1)), cache)
     close = {"rtol": tol("worked example"), "atol": 0}
     np.testing.assert_allclose(z_out, [[6.077422742688569]], **close)
     np.testing.assert_allclose(np.log(z_out), [[1.8045807151057172]], **close)
@@ -61,17 +61,17 @@ def test_worked_example(backend):
     ([INF, INF], [9, 9], INF),
     ([3], [1.5], 9),
 ], ids=str)
-def test_small_cases_by_hand(backend, z_in, w, wanted):
-    z_out, _ = backend.forward(np.array([z_in], float), np.array(w, float)[:, None])
+def test_small_cases_by_hand(temporal_neuron, z_in, w, wanted):
+    z_out, _ = temporal_neuron.forward(np.array([z_in], float), np.array(w, float)[:, None])
     assert z_out[0, 0] == wanted
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.7])
-def test_threshold_is_rounded_to_the_dtype_of_the_arrays(backend, threshold):
+def test_threshold_is_rounded_to_the_dtype_of_the_arrays(temporal_neuron, threshold):
     w = np.array([[threshold]], np.float32)                              # equals the threshold only in float32
     one = np.ones((1, 1), np.float32)
-    assert backend.forward(one, w, threshold)[0] == INF
-    assert backend.forward(one, np.nextafter(w, np.float32(1)), threshold)[0] < INF
+    assert temporal_neuron.forward(one, w, threshold)[0] == INF
+    assert temporal_neuron.forward(one, np.nextafter(w, np.float32(1)), threshold)[0] < INF
 
 
 # ---------------------------------------------------------------------------------------------- the derivation, exactly
@@ -164,13 +164,13 @@ def test_derivatives_against_exact_differences(rng):
     assert n_fired > 100
 
 
-def test_both_backends_against_exact_fractions(backend, rng):
+def test_both_backends_against_exact_fractions(temporal_neuron, rng):
     n_fired = n_silent = 0
     for z, w, threshold in problems(rng, 200):
         w = [Fraction(round(v * 8), 8) for v in w]                       # dyadic: floats hold all sums exactly
         wanted, causal = fire_exactly(z, w, threshold)
-        z_out, cache = backend.forward(np.array([z], float), np.array(w, float)[:, None], float(threshold))
-        dz_in, dw = backend.backward(np.ones((1, 1)), cache)
+        z_out, cache = temporal_neuron.forward(np.array([z], float), np.array(w, float)[:, None], float(threshold))
+        dz_in, dw = temporal_neuron.backward(np.ones((1, 1)), cache)
         if wanted is None:
             n_silent += 1
             assert z_out[0, 0] == INF and not dz_in.any() and not dw.any()
@@ -192,7 +192,7 @@ N_PROBLEMS = 500                                # by family and dtype: 10,000 in
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
-def test_ten_thousand_problems(family, dtype, kernel):
+def test_ten_thousand_problems(family, dtype, temporal_kernel):
     """Reference and kernel against the definition, and so against each other: spike times and gradients."""
     rng = np.random.default_rng([FAMILIES.index(family), np.dtype(dtype).itemsize])
     tallies = {"reference": Tally(), "numba": Tally()}
@@ -204,7 +204,7 @@ def test_ten_thousand_problems(family, dtype, kernel):
         o = oracle(z_in, w, threshold, exact=family is exact_ties)
         dz_out = rng.normal(size=o.near.shape)
         a, b = (judge(tallies[name], module, z_in, w, threshold, o, dz_out)
-                for name, module in (("reference", reference), ("numba", kernel)))
+                for name, module in (("reference", reference), ("numba", temporal_kernel)))
         count.n += a.size
         count.fired += int(np.isfinite(a).sum())
         count.near += int(o.near.sum())
@@ -221,7 +221,7 @@ def test_ten_thousand_problems(family, dtype, kernel):
 
 
 @pytest.mark.parametrize("later", [INF, 2.0])
-def test_rounding_never_puts_a_spike_after_the_next_input(backend, rng, later):
+def test_rounding_never_puts_a_spike_after_the_next_input(temporal_neuron, rng, later):
     """The form max(z_out - z_in, 0) of (T7) relies on it: else an input outside the causal set gets a gradient of an ulp."""
     z0, z1 = np.exp(np.sort(rng.uniform(0, 2, (2, 200_000)), axis=0))
     a = z0 / (z1 - z0) * (1 + rng.integers(0, 4, z0.shape) * np.finfo(float).eps)
@@ -229,12 +229,12 @@ def test_rounding_never_puts_a_spike_after_the_next_input(backend, rng, later):
     wrong = ((z1 - z0) * a - z0 >= 0) & (z0 + z0 / a > z1)               # fired before z1, and yet the quotient is after it
     n_before = 0
     for k in np.flatnonzero(wrong)[:40]:
-        z_out, cache = backend.forward(np.array([[z0[k], z1[k], later * z1[k]]]), np.array([[a[k] + 1], [-0.5], [0.25]]))
-        dz_in, dw = backend.backward(np.ones((1, 1)), cache)
+        z_out, cache = temporal_neuron.forward(np.array([[z0[k], z1[k], later * z1[k]]]), np.array([[a[k] + 1], [-0.5], [0.25]]))
+        dz_in, dw = temporal_neuron.backward(np.ones((1, 1)), cache)
         if np.isfinite(z_out[0, 0]) and dz_in[0, 1] == 0:                # the second input is outside the causal set
             n_before += 1
             assert z_out[0, 0] <= z1[k] and dw[1, 0] == dw[2, 0] == 0
-    assert wrong.sum() > 20 and (n_before > 0 or backend is reference)
+    assert wrong.sum() > 20 and (n_before > 0 or temporal_neuron is reference)
 
 
 # ---------------------------------------------------------------------------------------------- shapes, views, threads
@@ -246,16 +246,16 @@ SHAPES = [(1, 1, 10), (129, 1, 16), (3, 5, 17), (33, 5, 257), (129, 5, 600), (1,
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("n_times", [2, 16])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_shapes_across_the_blocks_of_the_kernel(shape, n_times, dtype, kernel, rng):
+def test_shapes_across_the_blocks_of_the_kernel(shape, n_times, dtype, temporal_kernel, rng):
     z_in, w = exact_layer(rng, *shape, dtype, n_times)
     z_out, cache = reference.forward(z_in, w)
-    got, got_cache = kernel.forward(z_in, w)
+    got, got_cache = temporal_kernel.forward(z_in, w)
     assert 0.05 < np.isfinite(z_out).mean() < 0.999
     np.testing.assert_array_equal(np.isinf(got), np.isinf(z_out))
     np.testing.assert_allclose(got, z_out, rtol=tol("z_out of exact sums") * np.finfo(dtype).eps)
     dz_out = rng.normal(size=z_out.shape).astype(dtype)
     dz_in, dw = reference.backward(dz_out, cache)
-    got_dz, got_dw = kernel.backward(dz_out, got_cache)
+    got_dz, got_dw = temporal_kernel.backward(dz_out, got_cache)
     fires = np.isfinite(z_out)
     h, z = np.abs(np.where(fires, dz_out, 0) / cache.margin), np.where(fires, z_out, 0)
     z_i = np.where(np.isfinite(z_in), z_in, 0)
@@ -264,18 +264,18 @@ def test_shapes_across_the_blocks_of_the_kernel(shape, n_times, dtype, kernel, r
     assert (np.abs(got_dz - dz_in) <= eps * (tol("gradient") + h.shape[1]) * (h @ np.abs(w).T)).all()
     np.testing.assert_array_equal(got_dw == 0, dw == 0)
     np.testing.assert_array_equal(got_dz == 0, dz_in == 0)
-    np.testing.assert_array_equal(kernel.backward_w(dz_out, got_cache), got_dw)
+    np.testing.assert_array_equal(temporal_kernel.backward_w(dz_out, got_cache), got_dw)
 
 
-def test_views_are_accepted_and_left_alone(backend, rng):
+def test_views_are_accepted_and_left_alone(temporal_neuron, rng):
     z_in, w = exact_layer(rng, 7, 20, 12, np.float64)
     dz_out = rng.normal(size=(7, 12))
-    z_out, cache = backend.forward(z_in, w)
-    wanted = (z_out, *backend.backward(dz_out, cache))
+    z_out, cache = temporal_neuron.forward(z_in, w)
+    wanted = (z_out, *temporal_neuron.backward(dz_out, cache))
     padded = np.repeat(np.repeat(z_in, 2, axis=0), 3, axis=1)[::2, ::3]
     before = padded.copy(), w.copy()
-    z_out, cache = backend.forward(padded, np.asfortranarray(w))
-    got = (z_out, *backend.backward(np.asfortranarray(dz_out[::-1])[::-1], cache))
+    z_out, cache = temporal_neuron.forward(padded, np.asfortranarray(w))
+    got = (z_out, *temporal_neuron.backward(np.asfortranarray(dz_out[::-1])[::-1], cache))
     for a, b in zip(got, wanted, strict=True):
         np.testing.assert_array_equal(a, b)
         assert a.flags.c_contiguous
@@ -285,7 +285,7 @@ def test_views_are_accepted_and_left_alone(backend, rng):
 
 @pytest.mark.parametrize("n_times", [2, 1000])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_same_bits_for_any_number_of_threads(kernel, rng, dtype, n_times):
+def test_same_bits_for_any_number_of_threads(temporal_kernel, rng, dtype, n_times):
     z_in = np.exp(2 * rng.integers(0, n_times, (300, 150)) / n_times).astype(dtype)
     z_in[rng.random(z_in.shape) < 0.2] = INF
     w = draw_weights(rng, 150, 530).astype(dtype)
@@ -294,8 +294,8 @@ def test_same_bits_for_any_number_of_threads(kernel, rng, dtype, n_times):
     try:
         for n in (1, 2, 3):
             _blas.set_threads(n)
-            z_out, cache = kernel.forward(z_in, w)
-            runs.append([x.tobytes() for x in (z_out, *kernel.backward(dz_out, cache), kernel.backward_w(dz_out, cache))])
+            z_out, cache = temporal_kernel.forward(z_in, w)
+            runs.append([x.tobytes() for x in (z_out, *temporal_kernel.backward(dz_out, cache), temporal_kernel.backward_w(dz_out, cache))])
     finally:
         _blas.set_threads(before)
     assert 0.1 < np.isfinite(z_out).mean() < 0.9
@@ -312,11 +312,11 @@ def layer(rng):
     return z_in, rng.normal(0.12, 0.3, (20, 15)), rng.normal(0.05, 0.4, (15, 6))
 
 
-def test_spikes_meet_the_definition(backend, layer):
+def test_spikes_meet_the_definition(temporal_neuron, layer):
     """(T1), (T2): V(t_out) is the threshold and V stays below before; silent neurons stay below for ever."""
     z_in, w, _ = layer
     threshold = 0.8
-    z_out, _ = backend.forward(z_in, w, threshold)
+    z_out, _ = temporal_neuron.forward(z_in, w, threshold)
     fired = np.isfinite(z_out)
     assert 0.2 < fired.mean() < 0.9
     rounding = tol("band") * len(w) * np.finfo(float).eps * (1 + np.abs(w).sum(axis=0))
@@ -346,47 +346,47 @@ def test_membrane_equation(rng):
     assert v == pytest.approx(closed, rel=tol("membrane"))
 
 
-def test_shift_and_homogeneity(backend, layer):
+def test_shift_and_homogeneity(temporal_neuron, layer):
     """Delays of all inputs delay all outputs: sum_i z_i dL/dz_i is the same at every layer."""
     z_in, w1, w2 = layer
-    z1, cache1 = backend.forward(z_in, w1)
-    z2, cache2 = backend.forward(z1, w2)
+    z1, cache1 = temporal_neuron.forward(z_in, w1)
+    z2, cache2 = temporal_neuron.forward(z1, w2)
     assert np.isfinite(z1).mean() > 0.2 and 0.1 < np.isfinite(z2).mean() < 1
     dz2 = np.where(np.isfinite(z2), np.sin(np.arange(z2.size).reshape(z2.shape)), 0)
-    dz1, _ = backend.backward(dz2, cache2)
-    dz0, _ = backend.backward(dz1, cache1)
+    dz1, _ = temporal_neuron.backward(dz2, cache2)
+    dz0, _ = temporal_neuron.backward(dz1, cache1)
     sums = [np.where(np.isfinite(z), z * dz, 0).sum(axis=1)
             for z, dz in ((np.where(np.isfinite(z_in), z_in, 0), dz0), (np.where(np.isfinite(z1), z1, 0), dz1),
                           (np.where(np.isfinite(z2), z2, 0), dz2))]
     size = np.abs(sums).max()
     np.testing.assert_allclose(sums[0], sums[2], atol=tol("identity") * size)
     np.testing.assert_allclose(sums[1], sums[2], atol=tol("identity") * size)
-    later, _ = backend.forward(8 * z_in, w1)                             # a shift by ln 8; exact in binary
+    later, _ = temporal_neuron.forward(8 * z_in, w1)                             # a shift by ln 8; exact in binary
     np.testing.assert_array_equal(later, 8 * z1)
 
 
-def test_order_of_inputs_does_not_matter(backend, layer, rng):
+def test_order_of_inputs_does_not_matter(temporal_neuron, layer, rng):
     z_in, w, _ = layer
     order = rng.permutation(len(w))
-    z_out, cache = backend.forward(z_in, w)
-    again, cache_again = backend.forward(np.ascontiguousarray(z_in[:, order]), w[order])
+    z_out, cache = temporal_neuron.forward(z_in, w)
+    again, cache_again = temporal_neuron.forward(np.ascontiguousarray(z_in[:, order]), w[order])
     np.testing.assert_array_equal(np.isinf(again), np.isinf(z_out))
     np.testing.assert_allclose(again, z_out, rtol=tol("identity"))
     dz_out = np.ones_like(z_out)
-    for a, b, axis in zip(backend.backward(dz_out, cache_again), backend.backward(dz_out, cache), (1, 0), strict=True):
+    for a, b, axis in zip(temporal_neuron.backward(dz_out, cache_again), temporal_neuron.backward(dz_out, cache), (1, 0), strict=True):
         np.testing.assert_allclose(a, np.take(b, order, axis=axis), rtol=tol("identity"), atol=tol("identity"))
 
 
-def test_scaled_weights_are_a_lower_threshold(backend, layer):
+def test_scaled_weights_are_a_lower_threshold(temporal_neuron, layer):
     """Spike dropout: weights times 1/(1 - p) at the threshold, or the weights at (1 - p) times the threshold."""
     z_in, w, _ = layer
     keep = 0.75
-    scaled, cache_scaled = backend.forward(z_in, w / keep)
-    lower, cache_lower = backend.forward(z_in, w, keep)
+    scaled, cache_scaled = temporal_neuron.forward(z_in, w / keep)
+    lower, cache_lower = temporal_neuron.forward(z_in, w, keep)
     assert 0.2 < np.isfinite(lower).mean() < 0.95
     np.testing.assert_allclose(scaled, lower, rtol=tol("identity"))
     ones = np.ones_like(lower)
-    (dz_a, dw_a), (dz_b, dw_b) = backend.backward(ones, cache_scaled), backend.backward(ones, cache_lower)
+    (dz_a, dw_a), (dz_b, dw_b) = temporal_neuron.backward(ones, cache_scaled), temporal_neuron.backward(ones, cache_lower)
     np.testing.assert_allclose(dw_a / keep, dw_b, rtol=tol("identity"), atol=tol("identity"))   # chain rule: w/keep
     np.testing.assert_allclose(dz_a, dz_b, rtol=tol("identity"), atol=tol("identity"))
 
@@ -394,27 +394,27 @@ def test_scaled_weights_are_a_lower_threshold(backend, layer):
 # ---------------------------------------------------------------------------------------------- what is refused
 
 @pytest.mark.parametrize("args, error, message", BAD_FORWARD.values(), ids=BAD_FORWARD)
-def test_forward_refuses(backend, args, error, message):
+def test_forward_refuses(temporal_neuron, args, error, message):
     with pytest.raises(error, match=message):
-        backend.forward(*args)
+        temporal_neuron.forward(*args)
 
 
 @pytest.mark.parametrize("dz_out, error, message", BAD_BACKWARD.values(), ids=BAD_BACKWARD)
-def test_backward_refuses(backend, dz_out, error, message):
-    _, cache = backend.forward(Z, W)
+def test_backward_refuses(temporal_neuron, dz_out, error, message):
+    _, cache = temporal_neuron.forward(Z, W)
     with pytest.raises(error, match=message):
-        backend.backward(dz_out, cache)
+        temporal_neuron.backward(dz_out, cache)
 
 
 @pytest.mark.parametrize("garbage", [np.nan, INF, -INF, 1e308])
-def test_gradient_of_a_silent_output_is_ignored(backend, layer, garbage):
+def test_gradient_of_a_silent_output_is_ignored(temporal_neuron, layer, garbage):
     z_in, w, _ = layer
     z_in[3] = INF                                                        # all inputs of a sample silent
-    z_out, cache = backend.forward(z_in, w)
+    z_out, cache = temporal_neuron.forward(z_in, w)
     silent = np.isinf(z_out)
     assert silent[3].all() and 0.2 < silent.mean() < 0.9
-    clean = backend.backward(np.where(silent, 0, 1.0), cache)
-    dirty = backend.backward(np.where(silent, garbage, 1.0), cache)
+    clean = temporal_neuron.backward(np.where(silent, 0, 1.0), cache)
+    dirty = temporal_neuron.backward(np.where(silent, garbage, 1.0), cache)
     for a, b in zip(dirty, clean, strict=True):
         np.testing.assert_array_equal(a, b)
         assert np.isfinite(a).all()

@@ -16,9 +16,9 @@ THRESHOLD = 1.0
 
 
 @pytest.fixture
-def op(backend):
+def op(temporal_neuron):
     """The temporal neuron of each backend."""
-    return backend
+    return temporal_neuron
 
 
 def random_net(seed, batch=3, two_times=False, silent_input=False):

@@ -343,21 +343,21 @@ def test_if_faults_are_these():
 
 @pytest.mark.parametrize("rule", [Rule(), Rule("zero"), Rule("subtract", "next", ">"), Rule("zero", "next")], ids=str)
 @pytest.mark.parametrize("name", IF_FAULTS)
-def test_if_faults_are_caught_by_name(neuron, name, rule):
+def test_if_faults_are_caught_by_name(if_neuron, name, rule):
     case = where(rule, Surrogate("sigmoid", 4.0) if name == "sigmoid_overflow" else Surrogate("atan", 3.0), far=name == "sigmoid_overflow")
-    assert all(witnesses(neuron, case).values())
-    found = witnesses(FAULTS[name].inject(neuron), case)
+    assert all(witnesses(if_neuron, case).values())
+    found = witnesses(FAULTS[name].inject(if_neuron), case)
     assert not found[FAULTS[name].caught_by]
     if FAULTS[name].caught_by == "frozen_offset_check":
         assert found["check_dynamics"] and not found["transpose_identity"]
 
 
-def test_the_wrapping_of_the_faults_is_not_what_is_caught(neuron):
+def test_the_wrapping_of_the_faults_is_not_what_is_caught(if_neuron):
     """Where a fault has nothing to spoil, it passes: no slope asked for, a reset that is attached, a potential within reach, one step."""
     for name, case in (("slope_ignored", where(surrogate=Surrogate())), ("attached_reset", where(detach_reset=False)),
                        ("sigmoid_overflow", where(Rule("zero", "next"), Surrogate("sigmoid", 4.0), False)),
                        ("state_gradient_lost", where()._replace(current=where().current[:1]))):
-        assert all(witnesses(FAULTS[name].inject(neuron), case).values()), name
+        assert all(witnesses(FAULTS[name].inject(if_neuron), case).values()), name
 
 
 def test_transpose_identity_without_any_gradient_is_no_pass():

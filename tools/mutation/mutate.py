@@ -30,7 +30,10 @@ from . import equivalent, forks, mutants
 ROOT = Path(__file__).parents[2]
 RESULTS, BASELINE = "runs/mutate.jsonl", "runs/mutate-tests.json"
 FOLDERS = ("pysnn/reference", "pysnn/kernels", "pysnn/losses.py", "pysnn/learning")
-TESTS = ("tests/ops", "tests/learning", "tests/evaluation/test_diagnostics.py", "tests/verify/test_verify.py", "tests/test_bad_input.py")
+TESTS = ("tests/ops/test_losses.py", "tests/ops/test_relu.py", "tests/ops/test_integrate_fire.py", "tests/ops/test_temporal_gradients.py",
+         "tests/ops/test_temporal.py", "tests/ops/test_spiking.py", "tests/ops/test_small_blocks.py", "tests/learning/test_learning.py",
+         "tests/learning/test_training.py", "tests/learning/test_edges.py", "tests/learning/test_models.py", "tests/verify/test_verify.py",
+         "tests/evaluation/test_diagnostics.py", "tests/test_bad_input.py")
 LOADED = ("numpy", "numba", "scipy.special", "threadpoolctl")      # before forking; nothing of pysnn
 BUDGET = 20.0    # seconds of tests a mutant meets at most
 PATIENCE = 5     # seconds of processor time a mutant has beyond four times its tests' time
