@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from _contenders import peak_mib
 
-from pysnn import _blas
+from pysnn import _blas, _threads
 from pysnn.conventions import Rule
 
 WIDTH, BATCH, STEPS, THRESHOLD, RULE = 128, 100, 15, 1.0, Rule()
@@ -190,7 +190,7 @@ class Pysnn:
     """Inference of the spiking net by pysnn: counts of the output."""
 
     def __init__(self, job):
-        _blas.set_threads(job.threads)
+        _threads.set_threads(job.threads)
         self.job, self.engine = job, engine()
 
     def step(self, k):
@@ -206,7 +206,7 @@ class PysnnAnn:
 
     def __init__(self, job):
         from pysnn import models
-        _blas.set_threads(job.threads)
+        _threads.set_threads(job.threads)
         self.job, self.net, self.batches = job, models.build(job.spec, "relu", job.weights), job.batches
 
     def gradients(self, x, y):
@@ -232,7 +232,7 @@ class Products:
     """
 
     def __init__(self, job, some=8):
-        _blas.set_threads(job.threads)
+        _threads.set_threads(job.threads)
         rng, self.work, n = np.random.default_rng(0), [], len(job.batches[0][0])
         self.threads, self.own = job.threads, job.options.get("own", False)
         for k, layer in enumerate(layers_of(job.spec)):
@@ -257,9 +257,9 @@ class Products:
             elif repeats < self.threads:
                 _blas.matmul(a, b)
             else:
-                with _blas._one_thread():
+                with _blas.one_thread():
                     shares = [repeats // self.threads + (i < repeats % self.threads) for i in range(self.threads)]
-                    _blas.spread(lambda out, n, a=a, b=b: multiply(a, b, out, n), list(zip(outs, shares, strict=True)))
+                    _threads.spread(lambda out, n, a=a, b=b: multiply(a, b, out, n), list(zip(outs, shares, strict=True)))
 
 
 def multiply(a, b, out, repeats):

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import _blas, datasets, training
+from pysnn import _threads, datasets, training
 
 sys.path.insert(0, str(Path(__file__).parent))     # spawned processes inherit it
 from _rate_contenders import (
@@ -273,7 +273,7 @@ def run(threads=2, quick=False):
     began, environment = time.perf_counter(), {k: v for k, v in os.environ.items() if k.startswith(RECORDED)}
     sizes, where, pause = (QUICK if quick else FULL), machine(), 0.0 if quick else 0.2
     os.environ.update(dict.fromkeys((*THREAD_VARIABLES, "NUMBA_NUM_THREADS"), str(threads)))     # for the processes to come
-    _blas.set_threads(threads)
+    _threads.set_threads(threads)
     spec = fashion_spec(sizes["width"])
     data, sections, found, peaks = inference(sizes, threads, pause, quick)
     ann, versions = relu(sizes, threads, pause)

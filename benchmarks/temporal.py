@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import _blas, datasets, encode, losses, models, operations, training
+from pysnn import _threads, datasets, encode, losses, models, operations, training
 from pysnn.learning import temporal
 
 sys.path.insert(0, str(Path(__file__).parent))     # spawned processes inherit it
@@ -58,7 +58,7 @@ def cut_batches(z, y):
 def trained(batches, n_steps):
     """Return the weights after some steps by the preset."""
     params = models.temporal_params(MODEL, np.random.default_rng(0))
-    job = Job("pysnn", {"drop": True}, batches, params, models.parse(MODEL), 0, lr=temporal.Settings().lr)
+    job = Job("pysnn", {"drop": True}, batches, params, models.read(MODEL), 0, lr=temporal.Settings().lr)
     contender = Pysnn(job)
     for k in range(n_steps):
         contender.step(k)
@@ -193,13 +193,13 @@ def run(threads=2, rounds=21, steps=5, pause=0.1, n_batches=40):
     began, environment = time.perf_counter(), {k: v for k, v in os.environ.items() if k.startswith(RECORDED)}
     where = machine()
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))     # for the processes to come
-    _blas.set_threads(threads)
+    _threads.set_threads(threads)
     data, x, y = real_images(n_batches * BATCH)
     sets = input_sets(x)
     batches = {name: cut_batches(z, y) for name, z in sets.items()}
     params = {name: trained(batches[name], 2 * len(batches[name])) for name in ("binary", "latency")}
     params["distinct"] = models.temporal_params(MODEL, np.random.default_rng(0))
-    jobs = {name: Job(c.kind, c.options, batches[c.inputs][:8], params.get(c.inputs, params["binary"]), models.parse(MODEL), threads)
+    jobs = {name: Job(c.kind, c.options, batches[c.inputs][:8], params.get(c.inputs, params["binary"]), models.read(MODEL), threads)
             for name, c in CONTENDERS.items()}
     pipes, found = start(jobs)
     checks = compare(pipes, sets, y, params)

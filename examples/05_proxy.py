@@ -13,8 +13,8 @@ from importlib.util import find_spec
 import numpy as np
 
 from pysnn import datasets, encode, losses, metrics, models
+from pysnn.layers import NeuronConfig
 from pysnn.optim import Adam, cosine
-from pysnn.rate_layers import Firing
 
 MODEL = "28x28x1-12C3-P2-12C3-P2-64-10"      # 3 x 3 convolutions, maxima of 2 x 2, two dense layers
 T, BATCH, LR, MOMENTUM = 8, 50, 3e-3, 0.1
@@ -29,11 +29,11 @@ rng = np.random.default_rng(0)
 # Two networks on one dict of weights and one of running statistics. Integrate-and-fire neurons: V grows by the current, and from
 # V >= 1 on there is a spike and V falls by 1; they begin half-way. ReLU: cut off at 1, where the spiking neurons fire at every
 # step.
-firing = Firing(n_steps=T, threshold=1.0, v_init=0.5, clip=True)
+firing = NeuronConfig(n_steps=T, threshold=1.0, v_init=0.5, clip=True)
 params = models.rate_params(MODEL, rng, init="kaiming", gamma=0.5)
 state = models.rate_state(MODEL)
-relu = models.build(MODEL, "relu", params, state=state, firing=firing)
-snn = models.build(MODEL, "if", params, state=state, firing=firing)
+relu = models.build(MODEL, "relu", params, state=state, config=firing)
+snn = models.build(MODEL, "if", params, state=state, config=firing)
 adam = Adam(params)
 
 
@@ -58,7 +58,7 @@ for epoch in range(EPOCHS):
         x, y = current(x_train[some]), y_train[some]
         # 1. The ReLU network, forward. Its output is not looked at; its activations are kept for the way back.
         _, caches = relu.forward(x, statistics="batch")
-        used = relu.statistics(caches)                          # mean and variance in the batch normalisation
+        used = relu.batch_stats(caches)                          # mean and variance in the batch normalisation
         # 2. The spiking network, T steps, with the same weights. Nothing but the output counts is kept.
         counts = snn.run(x, used).counts[-1]
         # 3. The loss at the spike counts: rates against one-hot.

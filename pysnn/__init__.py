@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 _MODULES = ("checkpoint", "datasets", "encode", "estimators", "evaluation", "exercises", "figures", "layers", "learning", "losses",
             "metrics", "models", "network", "optim", "plots", "reference", "training", "verify")
 _NAMES = {"Network": "network", "TemporalDense": "layers", "build": "models", "Adam": "optim", "SGD": "optim", "softmax_t": "losses",
-          "softmax_z": "losses", "accuracy": "metrics", "set_threads": "_blas", "get_threads": "_blas"}
+          "softmax_z": "losses", "accuracy": "metrics", "set_threads": "_threads", "get_threads": "_threads"}
 __all__ = ["__version__", *_MODULES, *_NAMES]
 
 

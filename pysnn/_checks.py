@@ -234,14 +234,19 @@ def firing(threshold, v_init, kind):
     return threshold, kind.type(v_init)
 
 
-def spiking(stages, x, n_steps, at):
-    """Let only good arguments of a run over time through; return `at`, or the last step alone. The same for all backends."""
-    x = array(x, "x")
+def steps(n_steps, at=None):
+    """Let only a good number of steps, and steps of it, through; return `at`, or the last step alone."""
     if isinstance(n_steps, bool) or not isinstance(n_steps, (int, np.integer)) or n_steps < 1:
         raise ValueError(f"n_steps: expected a whole number of at least 1, got {n_steps!r}")
     at = [n_steps] if at is None else [int(t) for t in at]
     if not at or at != sorted(set(at)) or at[0] < 1 or at[-1] > n_steps:
         raise ValueError(f"at: expected rising steps from 1 to {n_steps}, got {at}")
+    return at
+
+
+def spiking(stages, x, n_steps, at):
+    """Let only good arguments of a run over time through; return `at`, or the last step alone. The same for all backends."""
+    x, at = array(x, "x"), steps(n_steps, at)
     if not stages or stages[-1].w.ndim != 2 or stages[-1].pool:
         raise ValueError("stages: expected at least one, the last of them dense and without pooling")
     shape = x.shape[1:]

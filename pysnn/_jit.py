@@ -1,14 +1,14 @@
 """The one Numba policy, and why.
 
-- `nogil`, and never `parallel=True`: a kernel works on the block it is given, and `spread` hands out blocks to our own threads. Each block
-  owns what it writes and no block depends on how many threads there are, so the bits do not either; and there are no second
+- `nogil`, and never `parallel=True`: a kernel works on the block it is given, and `_threads.spread` hands out blocks to our own threads.
+  Each block owns what it writes and no block depends on how many threads there are, so the bits do not either; and there are no second
   thread pool and threading layer to disturb the BLAS.
 - `fastmath` only with `contract` (fused multiply-add) and `nsz` (no care for the sign of 0). Never `nnan` or `ninf`: inf means "no spike".
 - `error_model="numpy"`: 1/0 is inf and needs no branch in the inner loop. Denominators are tested all the same.
 - Freed memory stays with the process: a step needs some 20 arrays of 0.1 to 3 MB, and with glibc's first thresholds each would go back to
   the system and be faulted in anew, which doubled the time of a step. Freeing one large array, never touched, raises these thresholds.
 - `cache=True`: compiled once a machine. Numba does not notice a change in a helper of another file, so a kernel's helpers live in its file;
-  but event_conv and event_dense share `fire` and the loops of _events.py: after a change there remove pysnn/kernels/__pycache__.
+  but _event_conv and _event_dense share `fire` and the loops of _events.py: after a change there remove pysnn/kernels/__pycache__.
 """
 
 import sys
@@ -20,10 +20,7 @@ from numba import types
 from numba.core import event
 from numba.extending import intrinsic
 
-from . import _blas
-from ._blas import spread
-
-__all__ = ["njit", "spread"]
+from ._threads import use_watcher
 
 
 def njit(function):
@@ -56,23 +53,22 @@ np.empty(31 << 20, np.uint8)          # made and freed at once, see above
 
 
 @intrinsic
-def _now(typing, bells, k):
-    """Read bells[k] from memory, each time anew."""
+def _read(typing, signal, place):
+    """Read signal[place] from memory, each time anew."""
     def generate(context, builder, signature, args):
         data = context.make_array(signature.args[0])(context, builder, value=args[0]).data
         return builder.load_atomic(builder.gep(data, [args[1]]), "acquire", 8)
 
-    return types.int64(bells, types.int64), generate
+    return types.int64(signal, types.int64), generate
 
 
 @njit
-def _watch(bells, k, seen):
-    """Look at bell k until it rings, for about half a millisecond; meanwhile other threads may hold the interpreter."""
+def _watch(signal, place, seen):
+    """Read a signal until it changes, for about half a millisecond; meanwhile other threads may hold the interpreter."""
     for _ in range(1_000_000):
-        if _now(bells, k) != seen:
+        if _read(signal, place) != seen:
             break
 
 
 if not numba.config.DISABLE_JIT:
-    _watch(_blas._bells, 0, -1)
-    _blas._watch = _watch
+    use_watcher(_watch)

@@ -3,14 +3,14 @@
 import contextlib
 import glob
 import json
-import os
 import shutil
-import tempfile
 import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from ._files import replacing
 
 FORMAT = "pysnn-checkpoint"
 VERSION = 1
@@ -45,25 +45,15 @@ def write(path, header, arrays, compress=False, keep=False):
     """
     path = Path(path)
     text = json.dumps({"format": FORMAT, "version": VERSION, **header}, sort_keys=True)
-    temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as f:
-            (np.savez_compressed if compress else np.savez)(f, header=np.array(text), **arrays)
-            f.flush()
-            os.fsync(f.fileno())
-        os.chmod(temporary, 0o644)
-        if keep and _epoch(path) >= max(_epoch(previous := path.with_suffix(".previous.npz")), 1):
-            shutil.copy2(path, previous)
-        os.replace(temporary, path)
+        with replacing(path) as file:
+            (np.savez_compressed if compress else np.savez)(file, header=np.array(text), **arrays)
+            if keep and _epoch(path) >= max(_epoch(previous := path.with_suffix(".previous.npz")), 1):
+                shutil.copy2(path, previous)
         _remove_stale(path)
     except OSError as error:
         raise CheckpointError(f"cannot write the checkpoint {path}: {reason(error)}") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
 
 
 def _epoch(path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import models, plots
+from . import plots
 from .evaluation import rate as evaluation_rate
 from .learning import rate
 
@@ -41,8 +41,8 @@ def _conv(run):
 
 def _names(run):
     """Name the weight layers, the last one "output"."""
-    found = [part.kind for part in models.parts(run.nets.settings.model)[1] if part.w]
-    return [*(f"{k + 1} {kind}" for k, kind in enumerate(found[:-1])), "output"]
+    kinds = [kind for kind, _ in run.nets.settings.model.neuron_layers()]
+    return [*(f"{k + 1} {kind}" for k, kind in enumerate(kinds[:-1])), "output"]
 
 
 def _need_spikes(run, kind):
@@ -54,7 +54,7 @@ def _raster(run, data, sample, seed):
     _need_spikes(run, "raster")
     spikes, _ = evaluation_rate.trace(run.nets.snn, rate.encode_batch(run.nets, data.x_test[sample:sample + 1]))
     names = [f"layer {name}" if name != "output" else name for name in _names(run)]
-    if not run.nets.snn.firing.output:
+    if not run.nets.snn.config.output:
         spikes, names = spikes[:-1], names[:-1]      # an output that does not fire has nothing to show
     figure = plots.step_raster(spikes, names)
     label = int(data.y_test[sample])
@@ -68,7 +68,7 @@ def _potentials(run, data, sample, seed):
     label = int(data.y_test[sample])
     first = [j for j in np.lexsort((-v[-1], -spikes[-1].sum(axis=0))) if j != label]
     names = [f"{j} ({name})" + ", the right one" * (j == label) for j, name in enumerate(data.classes)]
-    return plots.potentials(v, spikes[-1], run.nets.snn.firing.threshold, [label, *first[:3]], names)
+    return plots.potentials(v, spikes[-1], run.nets.snn.config.threshold, [label, *first[:3]], names)
 
 
 def _correlation(run, data, sample, seed):

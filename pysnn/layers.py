@@ -1,13 +1,30 @@
-"""Layers: thin objects that know the names of their parameters, whether something gets lost in training, and which backend computes."""
+"""Layers: thin objects that know the names of their parameters and the operation that computes; ReLU and spiking twins share parameters."""
+
+from typing import NamedTuple
 
 import numpy as np
 
+from .conventions import Rule, Stage, Surrogate
 from .encode import drop_spikes
 from .operations import backend_of
+from .reference import activations
+
+
+class NeuronConfig(NamedTuple):
+    """How the integrate-and-fire neurons of a network fire, and for how long."""
+
+    n_steps: int = 15
+    threshold: float = 1.0
+    v_init: float = 0.0                 # membrane potential before the first step
+    rule: Rule = Rule()
+    output: bool = True                 # whether the output neurons fire; else they add up their current
+    surrogate: Surrogate = Surrogate()  # for training through time
+    detach_reset: bool = True
+    clip: bool = False                  # whether the outputs of a ReLU twin end at the threshold, where a neuron fires at every step
 
 
 class Layer:
-    """What all layers share; a kind of layer is its `_forward` and `_backward`, and what it has to say to the others below."""
+    """A layer: what it computes, how the gradient passes it, and what becomes of it where nothing is trained any more."""
 
     backend = "auto"
 
@@ -30,7 +47,7 @@ class Layer:
         cache : object
             For `backward`.
         """
-        return self._forward(x, rng, statistics)
+        raise TypeError(f"{type(self).__name__}: expected a method forward(x, rng=None, statistics=None)")
 
     def backward(self, dy, cache, need_dx=True):
         """Compute the gradients.
@@ -49,62 +66,68 @@ class Layer:
         dx : (B, ...) array or None
             Gradient with respect to the input.
         grads : dict of str to array
-            Gradient of the parameters.
+            Gradients of the parameters.
         """
-        return self._backward(dy, cache, need_dx)
+        raise TypeError(f"{type(self).__name__}: expected a method backward(dy, cache, need_dx=True)")
 
-    def statistics(self, cache):
-        """Return the statistics that a forward pass used: mean{k} and var{k} of a batch normalisation.
+    def batch_stats(self, x, cache, used=True):
+        """Return the statistics of a forward pass: mean{k} and var{k} of a batch normalisation; of other layers nothing.
 
         Parameters
         ----------
+        x : (B, ...) array or None
+            What came in; needed where used is False.
         cache : object
             From `forward`.
+        used : bool
+            Those that the pass used; otherwise those of x.
 
         Returns
         -------
         dict of str to array
             Statistics by name.
         """
-        return self._statistics(cache)
+        return {}
 
-    def watch(self, x, cache):
-        """Return the statistics of what came in: mean{k} and var{k} before a batch normalisation.
-
-        Parameters
-        ----------
-        x : (B, ...) array
-            What came in.
-        cache : object
-            From `forward`.
-
-        Returns
-        -------
-        dict of str to array
-            Statistics by name.
-        """
-        return self._watch(x, cache)
-
-    def fold(self, stages, statistics=None):
-        """Add this layer to the stages that `spiking.run` takes.
+    def fold(self, layers, statistics=None):
+        """Add what this layer is without training to a list of layers: constant statistics go into the weights before them.
 
         Parameters
         ----------
-        stages : list of pysnn.conventions.Stage
+        layers : list of Layer
             The layers before, changed in place.
         statistics : dict of str to array, optional
             For batch normalisation; default: the running ones.
         """
-        self._fold(stages, statistics)
+        layers.append(self)
 
-    def _statistics(self, cache):
-        return {}
 
-    def _watch(self, x, cache):
-        return {}
+class SpikingLayer(Layer):
+    """A layer of neurons with a membrane potential: forward takes all steps at once, (T B, ...), and `step` takes one.
 
-    def _fold(self, stages, statistics):
-        pass
+    A kind of neuron is its `forward`, `backward` and `step`; `first` says whether its current is constant, (B, ...) in forward.
+    """
+
+    first = False
+
+    def step(self, v, current):
+        """Run one step.
+
+        Parameters
+        ----------
+        v : object or None
+            State before it, as the step before returned it: the membrane potential (B, ...); None before the first step.
+        current : (B, ...) array
+            What the step adds.
+
+        Returns
+        -------
+        spikes : (B, ...) array
+            Spikes.
+        v : object
+            The state after the step.
+        """
+        raise TypeError(f"{type(self).__name__}: expected a method step(v, current)")
 
 
 class TemporalDense(Layer):
@@ -129,7 +152,7 @@ class TemporalDense(Layer):
         self.params, self.name, self.bias, self.drop = params, name, bias, drop
         self.op = backend_of("temporal", backend)
 
-    def _forward(self, z, rng, statistics):
+    def forward(self, z, rng=None, statistics=None):
         threshold = 1.0
         if rng is not None and self.drop > 0:
             z = drop_spikes(z, self.drop, rng)
@@ -138,8 +161,290 @@ class TemporalDense(Layer):
             z = np.concatenate([z, np.ones((len(z), 1), z.dtype)], axis=1)
         return self.op.forward(z, self.params[self.name], threshold)
 
-    def _backward(self, dz, cache, need_dz):
+    def backward(self, dz, cache, need_dz=True):
         if not need_dz and hasattr(self.op, "backward_w"):
             return None, {self.name: self.op.backward_w(dz, cache)}
         dz_in, dw = self.op.backward(dz, cache)
         return dz_in[:, :-1] if self.bias else dz_in, {self.name: dw}
+
+
+class _Weighted(Layer):
+    """A linear layer: reads w{k}, and b{k} if there is one."""
+
+    def __init__(self, params, k, backend):
+        self.params, self.name, self.b_name, self.backend = params, f"w{k}", f"b{k}", backend
+
+    @property
+    def w(self):
+        """The weights."""
+        return self.params[self.name]
+
+    @property
+    def b(self):
+        """The biases, None without."""
+        return self.params.get(self.b_name)
+
+
+class Conv(_Weighted):
+    """A convolution; reads w{k}, and b{k} if there is one.
+
+    Parameters
+    ----------
+    params : dict of str to array
+        All parameters.
+    k : int
+        Number of this weight layer.
+    stride, padding : int
+        As in `pysnn.reference.conv.conv2d_forward`.
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    """
+
+    def __init__(self, params, k, stride=1, padding=1, backend="auto"):
+        super().__init__(params, k, backend)
+        self.stride, self.padding, self.op = stride, padding, backend_of("conv", backend)
+
+    def forward(self, x, rng=None, statistics=None):
+        y, cache = self.op.conv2d_forward(x, self.w, self.stride, self.padding)
+        return y if self.b is None else y + self.b, cache
+
+    def backward(self, dy, cache, need_dx=True):
+        dx, dw = self.op.conv2d_backward(dy, cache, need_dx)
+        return dx, {self.name: dw} | ({} if self.b is None else {self.b_name: dy.sum(axis=(0, 1, 2))})
+
+    def scaled(self, w, b):
+        """Return the same layer on other weights and biases."""
+        return Conv({"w1": w, "b1": b}, 1, self.stride, self.padding, self.backend)
+
+
+class Dense(_Weighted):
+    """A fully connected layer; reads w{k}, and b{k} if there is one.
+
+    Parameters
+    ----------
+    params : dict of str to array
+        All parameters.
+    k : int
+        Number of this weight layer.
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    """
+
+    def __init__(self, params, k, backend="auto"):
+        super().__init__(params, k, backend)
+        self.op = backend_of("dense", backend)
+
+    def forward(self, x, rng=None, statistics=None):
+        return self.op.dense_forward(x, self.w, self.b)
+
+    def backward(self, dy, cache, need_dx=True):
+        dx, dw, db = self.op.dense_backward(dy, cache)
+        return dx, {self.name: dw} | ({} if db is None else {self.b_name: db})
+
+    def scaled(self, w, b):
+        """Return the same layer on other weights and biases."""
+        return Dense({"w1": w, "b1": b}, 1, self.backend)
+
+
+class BatchNorm(Layer):
+    """Batch normalisation; reads gamma{k} and beta{k}, and as statistics what the pass says.
+
+    Parameters
+    ----------
+    params, state : dict of str to array
+        All parameters, and the running statistics mean{k} and var{k}.
+    k : int
+        Number of the weight layer before it.
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    """
+
+    def __init__(self, params, state, k, backend="auto"):
+        self.params, self.state, self.names, self.of = params, state, (f"gamma{k}", f"beta{k}"), (f"mean{k}", f"var{k}")
+        self.op = backend_of("batch_norm", backend)
+
+    def _given(self, statistics):
+        """Return mean and var, None for those of the batch."""
+        if isinstance(statistics, str):
+            return None, None
+        given = self.state if statistics is None else statistics
+        return tuple(given[name] for name in self.of)
+
+    def forward(self, x, rng=None, statistics=None):
+        return self.op.batch_norm_forward(x, *(self.params[name] for name in self.names), *self._given(statistics))
+
+    def backward(self, dy, cache, need_dx=True):
+        dx, *grads = self.op.batch_norm_backward(dy, cache)
+        return dx, dict(zip(self.names, grads, strict=True))
+
+    def batch_stats(self, x, cache, used=True):
+        if used or cache.of_batch:
+            return dict(zip(self.of, (cache.mean, cache.var), strict=True))
+        axes = tuple(range(x.ndim - 1))
+        stats = x.mean(axis=axes, dtype=np.float64), x.var(axis=axes, dtype=np.float64)
+        return {name: value.astype(x.dtype) for name, value in zip(self.of, stats, strict=True)}
+
+    def fold(self, layers, statistics=None):
+        at = len(layers) - (2 if layers and isinstance(layers[-1], AvgPool) else 1)      # a mean of places does not change a linear map
+        if at < 0 or not isinstance(layers[at], _Weighted):
+            given = dict(zip(self.of, self._given(statistics), strict=True))
+            layers.append(BatchNorm(self.params, given, int(self.of[0][4:]), self.backend))
+            return
+        given = *(self.params[name] for name in self.names), *self._given(statistics)
+        w, b = self.op.fold(layers[at].w, *given)
+        if layers[at].b is not None:
+            b = b + self.op.fold(layers[at].b[None], *given)[0][0]
+        layers[at] = layers[at].scaled(w, b)
+
+
+class _Plain(Layer):
+    """A layer without parameters: the functions {name}_forward and {name}_backward of a module."""
+
+    def __init__(self, op, name, *options):
+        self._run, self._back, self.options = getattr(op, f"{name}_forward"), getattr(op, f"{name}_backward"), options
+
+    def forward(self, x, rng=None, statistics=None):
+        return self._run(x, *self.options)
+
+    def backward(self, dy, cache, need_dx=True):
+        return self._back(dy, cache), {}
+
+
+class ReLU(_Plain):
+    """Rectified linear units.
+
+    Parameters
+    ----------
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    top : float
+        Where the output ends; inf: nowhere.
+    """
+
+    def __init__(self, backend="auto", top=np.inf):
+        super().__init__(backend_of("activations", backend), "relu", top)
+
+
+class Flatten(_Plain):
+    """One row a sample, in the order H, W, C."""
+
+    def __init__(self):
+        super().__init__(activations, "flatten")
+
+
+class MaxPool(_Plain):
+    """The maximum of a window of places.
+
+    Parameters
+    ----------
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    size : int
+        Side of the window.
+    stride : int, optional
+        Step between windows; default: their side.
+    """
+
+    def __init__(self, backend="auto", size=2, stride=None):
+        super().__init__(backend_of("pool", backend), "max_pool2d", size, stride)
+
+
+class AvgPool(_Plain):
+    """The mean of a window of places.
+
+    Parameters
+    ----------
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    size : int
+        Side of the window.
+    stride : int, optional
+        Step between windows; default: their side.
+    """
+
+    def __init__(self, backend="auto", size=2, stride=None):
+        super().__init__(backend_of("pool", backend), "avg_pool2d", size, stride)
+
+
+class Dropout(Layer):
+    """Some outputs, drawn anew each time, count 0 in training.
+
+    Parameters
+    ----------
+    p : float
+        Share of the outputs.
+    """
+
+    def __init__(self, p):
+        self.p = p
+
+    def forward(self, x, rng=None, statistics=None):
+        return (x, None) if rng is None else activations.dropout_forward(x, self.p, rng)
+
+    def backward(self, dy, cache, need_dx=True):
+        return (dy if cache is None else activations.dropout_backward(dy, cache)), {}
+
+
+class IntegrateFire(SpikingLayer):
+    """Integrate-and-fire neurons over all steps at once, (T B, ...) in and out; the first ones repeat their constant current (B, ...).
+
+    Parameters
+    ----------
+    config : NeuronConfig
+        How they fire.
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    first : bool
+        Whether the current is constant.
+    """
+
+    def __init__(self, config, backend="auto", first=False):
+        self.config, self.backend, self.first = config, backend, first
+        self.op = backend_of("integrate_fire", backend)
+
+    def forward(self, x, rng=None, statistics=None):
+        c = self.config
+        shape = (c.n_steps, -1, *x.shape[1:])
+        current = np.broadcast_to(x, (c.n_steps, *x.shape)) if self.first else x.reshape(shape)
+        spikes, _, cache = self.op.forward(current, c.threshold, c.v_init, c.rule)
+        return spikes.reshape(-1, *x.shape[1:]), cache
+
+    def backward(self, dy, cache, need_dx=True):
+        c = self.config
+        dcurrent, _ = self.op.backward(dy.reshape(c.n_steps, -1, *dy.shape[1:]), cache, None, c.surrogate, c.detach_reset)
+        return (dcurrent.sum(axis=0) if self.first else dcurrent.reshape(dy.shape)), {}
+
+    def step(self, v, current):
+        return self.op.step(self.config.v_init if v is None else v, current, self.config.threshold, self.config.rule)
+
+
+def stages(layers):
+    """Turn folded layers into what `spiking.run` takes: 3 x 3 convolutions, dense layers, pooling of spikes in 2 x 2 places.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        From `pysnn.network.SpikingNetwork.folded_layers`.
+
+    Returns
+    -------
+    list of pysnn.conventions.Stage or None
+        The weight layers with their neurons; None if the layers are others or stand in another order.
+    """
+    made, fires = [], True
+    for layer in layers:
+        standard = isinstance(layer, Conv) and layer.w.shape[:2] == (3, 3) and (layer.stride, layer.padding) == (1, 1)
+        if standard or isinstance(layer, Dense):
+            if not fires:
+                return None
+            made.append(Stage(layer.w, layer.b))
+            fires = False
+        elif type(layer) is IntegrateFire and made and not fires:
+            fires = True
+        elif isinstance(layer, (MaxPool, AvgPool)):
+            if not (made and fires and made[-1].w.ndim == 4 and not made[-1].pool and layer.options in ((2, None), (2, 2))):
+                return None
+            made[-1] = made[-1]._replace(pool="max" if isinstance(layer, MaxPool) else "avg")
+        elif not isinstance(layer, Flatten):
+            return None
+    return made if made and made[-1].w.ndim == 2 else None

@@ -1,133 +1,542 @@
-"""The networks by name: from a line such as 28x28x1-32C3-P2-100-10 to parameters and layers."""
+"""Models: the shape of an input sample and a list of layer specs, written in Python or as a text such as 28x28x1-32C3-P2-100-10.
+
+    Model((28, 28, 1), [Conv(32), BatchNorm(), Neurons(), MaxPool(), Dense(100), Neurons(), Dense(10)])
+
+A spec says what stands at a place of the model: what shape comes out, which arrays it needs, and which layer it becomes in a network of
+ReLU, integrate-and-fire or temporal neurons. A class of your own, made like ours from `Spec`, is as good.
+"""
 
 import re
-from itertools import pairwise
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from . import _checks
-from .layers import TemporalDense
+from . import _checks, _files, layers
 from .network import Network, SpikingNetwork
-from .rate_layers import AvgPool, BatchNorm, Conv, Dense, Dropout, Firing, Flatten, IntegrateFire, MaxPool, ReLU
 
-NAMED = {   # name: (width if none is given, architecture; {n} stands for n times the width)
+NEURONS = ("temporal", "relu", "if")
+NAMED = {   # name: (width if none is given, text; {n} stands for n times the width)
     "fashion-proxy": (128, "28x28x1-{1}C3-{1}C3-P2-{1}C3-P2-{20}-{9}-{2}-10"),
     "cifar-vgg": (64, "32x32x3-{1}C3-{1}C3-A2-{2}C3-{2}C3-A2-{4}C3-{4}C3-A2-{8}-10"),
 }
+"""Models by name; a number of channels may follow, as in fashion-proxy:32."""
 
 
-class Part(NamedTuple):
-    """One token of a model's line, without the input."""
+class Param(NamedTuple):
+    """An array that a spec needs."""
 
-    kind: str       # "conv", "dense", "max" or "avg"
-    n: int          # channels or neurons that come out; of a pooling those of the layer before it
-    shape: tuple    # of a sample, behind this part: (H, W, C) or (n,)
-    w: tuple        # shape of the weights; () for a pooling
+    shape: tuple
+    role: str               # weight, bias, scale or shift of a normalisation; mean or var, a running statistic; or a word of your own
+    n_in: int = 1           # inputs a neuron: the scale of what is drawn for a weight or a bias
+    value: float = 0.0      # what an array of another role begins as
 
 
-def parse(spec):
-    """Turn "784-800-10" into (784, 800, 10).
+class Site(NamedTuple):
+    """Where a spec stands in a model, and what it is built for."""
 
-    Parameters
-    ----------
-    spec : str
-        Layer sizes, input first, joined by "-".
+    shape: tuple                # of a sample that comes in
+    k: int                      # number of the weight layer before it, or of this one
+    neuron: str = "relu"        # temporal, relu or if
+    bias: bool = False          # whether a dense layer has biases; one with batch normalisation right behind it has none
+    last: bool = False          # whether it is the output
+    first: bool = True          # whether no neurons stand before it
+    backend: str = "auto"
+    config: layers.NeuronConfig = layers.NeuronConfig()
+    drop: float = 0.0           # share of the outputs of dense ReLU layers, or of the input spikes of temporal layers, lost in training
 
-    Returns
-    -------
-    tuple of int
-        The sizes.
 
-    Raises
-    ------
-    ValueError
-        If that is not what spec says.
+class Spec:
+    """What stands at one place of a model. A frozen dataclass of the choices, with what differs from this class, is a spec.
+
+    `neurons` says for which kinds of neurons it can stand in a model; `fires`, whether spiking neurons are in it.
     """
-    parts = spec.split("-") if isinstance(spec, str) else []
-    if len(parts) < 2 or not all(p.isdecimal() and int(p) > 0 for p in parts):
-        raise ValueError(f"model: expected layer sizes such as 784-800-10, got {spec!r}")
-    return tuple(int(p) for p in parts)
+
+    neurons = ("relu", "if")
+    fires = False
+
+    def out(self, shape):
+        """Return the shape of a sample behind it; raise a ValueError if it does not fit there.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            (H, W, C) or (n,), of what comes in.
+
+        Returns
+        -------
+        tuple of int
+            Of what comes out; here the same.
+        """
+        return shape
+
+    def arrays(self, site):
+        """Say which arrays it needs.
+
+        Parameters
+        ----------
+        site : Site
+            Where it stands.
+
+        Returns
+        -------
+        dict of str to Param
+            By name without number: the w of the second weight layer is kept as w2. Those of role mean and var are running statistics.
+        """
+        return {}
+
+    def layer(self, site, params, state):
+        """Make the layer.
+
+        Parameters
+        ----------
+        site : Site
+            Where it stands, and for which neurons.
+        params, state : dict of str to array
+            All parameters and running statistics, by name and number.
+
+        Returns
+        -------
+        list of pysnn.layers.Layer
+            Mostly one.
+        """
+        raise TypeError(f"{type(self).__name__}: expected a method layer(site, params, state)")
 
 
-def resolve(spec):
-    """Turn a name, such as "fashion-proxy:32", into the line it stands for; other lines stay as they are.
+def _windows(spec, shape, size, stride, padding=0):
+    """Return how many windows fit into an image, in height and width."""
+    kh, kw = size if isinstance(size, tuple) else (size, size)
+    whole = all(isinstance(n, int) and n > 0 for n in (kh, kw, stride)) and isinstance(padding, int) and padding >= 0
+    if not whole or len(shape) != 3 or kh > shape[0] + 2 * padding or kw > shape[1] + 2 * padding:
+        raise ValueError(f"model: expected an image at least as large as the window, and whole numbers, got {shape} before {spec}")
+    return (shape[0] + 2 * padding - kh) // stride + 1, (shape[1] + 2 * padding - kw) // stride + 1
+
+
+@dataclass(frozen=True)
+class Conv(Spec):
+    """A convolution without a bias; a text such as 32c5s2p0, or 32C5s2p0 for one with batch normalisation and neurons behind it."""
+
+    n: int                      # channels that come out
+    size: int | tuple = 3       # side of the kernel, or (height, width)
+    stride: int = 1
+    padding: int = 1            # rows and columns of zeros on each side
+
+    @property
+    def sides(self):
+        """Height and width of the kernel."""
+        return self.size if isinstance(self.size, tuple) else (self.size, self.size)
+
+    def out(self, shape):
+        return *_windows(self, shape, self.size, self.stride, self.padding), self.n
+
+    def arrays(self, site):
+        n_in = self.sides[0] * self.sides[1] * site.shape[-1]
+        return {"w": Param((*self.sides, site.shape[-1], self.n), "weight", n_in)}
+
+    def layer(self, site, params, state):
+        return [layers.Conv(params, site.k, self.stride, self.padding, site.backend)]
+
+
+@dataclass(frozen=True)
+class Dense(Spec):
+    """A fully connected layer; a text such as 100d, or 100 for one with neurons behind it."""
+
+    n: int
+    neurons = ("temporal", "relu", "if")
+
+    def out(self, shape):
+        if not isinstance(self.n, int) or self.n < 1:
+            raise ValueError(f"model: expected a number of neurons, got {self}")
+        return (self.n,)
+
+    def arrays(self, site):
+        n_in = int(np.prod(site.shape))
+        if site.neuron == "temporal":
+            return {"w": Param((n_in + site.bias, self.n), "weight", n_in + site.bias)}
+        return {"w": Param((n_in, self.n), "weight", n_in)} | ({"b": Param((self.n,), "bias", n_in)} if site.bias else {})
+
+    def layer(self, site, params, state):
+        if site.neuron == "temporal":
+            return [layers.TemporalDense(params, f"w{site.k}", site.bias, site.drop, site.backend)]
+        return [*([layers.Flatten()] if len(site.shape) == 3 else []), layers.Dense(params, site.k, site.backend)]
+
+
+@dataclass(frozen=True)
+class BatchNorm(Spec):
+    """Batch normalisation over samples and places; the text B."""
+
+    def arrays(self, site):
+        shape = site.shape[-1:]
+        return {"gamma": Param(shape, "scale", value=1.0), "beta": Param(shape, "shift"), "mean": Param(shape, "mean"),
+                "var": Param(shape, "var", value=1.0)}
+
+    def layer(self, site, params, state):
+        return [layers.BatchNorm(params, state, site.k, site.backend)]
+
+
+@dataclass(frozen=True)
+class _Pool(Spec):
+    size: int = 2
+    stride: int | None = None   # default: the size
+
+    def out(self, shape):
+        return *_windows(self, shape, self.size, self.stride or self.size), shape[-1]
+
+
+@dataclass(frozen=True)
+class MaxPool(_Pool):
+    """The maximum of each window; a text such as P2 or P3s2. Behind neurons it pools spikes, before them currents."""
+
+    def layer(self, site, params, state):
+        return [layers.MaxPool(site.backend, self.size, self.stride)]
+
+
+@dataclass(frozen=True)
+class AvgPool(_Pool):
+    """The mean of each window; a text such as A2 or A3s2. Behind neurons it pools spikes, before them currents."""
+
+    def layer(self, site, params, state):
+        return [layers.AvgPool(site.backend, self.size, self.stride)]
+
+
+@dataclass(frozen=True)
+class Neurons(Spec):
+    """Where neurons stand: ReLU or integrate-and-fire; of temporal layers they are a part. The text N."""
+
+    neurons = ("temporal", "relu", "if")
+    fires = True
+
+    def layer(self, site, params, state):
+        if site.neuron == "temporal":
+            return []
+        if site.neuron == "if":
+            return [layers.IntegrateFire(site.config, site.backend, site.first)]
+        top = site.config.threshold if site.config.clip else np.inf
+        return [layers.ReLU(site.backend, top), *([layers.Dropout(site.drop)] if site.drop else [])]
+
+
+@dataclass(frozen=True)
+class Flatten(Spec):
+    """One row a sample; a dense layer behind an image does the same by itself. The text F."""
+
+    def out(self, shape):
+        return (int(np.prod(shape)),)
+
+    def layer(self, site, params, state):
+        return [layers.Flatten()]
+
+
+@dataclass(frozen=True)
+class Dropout(Spec):
+    """Outputs of ReLU neurons that count 0 in training; spiking twins lose nothing. A text such as D0.2."""
+
+    p: float
+
+    def out(self, shape):
+        if not isinstance(self.p, float) or not 0 <= self.p < 1:
+            raise ValueError(f"model: expected a share from 0 to below 1, got {self}")
+        return shape
+
+    def layer(self, site, params, state):
+        return [layers.Dropout(self.p)] if site.neuron == "relu" else []
+
+
+SPECS = {spec.__name__: spec for spec in (Conv, Dense, BatchNorm, MaxPool, AvgPool, Neurons, Flatten, Dropout)}
+"""Our specs by name."""
+
+_TOKENS = (     # what may stand between the dashes of a text, and the specs that it means
+    (r"([1-9]\d*)([Cc])([1-9]\d*)(?:x([1-9]\d*))?(?:s([1-9]\d*))?(?:p(\d+))?", lambda n, c, kh, kw, s, p: [
+        Conv(int(n), (int(kh), int(kw)) if kw else int(kh), int(s or 1), int(kh) // 2 if p is None else int(p)),
+        *([BatchNorm(), Neurons()] if c == "C" else [])]),
+    (r"([PA])([1-9]\d*)(?:s([1-9]\d*))?", lambda kind, size, s: [
+        (MaxPool if kind == "P" else AvgPool)(int(size), int(s) if s else None)]),
+    (r"([1-9]\d*)(d?)", lambda n, d: [Dense(int(n)), *([] if d else [Neurons()])]),
+    (r"([BNF])", lambda kind: [{"B": BatchNorm, "N": Neurons, "F": Flatten}[kind]()]),
+    (r"D(0?\.\d+)", lambda p: [Dropout(float(p))]),
+)
+
+
+class Model:
+    """The shape of an input sample, and a list of layer specs. Two models are equal if these are.
 
     Parameters
     ----------
-    spec : str
-        fashion-proxy or cifar-vgg, with ":" and a number of channels if not the papers' (128 and 64), or a line.
-
-    Returns
-    -------
-    str
-        The line, such as "28x28x1-32C3-32C3-P2-32C3-P2-640-288-64-10".
-
-    Raises
-    ------
-    ValueError
-        If the number is none.
-    """
-    name, colon, width = spec.partition(":") if isinstance(spec, str) else ("", "", "")
-    if name not in NAMED:
-        return spec
-    if colon and not (width.isdecimal() and int(width) > 0):
-        raise ValueError(f"model: expected a number of channels after {name}:, got {spec!r}")
-    standard, line = NAMED[name]
-    return re.sub(r"\{(\d+)\}", lambda found: str(int(found[1]) * int(width or standard)), line)
-
-
-def parts(spec):
-    """Read a model's line: input, then convolutions, poolings, dense layers.
-
-    Parameters
-    ----------
-    spec : str
-        A name, or tokens joined by "-": the input 784 or 28x28x1; 32C3 for a 3 x 3 convolution with padding 1 to 32 channels, batch
-        normalisation and neurons; P2 or A2 for the maximum or mean of 2 x 2 places; 640 for a dense layer; the last one is the output.
-
-    Returns
-    -------
     shape : tuple of int
-        Of an input sample, (H, W, C) or (n,).
-    parts : list of Part
-        What comes behind it.
+        Of an input sample: (H, W, C), or (n,).
+    specs : sequence of Spec
+        What comes behind it; the last one is a Dense layer. Whether the output neurons fire is the method's choice (its readout).
+    text : str, optional
+        What it was read from.
 
     Raises
     ------
     ValueError
-        If the line cannot be read, or its parts do not fit.
+        If the specs do not fit each other.
     """
-    first, *tokens = resolve(spec).split("-") if isinstance(spec, str) else [""]
+
+    def __init__(self, shape, specs, text=None):
+        self.shape, self.specs = tuple(shape), tuple(specs)
+        if not all(isinstance(n, int) and n > 0 for n in self.shape) or len(self.shape) not in (1, 3):
+            raise ValueError(f"model: expected an input such as (784,) or (28, 28, 1), got {shape!r}")
+        self.shapes, k, self.k = [], 0, []
+        at = self.shape
+        for spec in self.specs:
+            if not isinstance(spec, Spec):
+                raise ValueError(f"model: expected layer specs such as Conv(32) or Dense(100), got {spec!r}")
+            k += "w" in spec.arrays(Site(at, k))
+            at = spec.out(at)
+            self.shapes.append(at)
+            self.k.append(k)
+        if not self.specs or len(at) != 1 or isinstance(self.specs[-1], Neurons):
+            raise ValueError(f"model: expected a dense layer as the output, got {text or list(self.specs)}")
+        self.text = text or self._spelt()
+        names = [name for spec, site in self.sites() for name in self._named(spec, site)]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"model: expected one array of each name behind a weight layer, got {', '.join(sorted(twice))} twice")
+
+    def sites(self, **how):
+        """Walk through the specs.
+
+        Parameters
+        ----------
+        **how : object
+            Fields of `Site`: neuron, bias, backend, ...
+
+        Yields
+        ------
+        spec : Spec
+            One after the other.
+        site : Site
+            Where it stands.
+        """
+        first = True
+        for i, spec in enumerate(self.specs):
+            if how.get("neuron", "relu") not in spec.neurons:
+                raise ValueError(f"model: expected layers for {how['neuron']} neurons, such as 784-800-10 has, got {spec} in {self}")
+            before = self.shapes[i - 1] if i else self.shape
+            normalised = isinstance(next(iter(self.specs[i + 1:]), None), BatchNorm)
+            site = Site(before, self.k[i], last=i == len(self.specs) - 1, first=first, **how)
+            yield spec, site._replace(bias=site.bias and not normalised)
+            first = first and not spec.fires
+
+    @staticmethod
+    def _named(spec, site):
+        return {f"{name}{site.k}": param for name, param in spec.arrays(site).items()}
+
+    def params(self, neuron="relu", bias=False):
+        """Say which parameters a network has.
+
+        Parameters
+        ----------
+        neuron : {"temporal", "relu", "if"}
+            Kind of neuron.
+        bias : bool
+            Whether temporal layers have an extra input spike, other dense layers biases.
+
+        Returns
+        -------
+        dict of str to Param
+            w1, w2, ...; gamma1, beta1, ... of batch normalisations; b1, b2, ... of dense layers; and what other specs need.
+        """
+        arrays = {}
+        for spec, site in self.sites(neuron=neuron, bias=bias):
+            arrays |= self._named(spec, site)
+        return {name: param for name, param in arrays.items() if param.role not in ("mean", "var")}
+
+    def weights(self, neuron="relu"):
+        """Name the weights, one array a weight layer.
+
+        Parameters
+        ----------
+        neuron : {"temporal", "relu", "if"}
+            Kind of neuron.
+
+        Returns
+        -------
+        list of str
+            The parameters of role weight.
+        """
+        return [name for name, param in self.params(neuron).items() if param.role == "weight"]
+
+    def statistics(self):
+        """Say which running statistics a network has.
+
+        Returns
+        -------
+        dict of str to Param
+            mean{k} and var{k}.
+        """
+        arrays = {}
+        for spec, site in self.sites():
+            arrays |= self._named(spec, site)
+        return {name: param for name, param in arrays.items() if param.role in ("mean", "var")}
+
+    def neuron_layers(self):
+        """List the layers of neurons, the output last.
+
+        Returns
+        -------
+        list of (str, tuple)
+            What stands before them, such as "conv" or "dense", and their shape, (H, W, C) or (n,).
+        """
+        listed, kind = [], "input"
+        for spec, shape in zip(self.specs, self.shapes, strict=True):
+            kind = type(spec).__name__.lower() if isinstance(spec, (Conv, Dense)) or type(spec) not in SPECS.values() else kind
+            if spec.fires:
+                listed.append((kind, shape))
+        return [*listed, ("output", self.shapes[-1])]
+
+    @property
+    def n_weights(self):
+        """The number of weight layers."""
+        return self.k[-1]
+
+    def to_json(self):
+        """Turn it into what JSON can hold; `from_json` reads it.
+
+        Returns
+        -------
+        dict
+            shape and layers; a spec is its class and its choices, one of a user's own file is named by file and class.
+        """
+        def name(spec):
+            return type(spec).__name__ if SPECS.get(type(spec).__name__) is type(spec) else _files.reference(type(spec))
+        return {"shape": list(self.shape), "layers": [[name(spec), asdict(spec)] for spec in self.specs]}
+
+    @classmethod
+    def from_json(cls, record, text=None):
+        """Read what `to_json` wrote.
+
+        Parameters
+        ----------
+        record : dict
+            shape and layers.
+        text : str, optional
+            What the model is called.
+
+        Returns
+        -------
+        Model
+            The model.
+
+        Raises
+        ------
+        ValueError
+            If it is no such record, or names a spec of a file that was not given.
+        """
+        def make(name, choices):
+            spec = SPECS[name] if name in SPECS else _files.load(name)
+            return spec(**{key: tuple(x) if isinstance(x, list) else x for key, x in choices.items()})
+        try:
+            return cls(record["shape"], [make(*entry) for entry in record["layers"]], text)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"model: expected a record of shape and layers, got {record!r:.200}") from error
+
+    def _spelt(self):
+        """Write it as a text, the short forms where they fit."""
+        words, specs, i = ["x".join(map(str, self.shape))], self.specs, 0
+        while i < len(specs):
+            spec, after = specs[i], specs[i + 1:i + 3]
+            if isinstance(spec, Conv):
+                whole = tuple(map(type, after)) == (BatchNorm, Neurons)
+                size = spec.sides if spec.sides[0] != spec.sides[1] else spec.sides[:1]
+                words.append(f"{spec.n}{'C' if whole else 'c'}{'x'.join(map(str, size))}" + f"s{spec.stride}" * (spec.stride > 1)
+                             + f"p{spec.padding}" * (spec.padding != size[0] // 2))
+                i += 2 * whole
+            elif isinstance(spec, Dense):
+                whole = bool(after) and isinstance(after[0], Neurons)
+                words.append(f"{spec.n}" + "d" * (bool(after) and not whole))
+                i += whole
+            elif isinstance(spec, _Pool):
+                words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
+            elif isinstance(spec, Dropout):
+                words.append(f"D{spec.p}")
+            else:
+                words.append({BatchNorm: "B", Neurons: "N", Flatten: "F"}.get(type(spec), repr(spec)))
+            i += 1
+        return "-".join(words)
+
+    def __str__(self):
+        return self.text
+
+    def __repr__(self):
+        return f"Model({self.shape}, {list(self.specs)})"
+
+    def __eq__(self, other):
+        if isinstance(other, str):
+            other = read(other)
+        return isinstance(other, Model) and self.shape == other.shape and self.specs == other.specs
+
+    def __hash__(self):
+        return hash((self.shape, self.specs))
+
+def read(model):
+    """Turn whatever says a model into one.
+
+    Parameters
+    ----------
+    model : Model, str or list
+        A model; a name, or a text of tokens joined by "-": the input 784 or 28x28x1; 32C3 for a 3 x 3 convolution to 32 channels (32C5s2p0:
+        5 x 5, stride 2, padding 0; default is half the size), batch normalisation and neurons; P2 or A2 for the maximum or mean of 2 x 2
+        places (P3s2: of 3 x 3, stride 2); 640 for a dense layer with neurons, the last one the output; and, to choose the order, 32c3 and
+        100d for a convolution or a dense layer alone, B for batch normalisation, N for neurons, F to flatten, D0.2 for dropout. Or a list:
+        the shape of the input, then specs.
+
+    Returns
+    -------
+    Model
+        The model.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or its parts do not fit.
+    """
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, (list, tuple)) and model and isinstance(model[0], tuple):
+        return Model(model[0], model[1:])
+    text = _resolved(model)
+    first, *tokens = text.split("-") if isinstance(text, str) else [""]
     if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*x[1-9]\d*)?", first) or not tokens:
-        raise ValueError(f"model: expected an input such as 784 or 28x28x1 and layers such as 32C3, P2, A2, 100, got {spec!r}")
-    shape = given = tuple(int(n) for n in first.split("x"))
-    found = []
+        raise ValueError(f"model: expected an input such as 784 or 28x28x1 and layers such as 32C3, P2, A2, 100, got {model!r}")
+    specs = []
     for token in tokens:
-        image = len(shape) == 3
-        if image and (m := re.fullmatch(r"([1-9]\d*)C3", token)):
-            n = int(m[1])
-            found.append(Part("conv", n, (*shape[:2], n), (3, 3, shape[2], n)))
-        elif token in ("P2", "A2") and found and found[-1].kind == "conv" and min(shape[:2]) > 1:
-            found.append(Part("max" if token == "P2" else "avg", shape[2], (shape[0] // 2, shape[1] // 2, shape[2]), ()))
-        elif re.fullmatch(r"[1-9]\d*", token):
-            found.append(Part("dense", int(token), (int(token),), (int(np.prod(shape)), int(token))))
-        else:
-            raise ValueError(f"model: expected a dense layer such as 100, or, while there is an image, a convolution such as 32C3 with P2 "
-                             f"or A2 behind it, got {token!r} in {spec!r}")
-        shape = found[-1].shape
-    if found[-1].kind != "dense":
-        raise ValueError(f"model: expected a dense layer as the output, got {spec!r}")
-    return given, found
+        specs += _specs(token, model)
+    if tokens[-1].isdecimal():
+        specs.pop()                                    # the output's neurons are the method's choice
+    try:
+        return Model(tuple(int(n) for n in first.split("x")), specs, model)
+    except ValueError as error:
+        raise ValueError(f"{error} in {model!r}" if repr(model) not in str(error) else str(error)) from None
 
 
-def temporal_params(spec, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32):
+def _specs(token, model):
+    for pattern, make in _TOKENS:
+        if match := re.fullmatch(pattern, token):
+            return make(*match.groups())
+    raise ValueError(f"model: expected a dense layer such as 100, or, while there is an image, a convolution such as 32C3 or a pooling P2 "
+                     f"or A2, got {token!r} in {model!r}")
+
+
+def _resolved(text):
+    """Turn a name, such as "fashion-proxy:32", into the text it stands for; other texts stay as they are."""
+    name, colon, width = text.partition(":") if isinstance(text, str) else ("", "", "")
+    if name not in NAMED:
+        return text
+    if colon and not (width.isdecimal() and int(width) > 0):
+        raise ValueError(f"model: expected a number of channels after {name}:, got {text!r}")
+    standard, line = NAMED[name]
+    return re.sub(r"\{(\d+)\}", lambda match: str(int(match[1]) * int(width or standard)), line)
+
+
+def temporal_params(model, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32):
     """Draw weights that leave the neurons alive.
 
     Parameters
     ----------
-    spec : str
-        Layer sizes, such as "784-800-10".
+    model : Model, str or list
+        Dense layers, such as "784-800-10".
     rng : numpy.random.Generator
         Source of randomness.
     bias : bool
@@ -144,46 +553,20 @@ def temporal_params(spec, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32)
     dict of str to array
         w1, w2, ... of shape (n_in, n_out).
     """
-    sizes = parse(spec)
     params = {}
-    for k, (n_in, n_out) in enumerate(pairwise(sizes), 1):
-        n = n_in + bias
-        params[f"w{k}"] = (mean / n + std / np.sqrt(n) * rng.standard_normal((n, n_out))).astype(dtype)
+    for name, (shape, role, n, value) in read(model).params("temporal", bias).items():
+        drawn = mean / n + std / np.sqrt(n) * rng.standard_normal(shape) if role == "weight" else np.full(shape, value)
+        params[name] = drawn.astype(dtype)
     return params
 
 
-def rate_shapes(spec, bias=False):
-    """Say which parameters a network of ReLU or integrate-and-fire neurons has.
-
-    Parameters
-    ----------
-    spec : str
-        A name or a line, see `parts`.
-    bias : bool
-        Whether dense layers have biases.
-
-    Returns
-    -------
-    dict of str to tuple
-        Shapes of w1, w2, ...; of gamma1, beta1, ... behind convolutions; of b1, b2, ... of dense layers.
-    """
-    shapes, k = {}, 0
-    for part in parts(spec)[1]:
-        k += bool(part.w)
-        if part.kind == "conv":
-            shapes |= {f"w{k}": part.w, f"gamma{k}": (part.n,), f"beta{k}": (part.n,)}
-        elif part.kind == "dense":
-            shapes |= {f"w{k}": part.w} | ({f"b{k}": (part.n,)} if bias else {})
-    return shapes
-
-
-def rate_params(spec, rng, bias=False, init="uniform", dtype=np.float32, gamma=1.0):
+def rate_params(model, rng, bias=False, init="uniform", dtype=np.float32, gamma=1.0):
     """Draw weights for a network of ReLU or integrate-and-fire neurons.
 
     Parameters
     ----------
-    spec : str
-        A name or a line, see `parts`.
+    model : Model, str or list
+        See `read`.
     rng : numpy.random.Generator
         Source of randomness.
     bias : bool
@@ -201,25 +584,23 @@ def rate_params(spec, rng, bias=False, init="uniform", dtype=np.float32, gamma=1
     dict of str to array
         Parameters by name; beta is 0.
     """
-    params, n_in = {}, 1
-    for name, shape in rate_shapes(spec, bias).items():
-        if name[0] == "w":
-            n_in = int(np.prod(shape[:-1]))
-        if name[0] in "wb" and name[:4] != "beta":
-            bound = np.sqrt((6.0 if init == "kaiming" and name[0] == "w" else 1.0) / n_in)
+    params = {}
+    for name, (shape, role, n_in, value) in read(model).params("relu", bias).items():
+        if role in ("weight", "bias"):
+            bound = np.sqrt((6.0 if init == "kaiming" and role == "weight" else 1.0) / n_in)
             params[name] = rng.uniform(-bound, bound, shape).astype(dtype)
         else:
-            params[name] = np.full(shape, gamma * name.startswith("gamma"), dtype)
+            params[name] = np.full(shape, gamma if role == "scale" else value, dtype)
     return params
 
 
-def rate_state(spec, dtype=np.float32):
+def rate_state(model, dtype=np.float32):
     """Return running statistics that no batch has entered yet.
 
     Parameters
     ----------
-    spec : str
-        A name or a line, see `parts`.
+    model : Model, str or list
+        See `read`.
     dtype : dtype
         float32 or float64.
 
@@ -228,17 +609,16 @@ def rate_state(spec, dtype=np.float32):
     dict of str to array
         mean{k}, 0, and var{k}, 1, of each batch normalisation.
     """
-    return {name.replace("gamma", kind): np.full(shape, kind == "var", dtype) for name, shape in rate_shapes(spec).items()
-            if name.startswith("gamma") for kind in ("mean", "var")}
+    return {name: np.full(param.shape, param.value, dtype) for name, param in read(model).statistics().items()}
 
 
-def build(spec, neuron="temporal", params=None, bias=False, drops=None, backend="auto", state=None, firing=None):
+def build(model, neuron="temporal", params=None, bias=False, drops=None, backend="auto", state=None, config=None):
     """Build a network on given parameters.
 
     Parameters
     ----------
-    spec : str
-        Layer sizes, such as "784-800-10"; for other than temporal neurons see `parts`.
+    model : Model, str or list
+        See `read`; of temporal neurons dense layers, such as "784-800-10".
     neuron : {"temporal", "relu", "if"}
         Kind of neuron.
     params : dict of str to array
@@ -251,7 +631,7 @@ def build(spec, neuron="temporal", params=None, bias=False, drops=None, backend=
         What computes.
     state : dict of str to array, optional
         Running statistics; default: `rate_state`.
-    firing : pysnn.rate_layers.Firing, optional
+    config : pysnn.layers.NeuronConfig, optional
         How integrate-and-fire neurons fire, and for how long; of ReLU neurons, where their output ends.
 
     Returns
@@ -264,46 +644,26 @@ def build(spec, neuron="temporal", params=None, bias=False, drops=None, backend=
     ValueError
         If the parameters are not those of the model, or not finite.
     """
-    if neuron not in ("temporal", "relu", "if"):
+    if neuron not in NEURONS:
         raise ValueError(f"neuron: expected 'temporal', 'relu' or 'if', got {neuron!r}")
     if params is None:
-        raise ValueError(f"params: expected a dict of weights, such as {'temporal' if neuron == 'temporal' else 'rate'}_params(spec, rng) "
+        raise ValueError(f"params: expected a dict of weights, such as {'temporal' if neuron == 'temporal' else 'rate'}_params(model, rng) "
                          "draws, got None")
-    if neuron == "temporal":
-        wanted = {f"w{k}": (a + bias, b) for k, (a, b) in enumerate(pairwise(parse(spec)), 1)}
-    else:
-        wanted = rate_shapes(spec, bias)
-    found = {name: w.shape for name, w in params.items()}
-    if found != wanted:
-        raise ValueError(f"params: expected {wanted} for model {spec}, got {found}")
+    model = read(model)
+    wanted = {name: param.shape for name, param in model.params(neuron, bias).items()}
+    given = {name: w.shape for name, w in params.items()}
+    if given != wanted:
+        raise ValueError(f"params: expected {wanted} for model {model}, got {given}")
     for name, w in params.items():
         _checks.finite(w, name)
-    if neuron == "temporal":
-        drops = drops or [0.0] * len(wanted)
-        return Network([TemporalDense(params, name, bias, p, backend) for name, p in zip(wanted, drops, strict=True)], params)
-    state = rate_state(spec, params["w1"].dtype.type) if state is None else state
-    firing = firing or Firing()
-    layers = _rate_layers(spec, params, state, drops, backend, (neuron, firing))
-    return SpikingNetwork(layers, params, state, firing) if neuron == "if" else Network(layers, params, state)
-
-
-def _rate_layers(spec, params, state, drops, backend, how):
-    """Return the layers of (neuron, firing)."""
-    (neuron, firing), (_, found) = how, parts(spec)
-    layers, k, drops = [], 0, list(drops or [])
-    for i, part in enumerate(found):
-        if part.kind in ("max", "avg"):
-            layers.append((MaxPool if part.kind == "max" else AvgPool)(backend))
-            continue
-        k, last = k + 1, i == len(found) - 1
-        if part.kind == "conv":
-            layers += [Conv(params, k, backend), BatchNorm(params, state, k, backend)]
-        else:
-            layers += [*([Flatten()] if i == 0 or found[i - 1].kind != "dense" else []), Dense(params, k, backend)]
-        if neuron == "if":
-            layers += [IntegrateFire(firing, backend, first=k == 1)] if firing.output or not last else []
-        elif not last:
-            layers.append(ReLU(backend, firing.threshold if firing.clip else np.inf))
-            if part.kind == "dense" and drops and (p := drops.pop(0)):
-                layers.append(Dropout(p))
-    return layers
+    if state is None:
+        state = rate_state(model, next(iter(params.values())).dtype.type)
+    config, drops, made = config or layers.NeuronConfig(), list(drops or []), []
+    for spec, site in model.sites(neuron=neuron, bias=bias, backend=backend, config=config):
+        takes_drop = "w" in spec.arrays(site) if neuron == "temporal" else type(spec) is Neurons and len(site.shape) == 1
+        made += spec.layer(site._replace(drop=drops.pop(0) if takes_drop and drops else 0.0), params, state)
+    if neuron != "if":
+        return Network(made, params, state, model)
+    if config.output:
+        made.append(layers.IntegrateFire(config, backend, first=not any(isinstance(layer, layers.SpikingLayer) for layer in made)))
+    return SpikingNetwork(made, params, state, config, model)

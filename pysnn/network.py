@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from . import _checks
 from .conventions import Run
+from .layers import IntegrateFire, SpikingLayer, stages
 from .operations import backend_of
-from .rate_layers import IntegrateFire
 
 
 class Network:
@@ -18,10 +19,12 @@ class Network:
         The parameters that the layers refer to.
     state : dict of str to array, optional
         Running statistics that the layers refer to.
+    model : pysnn.models.Model, optional
+        What it was built from.
     """
 
-    def __init__(self, layers, params, state=None):
-        self.layers, self.params, self.state = layers, params, {} if state is None else state
+    def __init__(self, layers, params, state=None, model=None):
+        self.layers, self.params, self.state, self.model = layers, params, {} if state is None else state, model
 
     def forward(self, x, rng=None, statistics=None):
         """Compute the output.
@@ -70,11 +73,11 @@ class Network:
         """
         grads = {}
         for i in reversed(range(len(self.layers))):
-            dx, found = self.layers[i].backward(dx, caches[i], need_dx or i > 0)
-            grads.update(found)
+            dx, some = self.layers[i].backward(dx, caches[i], need_dx or i > 0)
+            grads.update(some)
         return dx, grads
 
-    def statistics(self, caches):
+    def batch_stats(self, caches):
         """Return the statistics that batch normalisation used in a forward pass.
 
         Parameters
@@ -87,13 +90,13 @@ class Network:
         dict of str to array
             mean{k} and var{k}.
         """
-        found = {}
+        stats = {}
         for layer, cache in zip(self.layers, caches, strict=True):
-            found |= layer.statistics(cache)
-        return found
+            stats |= layer.batch_stats(None, cache)
+        return stats
 
-    def stages(self, statistics=None):
-        """Fold batch normalisation into the weights.
+    def folded_layers(self, statistics=None):
+        """Fold batch normalisation into the weights before it, where nothing but a mean of places stands between them.
 
         Parameters
         ----------
@@ -102,17 +105,17 @@ class Network:
 
         Returns
         -------
-        list of pysnn.conventions.Stage
-            The weight layers, as `spiking.run` takes them.
+        list of pysnn.layers.Layer
+            Layers without anything that only training needs; they compute the same, up to rounding.
         """
-        stages = []
+        layers = []
         for layer in self.layers:
-            layer.fold(stages, statistics)
-        return stages
+            layer.fold(layers, statistics)
+        return layers
 
 
 class SpikingNetwork(Network):
-    """A network of integrate-and-fire neurons.
+    """A network of spiking neurons.
 
     Parameters
     ----------
@@ -122,14 +125,15 @@ class SpikingNetwork(Network):
         The parameters that the layers refer to.
     state : dict of str to array
         Running statistics that the layers refer to.
-    firing : pysnn.layers.Firing
+    config : pysnn.layers.NeuronConfig
         How the neurons fire, and for how many steps.
+    model : pysnn.models.Model, optional
+        What it was built from.
     """
 
-    def __init__(self, layers, params, state, firing):
-        super().__init__(layers, params, state)
-        self.firing = firing
-        self.engine = backend_of("spiking", layers[-1].backend)
+    def __init__(self, layers, params, state, config, model=None):
+        super().__init__(layers, params, state, model)
+        self.config = config
 
     def run(self, x, statistics=None, at=None, keep_counts=False):
         """Run the network over time, with constant statistics folded into the weights; memory does not grow with the number of steps.
@@ -148,10 +152,14 @@ class SpikingNetwork(Network):
         Returns
         -------
         pysnn.conventions.Run
-            Counts and spikes.
+            Counts and spikes. Networks of 3 x 3 convolutions with padding 1, dense layers and pooling of spikes in 2 x 2 places have an
+            engine of their own; others go layer by layer.
         """
-        f = self.firing
-        return self.engine.run(self.stages(statistics), x, f.n_steps, f.threshold, f.v_init, f.rule, f.output, at, keep_counts)
+        layers, c = self.folded_layers(statistics), self.config
+        if (standard := stages(layers)) is None:
+            return _by_steps(layers, c, x, (statistics, at, keep_counts, None))
+        engine = backend_of("spiking", self.layers[-1].backend)
+        return engine.run(standard, x, c.n_steps, c.threshold, c.v_init, c.rule, c.output, at, keep_counts)
 
     def run_watched(self, x, statistics=None):
         """Run the network step by step and tell the statistics of the currents at every step.
@@ -167,29 +175,42 @@ class SpikingNetwork(Network):
         -------
         run : pysnn.conventions.Run
             Counts and spikes.
-        seen : dict of str to list of (C,) arrays
+        stats : dict of str to list of (C,) arrays
             mean{k} and var{k} of the currents, step by step; once for the first layer, whose current is constant.
         """
-        first = next(i for i, layer in enumerate(self.layers) if isinstance(layer, IntegrateFire))
-        seen, counts, v, n_spikes = {}, 0.0, {}, {}
+        stats = {}
+        return _by_steps(self.layers, self.config, x, (statistics, None, False, stats)), stats
 
-        def through(layer, x):
-            y, cache = layer.forward(x, None, statistics)
-            for name, value in layer.watch(x, cache).items():
-                seen.setdefault(name, []).append(value)
-            return y
 
-        for layer in self.layers[:first]:
-            x = through(layer, x)
-        for _ in range(self.firing.n_steps):
-            s = x
-            for i, layer in enumerate(self.layers[first:]):
-                if isinstance(layer, IntegrateFire):
-                    s, v[i] = layer.step(v.get(i, self.firing.v_init), s)
-                    n_spikes[i] = n_spikes.get(i, 0.0) + float(s.sum(dtype=np.float64))
-                else:
-                    s = through(layer, s)
-            counts = counts + s
-        potential = v[max(v)] if self.firing.output else counts + counts.dtype.type(self.firing.v_init)
-        spikes = [*n_spikes.values(), *([] if self.firing.output else [0.0])]
-        return Run(counts[None], potential, spikes, None), seen
+def _by_steps(layers, config, x, how):
+    """Run layer by layer and step by step; what stands before the first neurons is computed once."""
+    statistics, at, keep_counts, stats = how
+    at = _checks.steps(config.n_steps, at)
+    first = next((i for i, layer in enumerate(layers) if isinstance(layer, SpikingLayer)), len(layers))
+    totals, v, n_spikes, counts = {}, {}, {}, []
+
+    def through(layer, x):
+        y, cache = layer.forward(x, None, statistics)
+        for name, value in layer.batch_stats(x, cache, False).items() if stats is not None else ():
+            stats.setdefault(name, []).append(value)
+        return y
+
+    for layer in layers[:first]:
+        x = through(layer, x)
+    for t in range(1, config.n_steps + 1):
+        s = x
+        for i, layer in enumerate(layers[first:]):
+            if not isinstance(layer, SpikingLayer):
+                s = through(layer, s)
+                continue
+            s, v[i] = layer.step(v.get(i), s)
+            n_spikes[i] = n_spikes.get(i, 0.0) + float(s.sum(dtype=np.float64))
+            if keep_counts:
+                totals[i] = totals.get(i, 0.0) + s
+        totals["out"] = totals.get("out", 0.0) + s
+        if t in at:
+            counts.append(totals["out"])
+    out, fires = totals.pop("out"), isinstance(layers[-1], SpikingLayer)
+    potential = v[max(v)] if isinstance(layers[-1], IntegrateFire) else out + out.dtype.type(config.v_init)
+    layer_counts = [*totals.values(), *([] if fires else [out])] if keep_counts else None
+    return Run(np.stack(counts), potential, [*n_spikes.values(), *([] if fires else [0.0])], layer_counts)

@@ -5,7 +5,7 @@ import importlib.util
 
 import numpy as np
 
-from ._blas import cut, spread
+from ._threads import cut, spread
 
 _BLOCK = 1 << 16   # numbers a block
 

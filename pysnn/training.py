@@ -4,21 +4,21 @@ import importlib
 import importlib.metadata
 import platform
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from . import __version__, checkpoint, models, optim
-from .learning import ann, conversion, proxy, surrogate, tandem, temporal
+from . import __version__, _files, checkpoint, learning, models, optim
+from .learning import METHODS
 
-METHODS = {"temporal": temporal, "proxy": proxy, "tandem": tandem, "surrogate": surrogate, "conversion": conversion, "ann": ann}
+__all__ = ["METHODS", "Run", "check_fit", "epochs", "load", "save", "start", "versions"]
 
 
 @dataclass
 class Run:
     """All that a training run is made of; a checkpoint keeps it, and going on from one gives the same bits as never having stopped."""
 
-    method: str                  # a key of METHODS
+    rule: learning.Method
     nets: tuple
     optimiser: object
     rng: np.random.Generator
@@ -27,14 +27,19 @@ class Run:
     epoch: int = 0
     records: list = field(default_factory=list)
 
+    @property
+    def method(self):
+        """The name of the learning rule: a key of METHODS, or FILE.py:NAME."""
+        return self.rule.name if METHODS.get(self.rule.name) is self.rule else _files.reference(self.rule)
+
 
 def start(method, settings, seed=0, data=None):
     """Begin a run: draw the weights and set the optimiser to zero.
 
     Parameters
     ----------
-    method : str
-        A key of METHODS.
+    method : str or pysnn.learning.Method
+        A key of METHODS, FILE.py:NAME of a rule of your own, or the rule itself.
     settings : dataclass
         Settings of that method, such as `pysnn.learning.temporal.Settings`.
     seed : int
@@ -48,8 +53,9 @@ def start(method, settings, seed=0, data=None):
         The run, at epoch 0.
     """
     rng = np.random.default_rng(seed)
-    nets = METHODS[method].build(settings, rng=rng)
-    return Run(method, nets, METHODS[method].optimiser(settings, nets.net.params), rng, seed, data or {})
+    rule = learning.get(method)
+    nets = rule.build(settings, rng=rng)
+    return Run(rule, nets, rule.optimiser(settings, nets.net.params), rng, seed, data or {})
 
 
 def check_fit(model, data):
@@ -57,8 +63,8 @@ def check_fit(model, data):
 
     Parameters
     ----------
-    model : str
-        Layer sizes, such as "784-800-10", or a name or line as `pysnn.models.parts` reads it.
+    model : pysnn.models.Model, str or list
+        See `pysnn.models.read`.
     data : pysnn.datasets.Dataset
         Data.
 
@@ -67,11 +73,11 @@ def check_fit(model, data):
     ValueError
         If the input is neither shaped like a sample nor as large as one laid out in a row, or the last layer has not one neuron a class.
     """
-    shape, found = models.parts(model)
+    model = models.read(model)
     n_in, n_out = int(np.prod(data.x_train.shape[1:])), len(data.classes)
-    fitting = (*data.x_train.shape[1:], 1)[:3] if len(shape) == 3 and data.kind == "image" else (n_in,)
-    if shape != fitting or found[-1].n != n_out:
-        raise ValueError(f"model: expected {'x'.join(map(str, fitting))}-...-{n_out} for {data.name}, got {model}")
+    wanted = (*data.x_train.shape[1:], 1)[:3] if len(model.shape) == 3 and data.kind == "image" else (n_in,)
+    if model.shape != wanted or model.shapes[-1] != (n_out,):
+        raise ValueError(f"model: expected {'x'.join(map(str, wanted))}-...-{n_out} for {data.name}, got {model}")
 
 
 def epochs(run, train, validation=None, progress=None):
@@ -100,12 +106,12 @@ def epochs(run, train, validation=None, progress=None):
         If there are no samples, the loss or the weights are not finite, or the run holds weights only.
     """
     x, y = train
-    rule, s = METHODS[run.method], run.nets.settings
+    rule, s = run.rule, run.nets.settings
     if run.rng is None:
         raise ValueError("run: expected one that can go on, got one that holds weights only")
     if len(x) == 0 or len(x) != len(y):
         raise ValueError(f"train: expected as many labels as samples, and some, got {len(x)} and {len(y)}")
-    schedule = optim.SCHEDULES[s.schedule]
+    schedule = s.schedule if callable(s.schedule) else optim.SCHEDULES[s.schedule]
     n_batches = -(-len(x) // s.batch)
     while run.epoch < s.epochs:
         began = time.perf_counter()
@@ -118,11 +124,11 @@ def epochs(run, train, validation=None, progress=None):
                 raise ValueError(f"the loss became {step.loss} in epoch {run.epoch + 1}, batch {k + 1}: try a smaller lr")
             lr = schedule(run.epoch * n_batches + k, s.epochs * n_batches, s.lr, s.lr_end)
             run.optimiser.update(run.nets.net.params, step.grads, lr)
-            rule.observe(run.nets, step)
+            rule.update_running_stats(run.nets, step)
             sums.add(len(some), loss=step.loss, train_accuracy=rule.accuracy(step.y, y[some]).expected, **step.stats)
         if not all(np.isfinite(w).all() for w in run.nets.net.params.values()):
             raise ValueError(f"the weights are no longer finite after epoch {run.epoch + 1}: try a smaller lr")
-        rule.prepare(run.nets, x)
+        rule.end_epoch(run.nets, x)
         run.epoch += 1
         record = {"epoch": run.epoch, **sums.found(), "lr": lr}
         x_seen, y_seen = validation if validation is not None else (x[:1000], y[:1000])
@@ -164,8 +170,10 @@ def save(run, path, weights_only=False, keep=False):
     keep : bool
         Whether a run that was there before stays, as NAME.previous.npz; of two such runs the one with more epochs.
     """
-    header = {"method": run.method, "settings": asdict(run.nets.settings), "data": run.data, "seed": run.seed, "epoch": run.epoch,
-              "records": run.records, "versions": versions(), "resumable": not weights_only}
+    settings = run.nets.settings
+    header = {"method": run.method, "settings": settings.plain(), "data": run.data, "seed": run.seed, "epoch": run.epoch,
+              "records": run.records, "versions": versions(), "resumable": not weights_only, "model": settings.model.to_json()}
+    header["files"] = _files.named(header)
     arrays = {f"params/{name}": w.astype(np.float16) if weights_only else w for name, w in run.nets.net.params.items()}
     arrays |= {f"state/{name}": x for name, x in run.nets.state.items()}
     if not weights_only:
@@ -174,13 +182,16 @@ def save(run, path, weights_only=False, keep=False):
     checkpoint.write(path, header, arrays, compress=weights_only, keep=keep)
 
 
-def load(path):
+def load(path, files=()):
     """Read a run from a checkpoint.
 
     Parameters
     ----------
     path : str or Path
         A file, or the name of a network that ships with pysnn.
+    files : sequence of path
+        Python files of your own that the run was trained with: its learning rule, layers, loss, ... They are run, so they must be given;
+        one that this process has loaded already need not be.
 
     Returns
     -------
@@ -191,18 +202,22 @@ def load(path):
     Raises
     ------
     pysnn.checkpoint.CheckpointError
-        If the file is damaged, of another program, or its parts do not fit together.
+        If the file is damaged, of another program, its parts do not fit together, or a file that it names is missing or has changed.
     """
     header, arrays = checkpoint.read(path)
     try:
-        rule = METHODS[header["method"]]
-        settings = rule.Settings(**header["settings"])
+        _files.need(header.get("files", {}), files)
+        rule = learning.get(header["method"])
+        settings = dict(header["settings"])
+        if "model" in header:
+            settings["model"] = models.Model.from_json(header["model"], settings["model"])
+        settings = rule.Settings(**settings)
         if settings.backend == "cuda" and not importlib.import_module(f"{__package__}.cuda._target").available():
             settings = replace(settings, backend="auto")
         kind = np.dtype(settings.dtype)
         params = {k.removeprefix("params/"): v.astype(kind) for k, v in arrays.items() if k.startswith("params/")}
         state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
-        run = Run(header["method"], rule.build(settings, params, state=state), rule.optimiser(settings, params), np.random.default_rng(0),
+        run = Run(rule, rule.build(settings, params, state=state), rule.optimiser(settings, params), np.random.default_rng(0),
                   header["seed"], header["data"], header["epoch"], header["records"])
         for name, wanted in (("data", dict), ("epoch", int), ("records", list)):
             if not isinstance(header[name], wanted):

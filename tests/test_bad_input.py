@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -91,7 +92,7 @@ ROWS = [
     ("info misfit.npz", 1, "parts do not fit together"),
     ("plot raster half.npz", 1, "half.npz: expected a pysnn checkpoint"),
     # going on
-    (XOR + "--resume --epochs 4", 1, "good.npz: was trained otherwise than this command says (epochs 3 there, 4 here)"),
+    (XOR + "--resume --epochs 4", 1, "good.npz: differs from this command (epochs 3 there, 4 here)"),
     (XOR + "--resume --seed 1 --lr 0.5", 1, "seed 0 there, 1 here; lr 0.01 there, 0.5 here"),
     (XOR + "--resume --val 2", 1, "val 0 there, 2 here"),
     (SAMPLE + "--resume --model 784-3-10", 1, "data xor there, fashion-sample here", "model 2-4-2 there, 784-3-10 here"),
@@ -120,7 +121,7 @@ ROWS = [
     (PROXY + "--model 28x28x1-8C3-10", 1, "model: expected 2-...-2 for xor, got 28x28x1-8C3-10"),
     (PROXY + "--model 2-8C3-2", 1, "model: expected a dense layer such as 100", "got '8C3' in '2-8C3-2'"),
     (PROXY + "--model fashion-proxy:none", 1, "model: expected a number of channels after fashion-proxy:, got 'fashion-proxy:none'"),
-    (PROXY + "--out good.npz --resume", 1, "good.npz: was trained otherwise than this command says (method temporal there, proxy here)"),
+    (PROXY + "--out good.npz --resume", 1, "good.npz: differs from this command (method temporal there, proxy here)"),
     ("evaluate proxy.npz --steps 0", 1, "steps: expected whole numbers from 1 to 10,000, got [0]"),
     ("evaluate good.npz --steps 4", 1, "--steps: expected a network that counts spikes over time steps, got one trained by temporal"),
     ("evaluate proxy-cut.npz", 1, "proxy-cut.npz: the checkpoint's parts do not fit together"),
@@ -134,7 +135,7 @@ ROWS = [
     (COMPARE + "--model 2-4-3", 1, "model: expected 2-...-2 for xor, got 2-4-3"),
     (COMPARE + "--set slope=3", 1, "unknown setting 'slope': expected one that ann or proxy has"),
     (COMPARE + "--set ann.threshold=3", 1, "unknown setting 'ann.threshold': expected one that ann has"),
-    (COMPARE + "--no-test", 1, "--no-test: expected validation samples to judge by, got none; give --val N"),
+    (COMPARE + "--no-test", 1, "--no-test: expected validation samples, got none; give --val N"),
     (COMPARE + "--out text.txt", 1, "--out: expected a folder, got the file text.txt"),
     (COMPARE + "--out text.txt/deeper", 1, "cannot use text.txt", "expected a folder, got the file text.txt"),
     (COMPARE + "--out others", 1, "others/ann-seed0.npz: is of another comparison (method proxy there, ann here"),
@@ -230,10 +231,10 @@ def test_there_are_many_rows():
 
 
 def test_environment_variable(monkeypatch, capsys):
-    from pysnn import _blas
+    from pysnn import _threads
     for value, words in (("many", "PYSNN_THREADS: expected a whole number from 1 to 1024, got 'many'"), ("0", "from 1 to 1024, got '0'")):
         monkeypatch.setenv("PYSNN_THREADS", value)
-        monkeypatch.setattr(_blas, "_n_threads", None)
+        monkeypatch.setattr(_threads, "_n_threads", None)
         assert cli.main(["info"]) == 1 and words in capsys.readouterr().err
 
 
@@ -243,7 +244,7 @@ def no_space(*args, **kwargs):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("module, name", [(os, "fsync"), (os, "replace"), (checkpoint.tempfile, "mkstemp"), (np, "savez")],
+@pytest.mark.parametrize("module, name", [(os, "fsync"), (os, "replace"), (tempfile, "mkstemp"), (np, "savez")],
                          ids=["fsync", "replace", "mkstemp", "savez"])
 def test_disk_full(tmp_path, monkeypatch, capsys, module, name):
     """The disk is full when the second epoch is to be kept: the first is still there, and training can go on from it."""

@@ -30,7 +30,8 @@ def main():
     order = np.random.default_rng(SEED).permutation(len(y))
     x, y = x[order], y[order]
     for i in range(0, WARM * settings.batch, settings.batch):                # running statistics alone: no weight changes
-        proxy.observe(run.nets, proxy.gradients(run.nets, train[0][i:i + settings.batch], train[1][i:i + settings.batch]))
+        step = proxy.gradients(run.nets, *(part[i:i + settings.batch] for part in train))
+        run.rule.update_running_stats(run.nets, step)
     rows = [measure(run.nets, x, y, 0)]
     for record in training.epochs(run, train):
         if record["epoch"] in EPOCHS:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import _blas, datasets, training
+from pysnn import _blas, _threads, datasets, training
 from pysnn.evaluation import rate as evaluation_rate
 from pysnn.learning import proxy, rate
 
@@ -65,7 +65,7 @@ def main(name):
         run.optimiser.update(run.nets.net.params, step.grads, 0.0)
     seconds = statistics.median(np.diff([*began, time.perf_counter()]).tolist())
     batch = rate.encode_batch(run.nets, x[:settings.batch])                  # as a step of training sees it: statistics of the batch
-    statistics_of = run.nets.net.statistics(run.nets.net.forward(batch, None, "batch")[1])
+    statistics_of = run.nets.net.batch_stats(run.nets.net.forward(batch, None, "batch")[1])
     seen = run.nets.snn.run(batch, statistics_of, keep_counts=True)
     sizes = [int(np.prod(shape)) for shape in evaluation_rate.layer_shapes(settings.model)]
     rates = (np.array(seen.n_spikes) / (len(batch) * n_steps * np.array(sizes))).tolist()
@@ -74,7 +74,7 @@ def main(name):
     limit = settings.batch * (3 * macs + additions) / speed
     record.write(f"full-{name}", {
         "command": f"python docs/results/full.py {name}", "settings": vars(settings), "seed": 0, "records": run.records,
-        "threads": _blas.get_threads(), "n_optimiser_steps": epochs * n // settings.batch,
+        "threads": _threads.get_threads(), "n_optimiser_steps": epochs * n // settings.batch,
         "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": macs, "additions": additions,
         "rates": rates, "seconds_a_step": seconds, "multiply_adds_a_second": speed, "limit_seconds_a_step": limit,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

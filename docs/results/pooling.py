@@ -25,7 +25,7 @@ def main():
     x = datasets.load("cifar10").x_train[:SAMPLES]
     runs = []
     for pool in ("max", "mean"):
-        model = models.resolve("cifar-vgg:16").replace("A2", "A2" if pool == "mean" else "P2")
+        model = models.read("cifar-vgg:16").replace("A2", "A2" if pool == "mean" else "P2")
         for seed in SEEDS:
             rows = diagnostics.agreement(fresh(model, seed, x), x)
             runs.append({"pool": pool, "seed": seed, "model": model, "correlation": [row["correlation"] for row in rows]})
@@ -38,7 +38,7 @@ def fresh(model, seed, x):
     """Build networks with drawn weights, and put the statistics of a batch in the place of running ones."""
     nets = proxy.build(proxy.settings_for("cifar10", model=model, n_steps=N_STEPS), rng=np.random.default_rng(seed))
     _, caches = nets.net.forward(rate.encode_batch(nets, x), None, "batch")
-    for name, value in nets.net.statistics(caches).items():
+    for name, value in nets.net.batch_stats(caches).items():
         nets.state[name][...] = value
     return nets
 

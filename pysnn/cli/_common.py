@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from .. import datasets, training
+from .. import _files, datasets, training
+from ..operations import BACKENDS
 
 
 def count(text):
@@ -17,8 +18,43 @@ def count(text):
     return int(text)
 
 
+def one_of(names):
+    """Return what reads one of some names, or FILE.py:NAME of the user's own."""
+    def read(text):
+        if text not in names and ".py:" not in text:
+            raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(names)}, or FILE.py:NAME)")
+        return text
+    return read
+
+
+def add_data(sub, default=None):
+    """Add the options that choose the data; without a default the checkpoint names them."""
+    sub.add_argument("--data", default=default, type=one_of(datasets.NAMES), metavar="NAME",
+                     help=(f"data set (default {default})" if default else "data set (default: the one it was trained on)")
+                     + f": {', '.join(datasets.NAMES)}, or FILE.py:NAME of your own")
+    sub.add_argument("--folder", help="read the data set's files from here instead of the cache")
+    if not default:
+        add_files(sub)
+
+
+def add_files(sub):
+    """Add the option that names the user's own files that a checkpoint needs."""
+    sub.add_argument("--with", dest="files", action="append", default=[], metavar="FILE.py",
+                     help="a file of your own that it was trained with; it is run")
+
+
+def add_training(sub, setting, epochs=""):
+    """Add the options that every training has."""
+    sub.add_argument("--epochs", type=count, help=f"passes over the training data{epochs}")
+    sub.add_argument("--batch", type=count, help="samples an update")
+    sub.add_argument("--lr", type=float, help="learning rate at the start")
+    sub.add_argument("--backend", choices=("auto", *BACKENDS), help="what computes (default: Numba where installed)")
+    sub.add_argument("--val", type=count, metavar="N", help="training samples held out for validation (default: a twelfth)")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=setting)
+
+
 def check_json(args):
-    """Refuse, before any work is done, a file for results that cannot be written."""
+    """Refuse a file for results that cannot be written, before any work is done."""
     if args.json and args.json != "-":
         path, taken = Path(args.json), [Path(getattr(args, name, None) or "-").resolve() for name in ("out", "checkpoint")]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -31,14 +67,7 @@ def emit(args, result):
     if args.json == "-":
         print(json.dumps(result, indent=1), file=args.stdout)
     elif args.json:
-        path = Path(args.json)
-        temporary = path.with_name(f".{path.name}.part")
-        try:
-            temporary.write_text(json.dumps(result, indent=1) + "\n")
-            os.replace(temporary, path)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+        _files.write_text(args.json, json.dumps(result, indent=1) + "\n")
 
 
 def options(args, *names):
@@ -47,7 +76,7 @@ def options(args, *names):
 
 
 def typed(pairs, flags, given):
-    """Read NAME=VALUE pairs; `flags` tells by name whether a setting is true or false, `given` holds what other options said."""
+    """Read NAME=VALUE pairs; `flags` tells by name whether a setting is true or false, `given` holds the settings of other options."""
     chosen = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -66,26 +95,38 @@ def typed(pairs, flags, given):
 
 def trained(args):
     """Load the checkpoint and the data that a verb is about."""
-    run = training.load(args.checkpoint)
+    run = training.load(args.checkpoint, args.files)
     name = args.data or run.data.get("name")
     if name is None:
         raise ValueError(f"{args.checkpoint}: does not say which data it was trained on: expected --data NAME")
     try:
-        found = datasets.load(name, args.folder)
+        data = datasets.load(name, args.folder)
     except datasets.DataError:
         if name != "fashion-mnist" or args.data or args.folder:
             raise
         print("Fashion-MNIST is not here (pysnn data fetch fashion-mnist): taking the sample that ships with pysnn", file=sys.stderr)
-        found = datasets.load("fashion-sample")
-    training.check_fit(run.nets.settings.model, found)
-    return run, found
+        data = datasets.load("fashion-sample")
+    training.check_fit(run.nets.settings.model, data)
+    return run, data
 
 
-def bar(total, quiet):
-    """Return a tqdm bar, or None where it is not wanted or not installed."""
+@contextlib.contextmanager
+def progress(run, n_samples, quiet):
+    """Lend a function that counts the batches of a run, and a tqdm bar, which is None where it is not wanted or not installed."""
+    bar, s = None, run.nets.settings
     with contextlib.suppress(ImportError):
         from tqdm import tqdm
-        return None if quiet or not sys.stderr.isatty() else tqdm(total=total, unit="batch", leave=False)
+        if not quiet and sys.stderr.isatty():
+            bar = tqdm(total=-(-n_samples // s.batch) * (s.epochs - run.epoch), unit="batch", leave=False)
+
+    def counted(batches):
+        for k in batches:
+            yield k
+            if bar:
+                bar.update()
+
+    with contextlib.closing(bar) if bar else contextlib.nullcontext():
+        yield counted, bar
 
 
 def megabytes(n):

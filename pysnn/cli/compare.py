@@ -1,32 +1,52 @@
 """The verb compare: several methods on equal terms."""
 
-import contextlib
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-from .. import datasets, training
+from .. import _files, datasets, learning, training
 from ..evaluation import comparison
-from ._common import bar, emit, megabytes, options, typed
+from ._common import add_data, add_training, count, emit, megabytes, options, progress, typed
 
 EPOCHS = 5      # of each run, if nothing else is said
 
 
+def add(verb):
+    """Add the verb to the parser; `verb` makes one."""
+    sub = verb("compare", compare, "Compare several methods on one model, with equal data, time steps, readout and epochs.",
+               "compare                                          # all methods, a small dense network, the shipped sample",
+               "compare --methods proxy surrogate ann --steps 4 8 --seeds 5 --out runs/compare      # again: goes on where it was",
+               "compare --data fashion-mnist --model fashion-proxy:32 --epochs 10 --no-test         # while choosing options",
+               "compare --set lr=0.002 --set surrogate.threshold=0.5")
+    add_data(sub, "fashion-sample")
+    sub.add_argument("--model", help="a line such as 784-200-10 (default: one hidden layer of 200)")
+    sub.add_argument("--methods", nargs="+", default=list(comparison.METHODS), metavar="METHOD",
+                     help=f"some of {', '.join(comparison.METHODS)} (default: all); ann is the ReLU network, the upper line")
+    sub.add_argument("--steps", type=count, nargs="+", default=[2, 4, 8], metavar="T",
+                     help="time steps (default 2 4 8); proxy, tandem and surrogate train anew for each")
+    add_training(sub, "a setting of every method that has it, or METHOD.NAME=VALUE of one", f" (default {EPOCHS})")
+    sub.add_argument("--seeds", type=count, default=3, metavar="N", help="runs that differ in the seed alone: --seed and up (default 3)")
+    sub.add_argument("--no-test", action="store_true", help="measure accuracy on the validation samples")
+    sub.add_argument("--out", metavar="FOLDER", help="for checkpoints, results and the figure (default runs/compare-DATA)")
+    sub.add_argument("--quiet", action="store_true", help="the table alone")
+
+
 def compare(args):
-    """Train what is not there yet, judge all, draw."""
+    """Train the runs that are missing, evaluate all, draw."""
     data = datasets.load(args.data, args.folder)
-    folder = Path(args.out or f"runs/compare-{args.data}")
+    args.data = _files.short(args.data)
+    folder = Path(args.out or f"runs/compare-{args.data}".replace(".py:", "."))
     jobs = _jobs(args, data)
     train, validation = datasets.held_out(data, args.val)
     if args.no_test and validation is None:
-        raise ValueError("--no-test: expected validation samples to judge by, got none; give --val N")
+        raise ValueError("--no-test: expected validation samples, got none; give --val N")
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out: expected a folder, got the file {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     remember = {"name": args.data, "n_val": args.val, "split_seed": 0}
-    runs = [comparison.begin(job, folder, remember) for job in jobs]      # all, so that one of another comparison is refused first
+    runs = [comparison.begin(job, folder, remember) for job in jobs]      # all first, to refuse runs of another comparison
     results, began = [], time.perf_counter()
     print(f"{len(jobs)} runs on {args.data}, {jobs[0].settings.model}, {jobs[0].settings.epochs} epochs each; checkpoints in {folder}")
     try:
@@ -35,32 +55,32 @@ def compare(args):
             _train(job, run, train, validation, folder, args.quiet)
             runs[k - 1] = None
             samples, on = (validation, "validation") if args.no_test else ((data.x_test, data.y_test), "test")
-            result = comparison.judge(job, run, folder, samples, on)
+            result = comparison.evaluate(job, run, folder, samples, on)
             results.append(result)
             if not args.quiet:
-                said = "  ".join(f"T={r['n_steps']}: " * bool(r["n_steps"]) + f"{r['accuracy']:.2%}" for r in result["rows"])
+                scores = "  ".join(f"T={r['n_steps']}: " * bool(r["n_steps"]) + f"{r['accuracy']:.2%}" for r in result["rows"])
                 how = f"{result['train_seconds']:.1f} s" if missing else "was there"
-                print(f"{k:3d}/{len(jobs)} {job.name:<24} {said}  ({how})", flush=True)
+                print(f"{k:3d}/{len(jobs)} {job.name:<24} {scores}  ({how})", flush=True)
     except KeyboardInterrupt:
-        print(f"\n{folder} holds every finished epoch; the same command goes on from there", file=sys.stderr)
+        print(f"\n{folder} holds every finished epoch; the same command continues from there", file=sys.stderr)
         raise
     rows = comparison.table(results)
-    _say(rows, on)
-    drawn, said = _draw(rows, folder, 1 / len(data.classes))
-    print(f"{time.perf_counter() - began:.1f} s; {said}")
+    _print_table(rows, on)
+    drawn, words = _draw(rows, folder, 1 / len(data.classes))
+    print(f"{time.perf_counter() - began:.1f} s; {words}")
     emit(args, {"data": args.data, "model": jobs[0].settings.model, "on": on, "n": len(samples[1]), "table": rows, "figure": drawn,
                 "runs": [{"name": job.name, **result} for job, result in zip(jobs, results, strict=True)],
                 "versions": training.versions()})
 
 
 def _jobs(args, data):
-    """Plan the runs that were asked for, and say what the hungriest will need."""
+    """Plan the runs, and print the largest memory that one of them will need."""
     shape, n_classes = data.x_train.shape[1:], len(data.classes)
     chosen = options(args, "model", "epochs", "batch", "lr", "backend")
 
     def flag(name):
         method, _, name = name.rpartition(".")
-        rules = [training.METHODS[m] for m in comparison.METHODS if m in args.methods and m == (method or m)]
+        rules = [learning.get(m) for m in args.methods if m == (method or m)]
         return any(isinstance(getattr(rule.Settings, name, None), bool) for rule in rules)
 
     if args.seeds < 1:
@@ -70,27 +90,20 @@ def _jobs(args, data):
     jobs = comparison.plan(args.data, args.methods, args.steps, range(args.seed, args.seed + args.seeds), chosen)
     for job in jobs:
         training.check_fit(job.settings.model, data)
-    if hungry := [training.METHODS[job.method].bytes_needed(job.settings) for job in jobs if job.method == "surrogate"]:
-        print(f"surrogate: a batch keeps up to {megabytes(max(hungry))} for its way back")
+    needs = [(rule.bytes_needed(job.settings), job.method) for job in jobs if (rule := learning.get(job.method)).bytes_needed]
+    if needs:
+        print(f"{max(needs)[1]}: a batch keeps up to {megabytes(max(needs)[0])} for the backward pass")
     return jobs
 
 
 def _train(job, run, train, validation, folder, quiet):
     """Train a job to its end, with a checkpoint after each epoch."""
-    shown = bar(-(-len(train[0]) // job.settings.batch) * (job.settings.epochs - run.epoch), quiet)
-
-    def ticks(batches):
-        for k in batches:
-            yield k
-            if shown:
-                shown.update()
-
-    with contextlib.closing(shown) if shown else contextlib.nullcontext():
-        for _ in training.epochs(run, train, validation, ticks):
+    with progress(run, len(train[0]), quiet) as (counted, _):
+        for _ in training.epochs(run, train, validation, counted):
             training.save(run, folder / f"{job.name}.npz")
 
 
-def _say(rows, on):
+def _print_table(rows, on):
     """Print the table."""
     print(f"\n{'method':<12}{'T':>4}{'seeds':>6}  {on + ' accuracy, 95 % interval':<29}{'std':>7}{'strict':>9}{'by V':>9}"
           f"{'spikes':>9}{'additions':>11}{'mult.-adds':>12}{'s a run':>9}")
@@ -108,7 +121,7 @@ def _say(rows, on):
 
 
 def _draw(rows, folder, chance):
-    """Draw accuracy against steps, if there is something to draw and to draw with; return the file, or None, and words."""
+    """Draw accuracy against steps, if there are curves and matplotlib; return the file, or None, and words."""
     curves, upper = comparison.curves(rows)
     if not curves:
         return None, "no figure: no method with time steps"
@@ -116,6 +129,6 @@ def _draw(rows, folder, chance):
         from .. import plots
     except ImportError:
         return None, "no figure: matplotlib is not installed"
-    figure = plots.accuracy_steps(curves, upper, chance=chance if chance > 0.3 else None)      # else it would squeeze the curves
+    figure = plots.accuracy_steps(curves, upper, chance=chance if chance > 0.3 else None)      # a lower line would squeeze the curves
     path = str(plots.save(figure, folder / "accuracy.png"))
     return path, f"figure: {path}"

@@ -1,22 +1,50 @@
-"""The verb train: a run of any method, shown epoch by epoch."""
+"""The verb train: train a network by any method, with progress and checkpoints."""
 
-import contextlib
 import sys
 import time
 from pathlib import Path
 
-from .. import checkpoint, datasets, training
-from ._common import bar, emit, megabytes, options, typed
+from .. import _files, checkpoint, datasets, learning, training
+from ._common import add_data, add_training, count, emit, megabytes, one_of, options, progress, typed
 
 SPIKING = [name for name, rule in training.METHODS.items() if "n_steps" in rule.Settings.__dataclass_fields__]
 
 
+def add(verb):
+    """Add the verb to the parser; `verb` makes one."""
+    sub = verb("train", train, "Train a network; shows progress, writes a checkpoint after every epoch.",
+               "train temporal                                   # the shipped sample of Fashion-MNIST, under a minute",
+               "train temporal --data mnist --epochs 40 --out runs/mnist.npz",
+               "train temporal --data mnist --out runs/mnist.npz --resume      # after a kill: the same bits as without one",
+               "train temporal --data mnist --preset authors --set lr=0.02 --set weight_sum=50",
+               "train temporal --data yin-yang --no-test         # while choosing options",
+               "train proxy                                      # spike counts, trained through a ReLU network with the same weights",
+               "train proxy --data fashion-mnist --model fashion-proxy:32 --steps 15 --out runs/proxy.npz",
+               "train surrogate --model 784-200-10 --steps 8 --set slope=4 --set reset=zero",
+               "train my.py:rule --model my.py:model --data my.py:data --set loss=my.py:loss      # all of your own")
+    sub.add_argument("method", type=one_of(training.METHODS), metavar="METHOD",
+                     help=f"learning rule: {', '.join(training.METHODS)}, or FILE.py:NAME of your own")
+    add_data(sub, "fashion-sample")
+    sub.add_argument("--preset", default="ours", choices=sorted({name for rule in training.METHODS.values() for name in rule.presets}),
+                     help="settings to start from (default ours; authors, those of the papers, for " + ", ".join(
+                         m for m, rule in training.METHODS.items() if "authors" in rule.presets) + ")")
+    sub.add_argument("--model", help="layer sizes, such as 784-400-400-10; for all methods but temporal also 28x28x1-16C3-P2-100-10 or "
+                     "fashion-proxy:32; or FILE.py:NAME of your own")
+    sub.add_argument("--steps", type=count, metavar="T", help="time steps a sample, of the methods that count spikes")
+    add_training(sub, "any other setting; see `pysnn info --settings METHOD`")
+    sub.add_argument("--no-test", action="store_true", help="do not use the test set")
+    sub.add_argument("--out", metavar="FILE", help="checkpoint to write (default runs/METHOD-DATA.npz); an older one is kept as "
+                     ".previous.npz")
+    sub.add_argument("--resume", action="store_true", help="continue from the checkpoint --out, if there is one")
+    sub.add_argument("--quiet", action="store_true", help="no progress, no table")
+
+
 def settings(args):
     """Collect the settings that the user chose."""
-    rule = training.METHODS[args.method]
+    rule = learning.get(args.method)
     chosen = options(args, "model", "epochs", "batch", "lr", "backend")
     if args.steps is not None:
-        if args.method not in SPIKING:
+        if "n_steps" not in rule.Settings.__dataclass_fields__:
             raise ValueError(f"--steps: expected a method that counts spikes over time steps ({', '.join(SPIKING)}), got {args.method}")
         chosen["n_steps"] = args.steps
     chosen |= typed(args.set, lambda name: isinstance(getattr(rule.Settings, name, None), bool), chosen)
@@ -25,43 +53,43 @@ def settings(args):
 
 def train(args):
     """Train a network."""
-    data = datasets.load(args.data, args.folder)
-    out = Path(args.out or f"runs/{args.method}-{args.data}.npz")
-    chosen = settings(args)
+    data, chosen = datasets.load(args.data, args.folder), settings(args)
+    args.method, args.data = _files.short(args.method), _files.short(args.data)
+    out = Path(args.out or f"runs/{args.method}-{args.data}.npz".replace(".py:", "."))
     training.check_fit(chosen.model, data)
     parts = datasets.held_out(data, args.val)
     if args.resume and out.is_file():
         run = _resumed(args, out, chosen)
         parts = datasets.held_out(data, run.data.get("n_val"), run.data.get("split_seed", 0))
-        print(f"going on after epoch {run.epoch} of {chosen.epochs}: {out}")
+        print(f"continuing after epoch {run.epoch} of {chosen.epochs}: {out}")
     else:
         if args.resume:
-            print(f"no checkpoint {out}: beginning anew")
+            print(f"no checkpoint {out}: beginning from scratch")
         run = training.start(args.method, chosen, args.seed, {"name": args.data, "n_val": args.val, "split_seed": 0})
         training.save(run, out, keep=True)
-    rule = training.METHODS[run.method]
-    if hasattr(rule, "bytes_needed"):
-        print(f"a batch of {chosen.batch} over {chosen.n_steps} steps keeps {megabytes(rule.bytes_needed(chosen))} for its way back")
+    rule = run.rule
+    if rule.bytes_needed:
+        print(f"a batch of {chosen.batch} over {chosen.n_steps} steps keeps {megabytes(rule.bytes_needed(chosen))} for the backward pass")
     began = time.perf_counter()
     try:
         loop(run, *parts, out, args.quiet)
     except KeyboardInterrupt:
-        print(f"\n{out} holds the last finished epoch; go on with the same command and --resume", file=sys.stderr)
+        print(f"\n{out} holds the last finished epoch; to continue, use the same command and --resume", file=sys.stderr)
         raise
     seconds = time.perf_counter() - began
     result = {"command": "pysnn " + " ".join(sys.argv[1:]), "checkpoint": str(out), "seed": run.seed, "data": run.data,
-              "settings": vars(run.nets.settings), "records": run.records, "seconds": seconds, "versions": training.versions()}
-    _say_last(run.records[-1] if run.records else {})
+              "settings": run.nets.settings.plain(), "records": run.records, "seconds": seconds, "versions": training.versions()}
+    _print_last(run.records[-1] if run.records else {})
     if not args.no_test:
-        found = rule.score(run.nets, data.x_test, data.y_test)
-        result["test"] = found._asdict()
-        print(f"test accuracy       {found.expected:.2%}  (strict {found.strict:.2%}, inclusive {found.inclusive:.2%})")
+        test = rule.score(run.nets, data.x_test, data.y_test)
+        result["test"] = test._asdict()
+        print(f"test accuracy       {test.expected:.2%}  (strict {test.strict:.2%}, inclusive {test.inclusive:.2%})")
     print(f"{seconds:.1f} s; checkpoint: {out}")
     emit(args, result)
 
 
-def _say_last(last):
-    """Say what the last epoch's record holds beyond the table."""
+def _print_last(last):
+    """Print what the last epoch's record holds beyond the table."""
     if "val_accuracy" in last:
         print(f"validation accuracy {last['val_accuracy']:.2%}  (strict {last['val_strict']:.2%}, inclusive {last['val_inclusive']:.2%})")
     if "silent" in last:
@@ -71,11 +99,11 @@ def _say_last(last):
     if "rates" in last:
         print("spikes a neuron and step: " + "; ".join(f"layer {k + 1}: {rate:.3f}" for k, rate in enumerate(last["rates"])))
     if "agreement" in last:
-        print(f"the ReLU network with the same weights decides alike in {last['agreement']:.2%}")
+        print(f"the ReLU network with the same weights makes the same decision in {last['agreement']:.2%}")
 
 
 def _resumed(args, out, chosen):
-    """Load the run to go on with, and refuse one that this command would not have begun."""
+    """Load the run to continue, and refuse one that this command would not have begun."""
     run = training.load(out)
     if run.rng is None:
         raise ValueError(f"{out}: holds weights only and cannot be resumed")
@@ -83,18 +111,18 @@ def _resumed(args, out, chosen):
     if changed := [f"{name} {then.get(name)} then, {now[name]} now" for name in ("pysnn", "numpy") if then.get(name) != now[name]]:
         print(f"note: other versions may give other bits ({'; '.join(changed)})")
     n_val = run.data.get("n_val")
-    there = {"method": run.method, "data": run.data.get("name"), "seed": run.seed, "val": n_val, **vars(run.nets.settings)}
-    here = {"method": args.method, "data": args.data, "seed": args.seed, "val": n_val if args.val is None else args.val, **vars(chosen)}
+    there = {"method": run.method, "data": run.data.get("name"), "seed": run.seed, "val": n_val, **run.nets.settings.plain()}
+    here = {"method": args.method, "data": args.data, "seed": args.seed, "val": n_val if args.val is None else args.val, **chosen.plain()}
     if run.method != args.method:
-        raise ValueError(f"{out}: was trained otherwise than this command says (method {run.method} there, {args.method} here); "
-                         "give the same, or another --out")
+        raise ValueError(f"{out}: differs from this command (method {run.method} there, {args.method} here); "
+                         "use the same options, or another --out")
     if differ := [f"{name} {there[name]} there, {here[name]} here" for name in here if there[name] != here[name]]:
-        raise ValueError(f"{out}: was trained otherwise than this command says ({'; '.join(differ)}); give the same, or another --out")
+        raise ValueError(f"{out}: differs from this command ({'; '.join(differ)}); use the same options, or another --out")
     return run
 
 
-def _columns(method):
-    """Return the head of the table of epochs, and what makes a line of it from a record."""
+def _columns(family, spikes):
+    """Return the head of the table of epochs, and the function that makes a line of it from a record."""
     first = f"{'epoch':>5} {'loss':>8} {'train':>7} {'valid.':>7} "
 
     def begin(r):
@@ -110,32 +138,23 @@ def _columns(method):
         alike = f"{r['agreement']:8.1%}" if "agreement" in r else "       -"
         return begin(r) + f"{strict} {alike}  {' '.join(f'{x:.3f}' for x in r['rates'])}"
 
-    if method == "temporal":
+    if family == "temporal":
         return first + f" {'silent share by layer':<24} {'margin':>7} {'zero grad':>9}", temporal
-    if method == "ann":
+    if family != "rate" or not spikes:
         return first.rstrip(), lambda r: begin(r).rstrip()
     return first + f"{'strict':>7} {'as ReLU':>8}  spikes a neuron and step by layer", rate
 
 
 def loop(run, training_data, validation, out, quiet):
-    """Go through the epochs, show them, and write the checkpoint after each."""
+    """Train epoch by epoch, print each, and write the checkpoint after each."""
     s = run.nets.settings
-    n_batches = -(-len(training_data[0]) // s.batch)
-    shown = bar(n_batches * (s.epochs - run.epoch), quiet)
-    say = (lambda line: None) if quiet else (shown.write if shown else print)
-    often = max(1, s.epochs // 40)
-    head, line = _columns(run.method)
-    if run.epoch < s.epochs:
-        say(head)
-
-    def ticks(batches):
-        for k in batches:
-            yield k
-            if shown:
-                shown.update()
-
-    with contextlib.closing(shown) if shown else contextlib.nullcontext():
-        for r in training.epochs(run, training_data, validation, ticks):
+    every = max(1, s.epochs // 40)
+    head, line = _columns(run.rule.family, getattr(run.nets, "snn", None) is not None)
+    with progress(run, len(training_data[0]), quiet) as (counted, bar):
+        show = (lambda text: None) if quiet else (bar.write if bar else print)
+        if run.epoch < s.epochs:
+            show(head)
+        for r in training.epochs(run, training_data, validation, counted):
             training.save(run, out)
-            if r["epoch"] % often == 0 or r["epoch"] in (1, s.epochs):
-                say(line(r))
+            if r["epoch"] % every == 0 or r["epoch"] in (1, s.epochs):
+                show(line(r))

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from .. import __version__
+from .._files import write_text
 from ._common import emit
 
 OPERATIONS = ("temporal", "integrate_fire", "dense", "conv2d", "max_pool2d", "avg_pool2d", "batch_norm", "relu",
@@ -69,7 +70,7 @@ def verify(args):
     print(f"{page.headline(found, zoo)}; {about['seconds']} s")
     for path, write in ((args.html, page.html), (args.markdown, page.markdown)):
         if path:
-            _write(path, write(found, about, zoo, likely))
+            write_text(path, write(found, about, zoo, likely))
             print(f"report: {path}")
     ok = (found.ok or not found.entries) and (zoo is None or zoo.ok)
     emit(args, {**about, "module": args.module, "framework": args.framework, "likely": likely, **found.to_dict(), "ok": ok,
@@ -187,14 +188,3 @@ def _print(args, found, zoo, likely):
         print(zoo)
     for words in likely:
         print(words)
-
-
-def _write(path, text):
-    """Write all of a file or nothing."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import pathlib
 
 import numpy as np
 
+from .. import _files
 from .cache import cache_folder
 from .catalogue import CLASSES, FETCHABLE, FILES, DataError, Dataset, check_name
 from .formats import parse_cifar, parse_idx, verified
@@ -24,7 +25,8 @@ def load(name, folder=None):
     ----------
     name : str
         One of `NAMES`: xor and yin-yang are generated (xor: the four points are training and test set),
-        fashion-sample is shipped (6,000 + 1,000 images), fashion-mnist, mnist and cifar10 are read.
+        fashion-sample is shipped (6,000 + 1,000 images), fashion-mnist, mnist and cifar10 are read. Or FILE.py:NAME, a Dataset in a
+        file of your own, or a function that returns one.
     folder : str or pathlib.Path, optional
         Where to read those three from, in any form that `fetch` accepts; default: the cache.
 
@@ -40,6 +42,12 @@ def load(name, folder=None):
     DataError
         If files are absent or differ from the published ones (md5).
     """
+    if ".py:" in str(name):
+        made = _files.load(name)
+        made = made() if callable(made) and not isinstance(made, Dataset) else made
+        if not isinstance(made, Dataset):
+            raise ValueError(f"{name}: expected a pysnn.datasets.Dataset or a function that returns one, got {made!r:.80}")
+        return made
     check_name(name)
     if folder is not None and name not in FETCHABLE:
         raise ValueError(f"folder: expected None for {name}, which is not read from a folder, got {str(folder)!r}")

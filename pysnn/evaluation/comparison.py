@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-import os
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import checkpoint, training
-from . import rate as evaluation_rate
+from .. import _files, checkpoint, learning, training
+from . import rate
+from .operations import multiply_adds
 
-METHODS = ("proxy", "tandem", "surrogate", "conversion", "ann")
+METHODS = tuple(name for name, rule in training.METHODS.items() if rule.family == "rate")
 # Student's t, 97.5 %, 1 to 30 degrees of freedom
 T_95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101,
         2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042)
@@ -25,7 +25,7 @@ class Job(NamedTuple):
     method: str
     settings: object
     seed: int
-    at: tuple           # numbers of steps that it is judged at; of the plain ReLU network none
+    at: tuple           # numbers of steps that it is evaluated at; of the plain ReLU network none
 
 
 def plan(data, methods, steps, seeds, chosen):
@@ -38,7 +38,7 @@ def plan(data, methods, steps, seeds, chosen):
     methods : sequence of str
         Some of METHODS.
     steps : sequence of int
-        Numbers of steps; proxy, tandem and surrogate train anew for each, conversion trains once and is judged at each, ann has none.
+        Numbers of steps; most methods train anew for each, conversion trains once and is evaluated at each, ann has none.
     seeds : sequence of int
         Seeds.
     chosen : dict
@@ -54,12 +54,13 @@ def plan(data, methods, steps, seeds, chosen):
     ValueError
         If methods, steps or settings are unknown, no method has a setting, or n_steps is among the settings.
     """
-    if unknown := [m for m in methods if m not in METHODS]:
+    if unknown := [m for m in methods if m not in METHODS and ".py:" not in m]:
         raise ValueError(f"methods: expected some of {', '.join(METHODS)}, got {unknown[0]!r}")
     if len(set(methods)) < len(methods) or not methods or len(set(steps)) < len(steps) or not steps:
         raise ValueError("methods, steps: expected at least one of each, none twice, got "
                          f"{' '.join(methods)} and {' '.join(map(str, steps))}")
-    names = {m: {f.name for f in fields(training.METHODS[m].Settings)} for m in methods}
+    rules = {m: learning.get(m) for m in methods}
+    names = {m: {f.name for f in fields(rule.Settings)} for m, rule in rules.items()}
     for key in chosen:
         method, dot, name = key.rpartition(".")
         if dot and method not in names:
@@ -72,17 +73,19 @@ def plan(data, methods, steps, seeds, chosen):
     jobs = []
     for m in methods:
         mine = {k: v for k, v in chosen.items() if k in names[m]} | {k[len(m) + 1:]: v for k, v in chosen.items() if k.startswith(f"{m}.")}
-        for t in [None] if m == "ann" else [max(steps)] if m == "conversion" else steps:
-            s = training.METHODS[m].settings_for(data, **mine | ({} if t is None else {"n_steps": t}))
-            tag, at = ("", tuple(sorted(steps)) if t else ()) if m in ("ann", "conversion") else (f"-T{t}", (t,))
-            jobs += [Job(f"{m}{tag}-seed{seed}", m, s, seed, at) for seed in seeds]
+        anew = "n_steps" in names[m] and rules[m].trains_with_steps
+        for t in steps if anew else [max(steps)] if "n_steps" in names[m] else [None]:
+            s = rules[m].settings_for(data, **mine | ({} if t is None else {"n_steps": t}))
+            tag, at = (f"-T{t}", (t,)) if anew else ("", tuple(sorted(steps)) if t else ())
+            name = _files.short(m)
+            jobs += [Job(f"{name.replace('.py:', '.')}{tag}-seed{seed}", name, s, seed, at) for seed in seeds]
     return jobs
 
 
 def begin(job, folder, data):
     """Load a job's run where there is one, or begin it.
 
-    A conversion trains without time steps, so that its run serves whatever numbers of steps it is judged at.
+    A conversion trains without time steps, so that its run serves whatever numbers of steps it is evaluated at.
 
     Parameters
     ----------
@@ -107,15 +110,15 @@ def begin(job, folder, data):
     if not path.is_file():
         return training.start(job.method, job.settings, job.seed, data)
     run = training.load(path)
-    there = {"method": run.method, "seed": run.seed, **run.data, **vars(run.nets.settings)}
-    here = {"method": job.method, "seed": job.seed, **data, **vars(job.settings)}
-    matter = [name for name in here if (job.method, name) != ("conversion", "n_steps")]
+    there = {"method": run.method, "seed": run.seed, **run.data, **run.nets.settings.plain()}
+    here = {"method": job.method, "seed": job.seed, **data, **job.settings.plain()}
+    matter = [name for name in here if name != "n_steps" or run.rule.trains_with_steps]
     if differ := [f"{name} {there.get(name)} there, {here[name]} here" for name in matter if there.get(name) != here[name]]:
         raise checkpoint.CheckpointError(f"{path}: is of another comparison ({'; '.join(differ)}); give the same, or another --out")
     return run
 
 
-def judge(job, run, folder, samples, on):
+def evaluate(job, run, folder, samples, on):
     """Evaluate a finished run, or take what an earlier call found.
 
     Parameters
@@ -138,7 +141,7 @@ def judge(job, run, folder, samples, on):
         number of steps with accuracy, spikes and additions a sample, train_seconds.
     """
     path = Path(folder) / f"{job.name}.json"
-    key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": vars(job.settings), "seed": job.seed,
+    key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": job.settings.plain(), "seed": job.seed,
            "epoch": run.epoch, "sha256": _digest(run.nets), "pysnn": training.versions()["pysnn"]}
     try:
         stored = json.loads(path.read_text())
@@ -146,20 +149,15 @@ def judge(job, run, folder, samples, on):
             return stored
     except (OSError, ValueError, KeyError, TypeError):
         pass
-    rows, macs = [], evaluation_rate.multiply_adds(job.settings.model)
+    rows, macs = [], multiply_adds(job.settings.model)
     for t in job.at or (None,):
-        nets = run.nets if t is None or t == run.nets.settings.n_steps else _lasting(run.nets, t)
-        found = evaluation_rate.evaluate(nets, *samples, steps=[t or 1])
+        nets = run.nets if t is None or t == run.nets.settings.n_steps else _with_steps(run.nets, t)
+        found = rate.evaluate(nets, *samples, steps=[t or 1])
         rows.append({"n_steps": t, **{k: found[k] for k in ("accuracy", "strict", "inclusive")}, "by_potential": found.get("by_potential"),
                      "relu": found.get("relu"), "spikes": sum(found["spikes"]) if t else None,
                      "additions": sum(found["additions"]) if t else None, "multiply_adds": macs[0] if t else sum(macs)})
     result = {"key": key, "method": job.method, "seed": job.seed, "rows": rows, "train_seconds": sum(r["seconds"] for r in run.records)}
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    _files.write_text(path, json.dumps(result, indent=1) + "\n")
     return result
 
 
@@ -171,9 +169,9 @@ def _digest(nets):
     return digest.hexdigest()
 
 
-def _lasting(nets, n_steps):
+def _with_steps(nets, n_steps):
     """Return networks that run for another number of steps."""
-    return nets._replace(snn=evaluation_rate.lasting(nets.snn, n_steps), settings=replace(nets.settings, n_steps=n_steps))
+    return nets._replace(snn=rate.with_steps(nets.snn, n_steps), settings=replace(nets.settings, n_steps=n_steps))
 
 
 def table(results):
@@ -182,7 +180,7 @@ def table(results):
     Parameters
     ----------
     results : list of dict
-        From `judge`.
+        From `evaluate`.
 
     Returns
     -------

@@ -8,11 +8,11 @@ from itertools import combinations
 import numpy as np
 
 from .. import metrics, models
-from ..learning import proxy, rate, surrogate, tandem
-from ..rate_layers import Firing, ReLU
+from ..layers import NeuronConfig, ReLU
+from ..learning import METHODS, rate
 from .mismatch import spiking
 
-RULES = {"proxy": proxy, "tandem": tandem, "surrogate": surrogate}
+RULES = {name: rule for name, rule in METHODS.items() if "on" in rule.Settings.__dataclass_fields__}     # they share one loss
 
 
 def gradient_angles(nets, x, y, **chosen):
@@ -66,18 +66,18 @@ def gradient_angles(nets, x, y, **chosen):
 
 def _own_error(nets, x, labels, limit):
     """Return the gradient of a network without spikes, of its own error; in the limit with currents in units of the threshold."""
-    s, f, params = nets.settings, nets.snn.firing, nets.net.params
+    s, f, params = nets.settings, nets.snn.config, nets.net.params
     unit = {name: limit and f.threshold for name in params}                    # False: as it is
-    for k in range(1, 1 + sum(bool(part.w) for part in models.parts(s.model)[1])):
+    for k in range(1, 1 + s.model.n_weights):
         if f"gamma{k}" in params:
             unit[f"w{k}"] = False                                              # gamma and beta set the scale
     if not f.output:
         unit |= {f"w{k}": False, f"b{k}": False}                               # the outputs add up their current
     scaled = {name: w / w.dtype.type(unit[name] or 1) for name, w in params.items()}
-    net = models.build(s.model, "relu", scaled, s.bias, None, s.backend, nets.snn.state, Firing(threshold=1.0, clip=limit))
+    net = models.build(s.model, "relu", scaled, s.bias, None, s.backend, nets.snn.state, NeuronConfig(threshold=1.0, clip=limit))
     outputs, caches = net.forward(x)
     to_counts = x.dtype.type(s.n_steps / (f.threshold if f.output and not limit else 1))
-    _, dy = rate.judge(s, outputs[-1] * to_counts, labels)
+    _, dy = rate.loss_and_grad(s, outputs[-1] * to_counts, labels)
     return {name: dw / dw.dtype.type(unit[name] or 1) for name, dw in net.backward(dy * to_counts, caches)[1].items()}
 
 
@@ -116,7 +116,7 @@ def agreement(nets, x):
         correlation; slope, sum r a / sum a^2, which falls layer by layer where signals shrink; difference, the mean of |r - a|; and the
         means of both. Of firing outputs the twin's activation counts from 0. NaN where nothing varies.
     """
-    s, f = spiking(nets).settings, nets.snn.firing
+    s, f = spiking(nets).settings, nets.snn.config
     twin = nets.net if nets.net is not nets.snn else models.build(s.model, "relu", nets.net.params, s.bias, None, s.backend, nets.snn.state)
     scales = getattr(nets.snn, "scales", None)
     sums = None
@@ -157,10 +157,10 @@ def activity(nets, x):
         For each layer whose neurons fire: rate, spikes a neuron and step; silent and saturated, shares of neurons and samples without a
         spike, and with one in every step; never, share of neurons without a spike for any sample.
     """
-    n_steps, layers = spiking(nets).snn.firing.n_steps, None
+    n_steps, layers = spiking(nets).snn.config.n_steps, None
     for i in range(0, len(x), rate.PIECE):
         counts = nets.snn.run(rate.encode_batch(nets, x[i:i + rate.PIECE]), keep_counts=True).layer_counts
-        counts = counts if nets.snn.firing.output else counts[:-1]
+        counts = counts if nets.snn.config.output else counts[:-1]
         layers = layers or [[0.0, 0.0, 0.0, False] for _ in counts]
         for row, n in zip(layers, counts, strict=True):
             share = len(n) / len(x)

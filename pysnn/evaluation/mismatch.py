@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..layers import stages
 from ..learning import rate
 from ..operations import backend_of
 from ..reference import integrate_fire, pool
@@ -44,16 +45,16 @@ def mismatch(nets, x):
         all are. end: the whole network as it is ("none"), with one piece or all of them replaced in every layer: difference, of the output
         rates from the network of ideals; decisions, share of samples where both have the same largest output (the first of equals).
     """
-    f, stages = spiking(nets).snn.firing, nets.snn.stages()
+    f, weighted = spiking(nets).snn.config, _stages(nets)
     variants = {"none": (), **{source: (source,) for source in SOURCES}, "all": SOURCES}
-    rows = [{"total": 0.0, **dict.fromkeys(SOURCES, 0.0), "rest": 0.0} for _ in stages]
+    rows = [{"total": 0.0, **dict.fromkeys(SOURCES, 0.0), "rest": 0.0} for _ in weighted]
     end = {name: {"difference": 0.0, "decisions": 0.0} for name in variants}
     for i in range(0, len(x), PIECE):
         inputs = rate.encode_batch(nets, x[i:i + PIECE])
         share = len(inputs) / len(x)
         s = inputs[None]
-        for k, (stage, row) in enumerate(zip(stages, rows, strict=True)):
-            fires = f.output or k < len(stages) - 1
+        for k, (stage, row) in enumerate(zip(weighted, rows, strict=True)):
+            fires = f.output or k < len(weighted) - 1
             current = _current(stage, s, nets.settings.backend)
             ideal = _ideal(stage, current.mean(axis=0), f, fires)
             trains = {name: _fire(stage, current, f, without, fires) for name, without in variants.items()}
@@ -61,9 +62,9 @@ def mismatch(nets, x):
             for name, (a, b) in {"total": (rates["none"], ideal), "rest": (rates["all"], ideal),
                                  **{source: (rates[source], rates["none"]) for source in SOURCES}}.items():
                 row[name] += share * float(np.abs(a - b).mean())
-        ideal = _through(stages, inputs, nets, None)
+        ideal = _through(weighted, inputs, nets, None)
         for name, without in variants.items():
-            out = _through(stages, inputs, nets, without)
+            out = _through(weighted, inputs, nets, without)
             end[name]["difference"] += share * float(np.abs(out - ideal).mean())
             end[name]["decisions"] += share * float((out.argmax(axis=1) == ideal.argmax(axis=1)).mean())
     return Mismatch(rows, end)
@@ -85,18 +86,18 @@ def trains(nets, x):
         Spikes behind pooling; of an output that does not fire, its current.
     """
     found, s = [], x[None]
-    f, stages = spiking(nets).snn.firing, nets.snn.stages()
-    for k, stage in enumerate(stages):
-        s = _fire(stage, _current(stage, s, nets.settings.backend), f, (), f.output or k < len(stages) - 1)
+    f, weighted = spiking(nets).snn.config, _stages(nets)
+    for k, stage in enumerate(weighted):
+        s = _fire(stage, _current(stage, s, nets.settings.backend), f, (), f.output or k < len(weighted) - 1)
         found.append(s)
     return found
 
 
-def _through(stages, x, nets, without):
+def _through(weighted, x, nets, without):
     """Return the output rates of the whole network with some sources replaced, or (None) of the ideals."""
-    s, f = x[None], nets.snn.firing
-    for k, stage in enumerate(stages):
-        fires = f.output or k < len(stages) - 1
+    s, f = x[None], nets.snn.config
+    for k, stage in enumerate(weighted):
+        fires = f.output or k < len(weighted) - 1
         current = _current(stage, s, nets.settings.backend)
         s = _ideal(stage, current[0], f, fires)[None] if without is None else _fire(stage, current, f, without, fires)
     return s.mean(axis=0)
@@ -154,6 +155,15 @@ def _pooled(stage, s):
     op = pool.max_pool2d_forward if stage.pool == "max" else pool.avg_pool2d_forward
     y = op(s.reshape(-1, *s.shape[2:]), 2)[0]
     return y.reshape(*s.shape[:2], *y.shape[1:])
+
+
+def _stages(nets):
+    """Return the weight layers with their neurons, or say which networks these analyses are for."""
+    found = stages(nets.snn.folded_layers())
+    if found is None:
+        raise ValueError("mismatch: expected 3 x 3 convolutions with padding 1, dense layers, and pooling of spikes in 2 x 2 places, got "
+                         f"{nets.settings.model}")
+    return found
 
 
 def spiking(nets):

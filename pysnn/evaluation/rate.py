@@ -4,11 +4,11 @@ import copy
 
 import numpy as np
 
-from .. import metrics, models
+from .. import learning, metrics, models
+from ..layers import ReLU
 from ..learning import rate
-from ..learning.settings import RANGES
-from ..rate_layers import ReLU
-from ..training import METHODS
+from ..learning.settings import MAX_STEPS
+from .operations import additions, multiply_adds
 from .temporal import BITS, round_weights
 
 STEPS = (1, 2, 4, 8, 15, 30, 60)         # of the curve of accuracy against steps
@@ -46,11 +46,11 @@ def evaluate(nets, x, y, steps=STEPS):
         return {**_accuracy(out, y), "confusion": _confusion(out, y), "multiply_adds": multiply_adds(nets.settings.model)}
     steps, n_steps = _steps(steps), nets.settings.n_steps
     short, late = sorted({*(t for t in steps if t < n_steps), n_steps}), [t for t in steps if t > n_steps]
-    twin, shapes = relu_twin(nets), layer_shapes(nets.settings.model)
+    twin, shapes = relu_twin(nets), [shape for _, shape in nets.settings.model.neuron_layers()]
     counts, potential, relu, n_spikes, n_add = [], [], [], 0, 0
     for piece in _pieces(nets, x, shapes):
         run = nets.snn.run(piece, at=short, keep_counts=True)
-        after = lasting(nets.snn, late[-1]).run(piece, at=late).counts if late else run.counts[:0]
+        after = with_steps(nets.snn, late[-1]).run(piece, at=late).counts if late else run.counts[:0]
         counts.append(np.concatenate([run.counts, after]))
         potential.append(run.potential)
         relu.append(twin.forward(piece)[0][-1])
@@ -71,7 +71,7 @@ def evaluate(nets, x, y, steps=STEPS):
 
 def _steps(steps):
     """Return steps sorted, or say what is wrong with them."""
-    low, high = RANGES["n_steps"]
+    low, high = 1, MAX_STEPS
     if not len(steps) or not all(isinstance(t, (int, np.integer)) and low <= t <= high for t in steps):
         raise ValueError(f"steps: expected whole numbers from {low} to {high:,}, got {list(steps)}")
     return sorted({int(t) for t in steps})
@@ -98,7 +98,7 @@ def _confusion(out, y):
     return metrics.confusion(y, decided, n + 1)[:n].tolist()
 
 
-def lasting(snn, n_steps):
+def with_steps(snn, n_steps):
     """Return a spiking network that runs for another number of steps; the weights are shared.
 
     Parameters
@@ -114,7 +114,7 @@ def lasting(snn, n_steps):
         The same, but for the steps.
     """
     other = copy.copy(snn)
-    other.firing = snn.firing._replace(n_steps=n_steps)
+    other.config = snn.config._replace(n_steps=n_steps)
     return other
 
 
@@ -173,111 +173,12 @@ def trace(snn, x):
     v : (T, n_out) array
         Potential of the outputs after each step.
     """
-    runs = [lasting(snn, t).run(x, keep_counts=True) for t in range(1, snn.firing.n_steps + 1)]
+    runs = [with_steps(snn, t).run(x, keep_counts=True) for t in range(1, snn.config.n_steps + 1)]
     totals = [np.stack([np.ravel(run.layer_counts[k]) for run in runs]) for k in range(len(runs[0].layer_counts))]
     spikes = [np.diff(total, axis=0, prepend=0) for total in totals]
-    if not snn.firing.output:
+    if not snn.config.output:
         spikes[-1] = np.zeros_like(spikes[-1])
     return spikes, np.concatenate([run.potential for run in runs])
-
-
-def layer_shapes(model):
-    """Return the shapes of the neurons of each weight layer, before pooling.
-
-    Parameters
-    ----------
-    model : str
-        A name or a line, see `pysnn.models.parts`.
-
-    Returns
-    -------
-    list of tuple
-        (H, W, C) or (n,).
-    """
-    return [part.shape for part in models.parts(model)[1] if part.w]
-
-
-def _reach(n):
-    """Say how many of n places in a row a kernel of 3 reaches from each of them: 2 at the ends, 3 elsewhere."""
-    k = np.arange(n)
-    return np.minimum(k + 1, n - 1) - np.maximum(k - 1, 0) + 1
-
-
-def fan_outs(model):
-    """Say how many weights each input of each weight layer meets; those that lie on the zeros around an image do not count.
-
-    Parameters
-    ----------
-    model : str
-        A name or a line, see `pysnn.models.parts`.
-
-    Returns
-    -------
-    list of arrays
-        (H, W, 1) for convolutions, () for dense layers.
-    """
-    shape, found = models.parts(model)
-    fans = []
-    for part in found:
-        if part.kind == "conv":
-            fans.append((np.outer(_reach(shape[0]), _reach(shape[1])) * part.n)[:, :, None])
-        elif part.kind == "dense":
-            fans.append(np.array(part.n))
-        shape = part.shape
-    return fans
-
-
-def multiply_adds(model):
-    """Count the multiply-adds that a ReLU network takes for one sample.
-
-    Parameters
-    ----------
-    model : str
-        A name or a line, see `pysnn.models.parts`.
-
-    Returns
-    -------
-    list of int
-        By weight layer, without batch normalisation; with spiking neurons the first layer takes them once, too, its input being constant.
-    """
-    shape, found = models.parts(model)
-    inputs = [shape, *(part.shape for part in found)]
-    sizes = [size for size, part in zip(inputs, found, strict=False) if part.w]
-    return [int(np.broadcast_to(fan, size).sum()) for fan, size in zip(fan_outs(model), sizes, strict=True)]
-
-
-def additions(layer_counts, model, n_steps):
-    """Count the synaptic operations: each spike adds the weights that it meets.
-
-    Parameters
-    ----------
-    layer_counts : list of (B, ...) arrays
-        Spike counts of each weight layer, before pooling.
-    model : str
-        A name or a line, see `pysnn.models.parts`.
-    n_steps : int
-        Number of steps of these counts.
-
-    Returns
-    -------
-    list of float
-        Additions of the weight layers behind the first, summed over the batch. Exact, also behind average pooling, where each spike adds
-        a quarter of its weights; behind max pooling an upper bound: of 2 x 2 neurons that spike c1, ..., c4 times
-        min(T, c1 + ... + c4) spikes are counted, as if no two came at the same step.
-    """
-    totals, k, s = [], -1, None
-    fans = fan_outs(model)
-    for part in models.parts(model)[1]:
-        if part.w:
-            k += 1
-            if k:
-                totals.append(float((s * fans[k]).sum(dtype=np.float64)))
-            s = layer_counts[k]
-        else:
-            height, width = s.shape[1] // 2 * 2, s.shape[2] // 2 * 2
-            four = [s[:, i:height:2, j:width:2] for i in (0, 1) for j in (0, 1)]
-            s = np.minimum(sum(four), n_steps) if part.kind == "max" else sum(four)
-    return totals
 
 
 def robustness(method, nets, x, y, rng):
@@ -285,7 +186,7 @@ def robustness(method, nets, x, y, rng):
 
     Parameters
     ----------
-    method : str
+    method : str or pysnn.learning.Method
         The method that it was trained by.
     nets : pysnn.learning.rate.Nets
         The network.
@@ -303,7 +204,7 @@ def robustness(method, nets, x, y, rng):
         (not gamma, beta, biases) rounded to so many bits, one scale a layer. Level 0 of noise is no disturbance.
     """
     x, y = x[:SAMPLES], y[:SAMPLES]
-    rule = METHODS[method]
+    rule = learning.get(method)
 
     def accuracy(some, level=0.0):
         found = []
@@ -315,7 +216,8 @@ def robustness(method, nets, x, y, rng):
         return rate.accuracy(np.concatenate(found), y).expected
 
     def rounded(bits):
-        params = {name: round_weights(w, bits) if name[0] == "w" else w for name, w in nets.net.params.items()}
+        weights = nets.settings.model.weights()
+        params = {name: round_weights(w, bits) if name in weights else w for name, w in nets.net.params.items()}
         return rule.build(nets.settings, params, state={name: s.copy() for name, s in nets.state.items()})
 
     return {"n": len(x), "noise": [(s, accuracy(nets, s)) for s in (0.0, *NOISE)], "bits": [(b, accuracy(rounded(b))) for b in BITS]}

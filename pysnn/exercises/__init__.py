@@ -1,23 +1,24 @@
-"""Exercises with automatic marks: a stub to fill in, what it is held against, and what known mistakes look like.
+"""Exercises with automatic marks: a file to fill in, the right results, and the results of known mistakes.
 
-Each exercise is a file in `stubs` with the forward pass given and a task in its docstring; `solutions` holds one way to do it.
+Each exercise is a file in `solutions`. It has the task in its docstring, the code that is given, and one way to write the lines that
+the task asks for. The stub is this file without these lines.
 `pysnn check` lists them, `pysnn check --start NAME` copies a stub, `pysnn check FILE.py` marks it. In a notebook:
 
     from pysnn import exercises
     print(exercises.mark("temporal_backward", globals()))
 
-Every result is exact (bit for bit what `pysnn.reference` gives), approximate (to rounding) or wrong. Behind wrong ones comes a hint: the
-known mistake, of `pysnn.verify.zoo` or of the exercise's own list, whose numbers these are.
+Each result is exact (bit for bit that of `pysnn.reference`), approximate (equal up to rounding) or wrong. If wrong results are those of a
+known mistake, from `pysnn.verify.zoo` or from the exercise's own list, a hint says what the mistake is.
 """
 
 import ast
 import functools
 import importlib
-import shutil
+import re
 from pathlib import Path
 
 from ._case import Case, Exercise, Mistake
-from ._marks import Item, Marks, judge, unwritten
+from ._marks import Item, Marks, mark_answers, unwritten
 from ._run import run_file
 
 __all__ = ["MODULES", "NAMES", "Case", "Exercise", "Item", "Marks", "Mistake", "get", "mark", "mark_file", "start", "text",
@@ -26,10 +27,9 @@ __all__ = ["MODULES", "NAMES", "Case", "Exercise", "Item", "Marks", "Mistake", "
 MODULES = {"spike_time": "temporal", "temporal_backward": "temporal", "spike_loss": "temporal", "integrate_and_fire": "spiking",
            "surrogate_backward": "spiking", "conv_backward": "conv", "max_pool_backward": "relu", "batch_norm_backward": "relu",
            "proxy_step": "learning", "conversion": "learning", "find_the_bug": "bugs"}
-"""The exercises, in an order in which they can be done, and the file with their cases."""
+"""The exercises, in an order in which they can be done, and the module with their cases."""
 
 NAMES = tuple(MODULES)
-FOLDER = Path(__file__).parent
 
 
 @functools.cache
@@ -77,18 +77,32 @@ def text(name, solution=False):
         For another name.
     """
     get(name)
-    return (FOLDER / ("solutions" if solution else "stubs") / f"{name}.py").read_text(encoding="utf-8")
+    solved = (Path(__file__).parent / "solutions" / f"{name}.py").read_text(encoding="utf-8")
+    return solved if solution else _stub(solved)
+
+
+def _stub(solved):
+    """Take the solution out of a file.
+
+    From `# your lines: NAME, hint; NAME, hint` to the return at the same depth, lines become placeholders `NAME = ...`.
+    The line below `# was: CODE` becomes CODE.
+    """
+    def placeholders(block):
+        parts = [part.partition(", ") for part in block[2].split("; ")]
+        return "".join(f"{block[1]}{f'{name} = ...':<21}# your lines{comma}{hint}\n" for name, comma, hint in parts)
+    text = re.sub(r"^( *)# your lines: (.*)\n(?:.*\n)*?(?=\1return )", placeholders, solved, flags=re.M)
+    return re.sub(r"^( *)# was: (.*)\n.*\n", r"\1\2\n", text, flags=re.M)
 
 
 def start(name, folder="."):
-    """Copy the stub of an exercise into a folder.
+    """Write the stub of an exercise into a folder.
 
     Parameters
     ----------
     name : str
         One of NAMES.
     folder : path
-        Where to; made if it is not there.
+        Made if it does not exist.
 
     Returns
     -------
@@ -98,28 +112,28 @@ def start(name, folder="."):
     Raises
     ------
     ValueError
-        For another name, or if the file is there already.
+        For another name, or if the file exists already.
     """
-    get(name)
+    stub = text(name)
     path = Path(folder) / f"{name}.py"
     if path.exists():
-        raise ValueError(f"--start {name}: {path} is there already; expected a folder without it")
+        raise ValueError(f"--start {name}: {path} exists already; expected a folder without it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(FOLDER / "stubs" / f"{name}.py", path)
+    path.write_text(stub, encoding="utf-8")
     return path
 
 
 def mark(name, functions, seed=0):
-    """Mark functions that are here, such as those of a notebook; they run in this process, without a time limit.
+    """Mark functions of this process, such as those of a notebook. There is no time limit.
 
     Parameters
     ----------
     name : str
         One of NAMES.
     functions : mapping of str to callable
-        The functions that the exercise asks for by name; others are ignored, so globals() will do.
+        The functions that the exercise asks for, by name; others are ignored, so it can be globals().
     seed : int
-        The random cases follow from it.
+        Of the random numbers in the cases.
 
     Returns
     -------
@@ -132,22 +146,19 @@ def mark(name, functions, seed=0):
         For another name, or if a function is missing.
     """
     exercise = get(name)
-    missing = [f for f in exercise.functions if not callable(functions.get(f))]
-    if missing:
-        raise ValueError(f"{name}: expected a function {missing[0]!r}, found none; the exercise needs {', '.join(exercise.functions)}")
-    cases = exercise.drawn(seed)
-    return judge(exercise, cases, [case.answer(functions) for case in cases])
+    functions, cases = exercise.pick(functions, name), exercise.draw_cases(seed)
+    return mark_answers(exercise, cases, [case.answer(functions) for case in cases])
 
 
 def mark_file(path, seed=0, limit=10.0):
-    """Mark a file. It runs in a process of its own, which is stopped if it does not answer.
+    """Mark a file. It runs in a process of its own, which is stopped if it takes too long.
 
     Parameters
     ----------
     path : path
-        A filled-in stub; its line EXERCISE = NAME says which.
+        A filled-in stub; its line EXERCISE = NAME names the exercise.
     seed : int
-        The random cases follow from it.
+        Of the random numbers in the cases.
     limit : float
         Seconds that a case may take.
 
@@ -161,13 +172,13 @@ def mark_file(path, seed=0, limit=10.0):
     Raises
     ------
     ValueError
-        If there is no such file, it says no exercise, does not run, or lacks a function. The message is one line.
+        If the file does not exist, names no exercise, does not run, or lacks a function. The message is one line.
     """
     name = _exercise_of(Path(path))
     exercise = get(name)
-    cases = exercise.drawn(seed)
+    cases = exercise.draw_cases(seed)
     answers, printed = run_file(Path(path), exercise, cases, seed, limit)
-    return judge(exercise, cases, answers), printed
+    return mark_answers(exercise, cases, answers), printed
 
 
 def _exercise_of(path):
@@ -175,7 +186,7 @@ def _exercise_of(path):
     if path.is_dir():
         raise ValueError(f"expected a file such as spike_time.py, got the folder {str(path)!r}")
     if path.suffix != ".py" or not path.is_file():
-        raise ValueError(f"expected a file such as spike_time.py, got {str(path)!r}" + ("" if path.is_file() else ", which is not there")
+        raise ValueError(f"expected a file such as spike_time.py, got {str(path)!r}" + ("" if path.is_file() else ", which does not exist")
                          + "; pysnn check --start NAME makes one")
     try:
         tree = ast.parse(path.read_bytes(), str(path))

@@ -1,15 +1,15 @@
-"""The exercise in which mistakes are to be found: its hints are clues, they do not name the mistake."""
+"""The exercise on finding mistakes. Its hints are clues: they do not name the mistake."""
 
 import numpy as np
 
 from .. import losses
 from ..reference import temporal
 from ..verify import zoo
-from ._case import Case, Exercise, Mistake
+from ._case import Case, Exercise, Mistake, run_backward, run_forward
 
 
 def _train_step(early=False):
-    """Make one step of training by the reference; early: w2 changes before the error has gone through it."""
+    """Make a training step from the reference; early: w2 changes before the error has gone through it."""
     def train_step(w1, w2, z_in, y, lr):
         z_hidden, cache1 = temporal.forward(z_in, w1)
         z_out, cache2 = temporal.forward(z_hidden, w2)
@@ -26,10 +26,6 @@ def _train_step(early=False):
 RIGHT = {"forward": temporal.forward, "backward": temporal.backward, "loss": losses.softmax_z, "train_step": _train_step()}
 
 
-def _back(functions, dz_out, z_in, w):
-    return functions["backward"](dz_out, functions["forward"](z_in, w)[1])
-
-
 def _cases(rng):
     z_sorted, w = np.sort(np.exp(rng.uniform(0, 2, (4, 6))), axis=1), rng.normal(0.4, 0.3, (6, 5))
     z_in, strong = np.exp(rng.uniform(0, 2, (4, 6))), rng.uniform(0.05, 0.3, (6, 3))
@@ -40,17 +36,17 @@ def _cases(rng):
     early.sort(axis=1)
     gradients = ("dz_in", "dw")
     return [
-        Case("forward, inputs in order", ("z_out",), lambda f, *a: f["forward"](*a)[0], (z_sorted, w)),
-        Case("forward, inputs in any order", ("z_out",), lambda f, *a: f["forward"](*a)[0], (z_in, w)),
-        Case("backward, all inputs early", gradients, _back, (dz, early, strong)),
-        Case("backward, some inputs too late", gradients, _back, (rng.normal(size=(4, 5)), z_sorted, w)),
+        Case("forward, inputs sorted", ("z_out",), run_forward, (z_sorted, w)),
+        Case("forward, inputs in any order", ("z_out",), run_forward, (z_in, w)),
+        Case("backward, all inputs early", gradients, run_backward, (dz, early, strong)),
+        Case("backward, some inputs too late", gradients, run_backward, (rng.normal(size=(4, 5)), z_sorted, w)),
         Case("loss", ("loss", "dz"), lambda f, *a: f["loss"](*a), (z, y)),
         Case("train_step", ("loss", "new_w1", "new_w2"), lambda f, *a: f["train_step"](*a), (w1, w2, z_in, y, 0.1)),
     ]
 
 
 def _unsorted_weights(right):
-    """Sort the times and leave the weights as they are."""
+    """Sort the times but not the weights."""
     def forward(z_in, w, threshold=1.0):
         z_out = np.concatenate([right["forward"](np.sort(z)[None], w)[0] for z in z_in])
         return z_out, (z_in, w, threshold, z_out)
@@ -61,20 +57,20 @@ def _all_weights(right):
     def forward(z_in, w, threshold=1.0):
         return right["forward"](z_in, w)
     op = zoo.FAULTS["denominator_all_weights"].inject(zoo.Op(forward, right["backward"]))
-    return {**right, "forward": op.forward, "backward": op.backward}
+    return {**right, **op._asdict()}
 
 
 MISTAKES = (
     Mistake("clue_forward",
-            "right where the inputs come in the order of time, wrong elsewhere. What has been put in order, and what has not?",
+            "right where the inputs are sorted by time, wrong elsewhere. What does the code sort, and what does it not sort?",
             _unsorted_weights),
     Mistake("clue_backward",
-            "right where every input is early enough to count, wrong where some come too late. Which sum should know of it?",
+            "right where every input comes early enough to count, wrong where some come too late. Which sum must leave these out?",
             _all_weights),
     Mistake("clue_loss",
-            "the size is right. Let the label's spike come a little later, by hand: should the loss rise or fall, and what does dz "
+            "the magnitude is right. Move the label's spike to a slightly later time: should the loss rise or fall, and what does dz "
             "say?", lambda right: {**right, "loss": zoo.FAULTS["softmax_sign"].inject(right["loss"])}),
-    Mistake("clue_step", "w2 comes out right and w1 does not, the less so the larger lr is. In which order do things happen?",
+    Mistake("clue_step", "w2 is right and w1 is not; its error grows with lr. In which order does the step compute things?",
             lambda right: {**right, "train_step": _train_step(early=True)}),
 )
 

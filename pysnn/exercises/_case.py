@@ -1,4 +1,4 @@
-"""What an exercise is made of: cases to run, the right answers, mistakes that are known."""
+"""What an exercise consists of: test cases, our functions, known mistakes."""
 
 import inspect
 from typing import NamedTuple
@@ -9,21 +9,21 @@ from .. import _checks
 from ..verify import student
 from ..verify.gradcheck import gradcheck
 
-OPEN = "not written yet"
+NOT_WRITTEN = "not written yet"
 
 
 class Case(NamedTuple):
-    """One thing that a student's functions are asked for."""
+    """One call of a student's functions. Each of its outputs is marked."""
 
     name: str
-    outputs: tuple           # names of what comes back
-    call: object             # call(functions, *args) -> that
+    outputs: tuple           # names of the results
+    call: object             # call(functions, *args) -> the results
     args: tuple = ()         # arrays and numbers; each call gets its own copies
-    differences: bool = False    # the outputs are errors against differences, to be small, instead of numbers to be compared
-    returns: tuple = ()      # what a function is asked for, where `outputs` are made of that
+    differences: bool = False    # the outputs are errors of a gradient check, which must be small; else numbers to compare with ours
+    returns: tuple = ()      # names of what the student's function returns, where `outputs` are computed from that
 
     def answer(self, functions):
-        """Ask functions.
+        """Call the functions.
 
         Parameters
         ----------
@@ -33,47 +33,47 @@ class Case(NamedTuple):
         Returns
         -------
         dict of str to array or str
-            By the names of `outputs`: what came back, or in one line what is wrong with it.
+            For each name in `outputs` the result, or one line that says what is wrong with it.
         """
-        args, noted = [np.copy(x) if isinstance(x, np.ndarray) else x for x in self.args], _Noted(functions)
+        args, named = [np.copy(x) if isinstance(x, np.ndarray) else x for x in self.args], _ArgumentNames(functions)
         try:
             with np.errstate(all="ignore"):
-                out = self.call(noted, *args)
+                results = self.call(named, *args)
         except NotImplementedError:
-            return dict.fromkeys(self.outputs, OPEN)
+            return dict.fromkeys(self.outputs, NOT_WRITTEN)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:             # whatever a student's code raises, and exit() too, is an answer
-            said = student._said(error)
-            return dict.fromkeys(self.outputs, OPEN if "llipsis" in said else f"raises {said}")
+        except BaseException as error:             # any error of a student's code is an answer, exit() included
+            message = student._said(error)
+            return dict.fromkeys(self.outputs, NOT_WRITTEN if "llipsis" in message else f"raises {message}")
         for before, after in zip(self.args, args, strict=True):
             if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):
-                said = f"{noted.name(after)} of shape {before.shape} was changed in place: expected it to be left alone"
-                return dict.fromkeys(self.outputs, said)
-        return self._named(out)
+                message = f"{named.name(after)} of shape {before.shape} was changed in place: expected it to stay as it was"
+                return dict.fromkeys(self.outputs, message)
+        return self._by_name(results)
 
-    def _named(self, out):
-        """Give the results their names; say which are none."""
-        values = list(out) if isinstance(out, (tuple, list)) else [out]
-        if isinstance(out, list) and len(self.outputs) == 1:
-            values = [out]
+    def _by_name(self, results):
+        """Return each result by its name; if their number is wrong, a message instead of each."""
+        values = list(results) if isinstance(results, (tuple, list)) else [results]
+        if isinstance(results, list) and len(self.outputs) == 1:
+            values = [results]
         if len(values) != len(self.outputs):
-            wants = "one result" if len(self.outputs) == 1 else f"{len(self.outputs)} results"
-            came = f"{len(values)}" if isinstance(out, (tuple, list)) else _checks.describe(out)
-            names = ", ".join(self.returns or self.outputs)
-            return dict.fromkeys(self.outputs, OPEN if out is ... else f"expected {wants} ({names}), got {came}")
+            expected = "one result" if len(self.outputs) == 1 else f"{len(self.outputs)} results"
+            got = f"{len(values)}" if isinstance(results, (tuple, list)) else _checks.describe(results)
+            message = f"expected {expected} ({', '.join(self.returns or self.outputs)}), got {got}"
+            return dict.fromkeys(self.outputs, NOT_WRITTEN if results is ... else message)
         return {name: _array(value) for name, value in zip(self.outputs, values, strict=True)}
 
 
-class Said(str):
-    """What a case says of an answer instead of numbers."""
+class Message(str):
+    """What the call of a case returns instead of numbers, to say what is wrong with them."""
 
 
-class _Noted:
-    """Functions by name, which note the names by which they are given arrays."""
+class _ArgumentNames:
+    """Functions by name; remembers under which argument name each array was passed."""
 
     def __init__(self, functions):
-        self.functions, self.seen = functions, []
+        self.functions, self.passed = functions, []
 
     def __getitem__(self, key):
         function = self.functions[key]
@@ -82,31 +82,31 @@ class _Noted:
         except (TypeError, ValueError):
             return function
 
-        def noting(*args, **more):
-            self.seen += [(x, name) for name, x in zip(names, args, strict=False) if isinstance(x, np.ndarray)][:len(names)]
-            del self.seen[20:]                             # those of the first calls will do
-            return function(*args, **more)
-        return noting
+        def remembering(*args, **kwargs):
+            self.passed += [(x, name) for name, x in zip(names, args, strict=False) if isinstance(x, np.ndarray)][:len(names)]
+            del self.passed[20:]                           # the first calls are enough
+            return function(*args, **kwargs)
+        return remembering
 
     def name(self, array):
-        """Say by which name an array, or a part of it, was given."""
-        return next((f"the argument {name}" for x, name in self.seen if x is array or x.base is array), "an argument")
+        """Return the argument name of an array, or of the array that it is a view of."""
+        return next((f"the argument {name}" for x, name in self.passed if x is array or x.base is array), "an argument")
 
 
 def _array(value):
-    """Make an array of a number or an array; of anything else, words."""
-    if isinstance(value, Said):
+    """Make an array of a number or an array; for anything else return a message."""
+    if isinstance(value, Message):
         return str(value)
     if isinstance(value, list):
-        return OPEN if any(x is ... for x in value) else "expected a NumPy array, got a list: numpy.stack makes one"
+        return NOT_WRITTEN if any(x is ... for x in value) else "expected a NumPy array, got a list: numpy.stack makes one"
     if value is ... or (isinstance(value, np.ndarray) and value.dtype == object and any(x is ... for x in value.flat)):
-        return OPEN
-    good = isinstance(value, (np.ndarray, np.generic, float, int, bool)) and np.asarray(value).dtype.kind in "biuf"
-    return np.array(value) if good else f"expected a NumPy array or a number, got {_checks.describe(value)}"
+        return NOT_WRITTEN
+    numeric = isinstance(value, (np.ndarray, np.generic, float, int, bool)) and np.asarray(value).dtype.kind in "biuf"
+    return np.array(value) if numeric else f"expected a NumPy array or a number, got {_checks.describe(value)}"
 
 
 class Mistake(NamedTuple):
-    """A known mistake: what it makes of the functions of an exercise, and what to say to somebody who made it."""
+    """A known mistake: how it changes the functions of an exercise, and a hint for a student who made it."""
 
     name: str                # of a fault of pysnn.verify.zoo, or the exercise's own
     hint: str
@@ -117,30 +117,67 @@ class Exercise(NamedTuple):
     """One exercise."""
 
     name: str
-    title: str               # what it asks, in one line
+    title: str               # the task in one line
     tags: str                # equations
-    functions: dict          # name of a function that the file has -> ours, by pysnn.reference
+    functions: dict          # name of a function that the student's file defines -> ours, from pysnn.reference
     cases: object            # cases(rng) -> list of Case
     mistakes: tuple = ()
 
-    def drawn(self, seed=0):
-        """Draw the cases.
+    def draw_cases(self, seed=0):
+        """Make the cases.
 
         Parameters
         ----------
         seed : int
-            The random ones follow from it.
+            Of the random numbers in them.
 
         Returns
         -------
         list of Case
-            In the order in which they are asked.
+            In the order in which they are run.
         """
         return self.cases(np.random.default_rng([seed, len(self.name)]))
 
+    def pick(self, namespace, where):
+        """Pick the functions that the exercise asks for.
+
+        Parameters
+        ----------
+        namespace : mapping of str to object
+            What the student's file or notebook defines.
+        where : str
+            Its name, for the error.
+
+        Returns
+        -------
+        dict of str to callable
+            By name.
+
+        Raises
+        ------
+        ValueError
+            If one is missing.
+        """
+        for name in self.functions:
+            if not callable(namespace.get(name)):
+                raise ValueError(f"{where}: expected a function {name!r}, found none; the exercise needs {', '.join(self.functions)}")
+        return {name: namespace[name] for name in self.functions}
+
+
+# ---- what several exercises share: calls for cases, and parts of mistakes
+
+def run_forward(functions, *args):
+    """Call forward and leave out the cache."""
+    return functions["forward"](*args)[0]
+
+
+def run_backward(functions, dout, *args):
+    """Call forward, then backward with its cache."""
+    return functions["backward"](dout, functions["forward"](*args)[1])
+
 
 def differences(name, forward, backward, args, names):
-    """Make cases of a backward pass, held against differences of its own forward pass.
+    """Make cases that compare a backward pass with finite differences of its own forward pass.
 
     Parameters
     ----------
@@ -156,8 +193,8 @@ def differences(name, forward, backward, args, names):
     Returns
     -------
     list of Case
-        One an argument, so that a gradient that is missing takes no other along. Its output is the largest relative error; inf where
-        nothing could be compared.
+        One for each argument, so that a missing gradient does not spoil the others. The output is the largest relative error, or inf
+        where nothing could be compared.
     """
     def one(k):
         def call(functions, *args):
@@ -168,11 +205,12 @@ def differences(name, forward, backward, args, names):
                 if not isinstance(grads, (tuple, list)) or len(grads) != len(names):
                     raise ValueError(f"backward: expected {len(names)} results")
                 return grads[k]
-            found = gradcheck(lambda x: forward(functions)(*args[:k], x, *args[k + 1:]), pull, args[k:k + 1], names=names[k:k + 1], n=40)
-            return max(_error(row) for row in found.rows)
+            check = gradcheck(lambda x: forward(functions)(*args[:k], x, *args[k + 1:]), pull, args[k:k + 1], names=names[k:k + 1], n=40)
+            return max(np.inf if row.verdict == "unchecked" or row.max_error is None else row.max_error for row in check.rows)
         return Case(name, (f"d{names[k]}",), call, args, True)
     return [one(k) for k in range(len(names))]
 
 
-def _error(row):
-    return np.inf if row.verdict == "unchecked" or row.max_error is None else row.max_error
+def replace(**functions):
+    """Make the `inject` of a mistake that replaces some of the right functions."""
+    return lambda right: {**right, **functions}

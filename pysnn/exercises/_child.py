@@ -12,9 +12,9 @@ from ._run import LOADED, REFUSED, STARTED
 
 
 def main(path, name, seed, folder, *todo):
-    """Load the file, answer the cases one after the other, and leave each answer in the folder."""
+    """Load the file, run the cases one after the other, and write each answer into the folder."""
     path, folder, exercise = Path(path), Path(folder), get(name)
-    cases = exercise.drawn(int(seed))
+    cases = exercise.draw_cases(int(seed))
     (folder / STARTED).touch()
     try:
         functions = _load(path, exercise)
@@ -36,11 +36,7 @@ def _load(path, exercise):
         module = student._import(path)
     except SystemExit as error:
         raise ValueError(f"{path.name}: does not run: it exits ({error.code})") from None
-    missing = [name for name in exercise.functions if not callable(getattr(module, name, None))]
-    if missing:
-        raise ValueError(f"{path.name}: expected a function {missing[0]!r}, found none; {exercise.name} needs "
-                         f"{', '.join(exercise.functions)}")
-    return {name: getattr(module, name) for name in exercise.functions}
+    return exercise.pick(vars(module), path.name)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,7 @@
 import numpy as np
 
 from ..reference import conv
-from ._case import Case, Exercise, Mistake, differences
-
-
-def _back(functions, dy, x, w, stride, padding):
-    _, cache = functions["forward"](x, w, stride, padding)
-    return functions["backward"](dy, cache)
+from ._case import Case, Exercise, Mistake, differences, run_backward, run_forward
 
 
 def _cases(rng):
@@ -18,21 +13,21 @@ def _cases(rng):
     def case(name, shape, kernel, stride, padding):
         x, w = rng.normal(size=shape), rng.normal(size=kernel)
         dy = rng.normal(size=conv.conv2d_forward(x, w, stride, padding)[0].shape)
-        return Case(name, ("dx", "dw"), _back, (dy, x, w, stride, padding))
+        return Case(name, ("dx", "dw"), run_backward, (dy, x, w, stride, padding))
     x, w = rng.normal(size=(2, 5, 5, 2)), rng.normal(size=(3, 3, 2, 3))
     return [
-        Case("forward, as given", ("y",), lambda f, *a: f["forward"](*a)[0], (x, w, 2, 1)),
-        Case("by hand", ("dx", "dw"), _back, (dy, image, kernel, 1, 0)),
+        Case("forward, as given", ("y",), run_forward, (x, w, 2, 1)),
+        Case("by hand", ("dx", "dw"), run_backward, (dy, image, kernel, 1, 0)),
         case("one channel, one sample", (1, 5, 5, 1), (3, 3, 1, 1), 1, 0),
         case("padding 1", (1, 4, 5, 1), (3, 3, 1, 1), 1, 1),
         case("stride 2", (1, 7, 6, 1), (3, 2, 1, 1), 2, 0),
         case("3 samples, 2 channels to 4", (3, 6, 5, 2), (3, 3, 2, 4), 2, 1),
-        *differences("against differences", lambda f: lambda x, w: f["forward"](x, w, 2, 1), lambda f: f["backward"], (x, w), ("x", "w")),
+        *differences("finite differences", lambda f: lambda x, w: f["forward"](x, w, 2, 1), lambda f: f["backward"], (x, w), ("x", "w")),
     ]
 
 
-def _turned(product=lambda w, i, j: w[i, j], add=True, stride_of=lambda stride: stride, cut=None):
-    """Make a backward pass with a part exchanged."""
+def _own(tap=lambda w, i, j: w[i, j], add=True, stride_of=lambda stride: stride, begin=None):
+    """Make a backward pass with one part replaced: the tap, the sum, the stride, or where dx begins."""
     def backward(dy, cache):
         x, w, stride, padding = cache
         padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
@@ -41,9 +36,9 @@ def _turned(product=lambda w, i, j: w[i, j], add=True, stride_of=lambda stride: 
             for j in range(w.shape[1]):
                 at = (slice(None), slice(i, i + s * (dy.shape[1] - 1) + 1, s), slice(j, j + s * (dy.shape[2] - 1) + 1, s))
                 dw[i, j] = np.einsum("bhvc,bhvo->co", padded[at], dy)
-                dpadded[at] = (dpadded[at] if add else 0) + dy @ product(w, i, j).T
-        begin = padding if cut is None else cut
-        return dpadded[:, begin:begin + x.shape[1], begin:begin + x.shape[2]], dw
+                dpadded[at] = (dpadded[at] if add else 0) + dy @ tap(w, i, j).T
+        first = padding if begin is None else begin
+        return dpadded[:, first:first + x.shape[1], first:first + x.shape[2]], dw
 
     def inject(right):
         def forward(x, w, stride=1, padding=0):
@@ -52,28 +47,27 @@ def _turned(product=lambda w, i, j: w[i, j], add=True, stride_of=lambda stride: 
     return inject
 
 
-def _turned_dw(right):
-    def backward(dy, cache):
-        dx, dw = right["backward"](dy, cache)
-        return dx, dw[::-1, ::-1].copy()
-    return {**right, "backward": backward}
-
-
-def _mean_dw(dx, dw, n):
-    return dx, dw / n
+def _own_dw(change):
+    """Change the right dw: change(dw, number of samples)."""
+    def inject(right):
+        def backward(dy, cache):
+            dx, dw = right["backward"](dy, cache)
+            return dx, change(dw, len(dy))
+        return {**right, "backward": backward}
+    return inject
 
 
 MISTAKES = (
-    Mistake("kernel_turned",
-            "your dx goes back by another way than y came: y[h, v] saw x[s h + i, s v + j] by w[i, j], and by this same w[i, j] its "
-            "gradient returns", _turned(lambda w, i, j: w[-1 - i, -1 - j])),
-    Mistake("dw_turned", "your dw is turned by half a turn: the kernel is not turned in a correlation", _turned_dw),
-    Mistake("overwritten", "a pixel of the image is seen by several taps: their gradients add up, with +=", _turned(add=False)),
-    Mistake("mean_over_batch", "dw is summed over the samples of the batch, not averaged",
-            lambda right: {**right, "backward": lambda dy, cache: _mean_dw(*right["backward"](dy, cache), len(dy))}),
-    Mistake("stride_forgotten", "you go back with stride 1, whatever the stride was", _turned(stride_of=lambda stride: 1)),
-    Mistake("wrong_corner", "you cut the padding off at one end alone: dx begins at row and column `padding`", _turned(cut=0)),
+    Mistake("kernel_rotated",
+            "your dx uses the kernel rotated by 180 degrees: x[s h + i, s v + j] enters y[h, v] with the weight w[i, j], and its "
+            "gradient comes back with the same weight", _own(lambda w, i, j: w[-1 - i, -1 - j])),
+    Mistake("dw_rotated", "your dw is rotated by 180 degrees: a cross-correlation does not rotate the kernel",
+            _own_dw(lambda dw, n: dw[::-1, ::-1].copy())),
+    Mistake("overwritten", "several taps read the same pixel of the image: add their gradients, with +=", _own(add=False)),
+    Mistake("mean_over_batch", "dw is the sum over the samples of the batch, not the mean", _own_dw(lambda dw, n: dw / n)),
+    Mistake("stride_forgotten", "your backward pass has stride 1, whatever the stride is", _own(stride_of=lambda stride: 1)),
+    Mistake("wrong_corner", "you remove the padding at one end only: dx begins at row and column `padding`", _own(begin=0)),
 )
 
-EXERCISES = {"conv_backward": Exercise("conv_backward", "pull a gradient back through a convolution", "(R3), (R4)",
+EXERCISES = {"conv_backward": Exercise("conv_backward", "backpropagate through a convolution", "(R3), (R4)",
                                        {"forward": conv.conv2d_forward, "backward": conv.conv2d_backward}, _cases, MISTAKES)}

@@ -1,4 +1,4 @@
-"""Marks: every result exact, approximate or wrong, and behind the wrong ones the mistake whose numbers they are."""
+"""Marks: each result is exact, approximate or wrong. A hint names the known mistake that gives the same wrong numbers."""
 
 from typing import NamedTuple
 
@@ -8,9 +8,9 @@ from ..verify import student, zoo
 from ..verify.compare import _item
 from ..verify.gradcheck import RTOL
 from ..verify.suite._book import relative
-from ._case import OPEN
+from ._case import NOT_WRITTEN
 
-SAME = 1e-9              # relative, of the largest entry: ours and theirs are the same but for rounding, and so are two mistakes
+SAME = 1e-9              # relative to the largest entry: below this, two results are equal up to rounding
 
 
 class Item(NamedTuple):
@@ -28,12 +28,12 @@ class Item(NamedTuple):
 
 
 class Hint(NamedTuple):
-    """What the wrong results of some outputs look like."""
+    """What may be wrong with some outputs."""
 
     outputs: tuple
-    mistake: str         # its name; "" for a sign, a factor and the like
+    mistake: str         # its name; "" for a wrong sign, factor and the like
     words: str
-    counts: tuple = ()   # of each output: how many of its wrong items are explained, how many there are
+    counts: tuple = ()   # for each output: how many of its wrong items the mistake explains, and how many there are
 
 
 class Marks(NamedTuple):
@@ -49,7 +49,7 @@ class Marks(NamedTuple):
         return all(item.ok for item in self.items)
 
     def to_dict(self):
-        """Turn it into what JSON can hold.
+        """Turn the marks into a dict for JSON.
 
         Returns
         -------
@@ -60,121 +60,120 @@ class Marks(NamedTuple):
                 "hints": [{**h._asdict(), "outputs": list(h.outputs)} for h in self.hints]}
 
     def __str__(self):
-        words = [f"{i.case}: {i.output}" for i in self.items]
-        width = max(map(len, words))
-        lines = [f"{item.mark:<13}{said:<{width + 2}}{item.note}".rstrip() for item, said in zip(self.items, words, strict=True)]
+        labels = [f"{i.case}: {i.output}" for i in self.items]
+        width = max(map(len, labels)) + 2
+        lines = [f"{item.mark:<13}{label:<{width}}{item.note}".rstrip() for item, label in zip(self.items, labels, strict=True)]
         for hint in self.hints:
             counts = hint.counts or [(0, 0)] * len(hint.outputs)
-            of = [out + (f" ({n} of {m} wrong items)" if n < m else "") for out, (n, m) in zip(hint.outputs, counts, strict=True)]
-            lines.append(f"hint for {', '.join(of)}: {hint.words}")
+            outputs = [out + (f" ({n} of {m} wrong items)" if n < m else "") for out, (n, m) in zip(hint.outputs, counts, strict=True)]
+            lines.append(f"hint for {', '.join(outputs)}: {hint.words}")
             if hint.mistake in zoo.every():
                 lines[-1] += f" (the known mistake {hint.mistake}, see pysnn verify --zoo)"
         n = sum(item.ok for item in self.items)
         return "\n".join([*lines, f"{self.exercise}: {n} of {len(self.items)} items right"])
 
 
-def judge(exercise, cases, answers):
+def mark_answers(exercise, cases, answers):
     """Mark answers.
 
     Parameters
     ----------
     exercise : Exercise
-        Which one.
+        The exercise.
     cases : list of Case
-        What was asked.
+        Its cases.
     answers : list of dict
-        What came back, from `Case.answer`.
+        From `Case.answer`, one for each case.
 
     Returns
     -------
     Marks
         The marks and hints.
     """
-    wanted = [None if case.differences else case.answer(exercise.functions) for case in cases]
-    items, wrong, n_wrong = [], {}, {}
-    for k, (case, want, got) in enumerate(zip(cases, wanted, answers, strict=True)):
+    right = [None if case.differences else case.answer(exercise.functions) for case in cases]
+    items, wrong, n_wrong = [], set(), {}
+    for k, (case, want, got) in enumerate(zip(cases, right, answers, strict=True)):
         for output in case.outputs:
-            mark, note = _checked(got[output]) if case.differences else _compared(got[output], want[output])
+            mark, note = _mark_error(got[output]) if case.differences else _mark_numbers(got[output], want[output])
             items.append(Item(case.name, output, mark, note))
-            n_wrong[output] = n_wrong.get(output, 0) + (mark == "wrong" and not case.differences)
-            if mark == "wrong" and not case.differences and getattr(got[output], "shape", None) == want[output].shape:
-                wrong[k, output] = items[-1]
-    hints = [hint._replace(counts=tuple((n, n_wrong[out]) for out, (n, _) in zip(hint.outputs, hint.counts, strict=True)))
-             if hint.counts else hint for hint in _hints(exercise, cases, (wanted, answers), wrong)]
+            if mark == "wrong" and not case.differences:
+                n_wrong[output] = n_wrong.get(output, 0) + 1
+                if getattr(got[output], "shape", None) == want[output].shape:
+                    wrong.add((k, output))
+    hints = [*_mistakes(exercise, cases, right, answers, wrong, n_wrong)]
+    hinted = {output for hint in hints for output in hint.outputs}
+    hints += _simple(right, answers, {output for _, output in wrong} - hinted)
     return Marks(exercise.name, tuple(items), tuple(hints))
 
 
-def _checked(error):
-    """Mark an error against differences."""
+def _mark_error(error):
+    """Mark the error of a gradient check."""
     if isinstance(error, str):
         return "wrong", error
     good = error <= RTOL
-    return "approximate" if good else "wrong", f"differences of forward {'agree' if good else 'say otherwise'}, error {float(error):.0e}"
+    return "approximate" if good else "wrong", f"finite differences {'agree' if good else 'disagree'}, error {float(error):.0e}"
 
 
-def _compared(got, wanted):
-    """Mark a result against the reference."""
+def _mark_numbers(got, wanted):
+    """Mark a result by comparison with ours."""
     if isinstance(got, str):
         return "wrong", got
     finite = wanted[np.isfinite(wanted)]
     atol = SAME * float(np.abs(finite).max(initial=0)) if wanted.size > 1 else 0.0
-    found = _item("", got, np.asarray(wanted), SAME, atol)
-    if found.verdict == "exact":
+    compared = _item("", got, np.asarray(wanted), SAME, atol)
+    if compared.verdict == "exact":
         return "exact", ""
-    if found.verdict == "approximate":
-        if found.why and got.ndim:
-            return "wrong", f"the right numbers, but {found.why}"
-        return "approximate", found.why or f"largest difference {found.max_abs:.0e}"
-    if found.first is None:
-        return "wrong", found.why
-    at = f"[{', '.join(map(str, found.first))}]: " if found.first else ""
-    count = f"{found.n_different} of {found.size} wrong; " if found.size > 1 else ""
-    why = f" ({found.why})" if found.why else ""
-    return "wrong", f"{count}{at}got {found.got:.9g}, wanted {found.wanted:.9g}{why}"
+    if compared.verdict == "approximate":
+        if compared.why and got.ndim:
+            return "wrong", f"the right numbers, but {compared.why}"
+        return "approximate", compared.why or f"largest difference {compared.max_abs:.0e}"
+    if compared.first is None:
+        return "wrong", compared.why
+    at = f"[{', '.join(map(str, compared.first))}]: " if compared.first else ""
+    count = f"{compared.n_different} of {compared.size} wrong; " if compared.size > 1 else ""
+    why = f" ({compared.why})" if compared.why else ""
+    return "wrong", f"{count}{at}got {compared.got:.9g}, wanted {compared.wanted:.9g}{why}"
 
 
-def _alike(a, b):
-    """Say whether two results are the same but for rounding; NaN is like NaN."""
+def _same(a, b):
+    """Say whether two results are equal up to rounding; NaN equals NaN."""
     if isinstance(a, str) or isinstance(b, str) or a.shape != b.shape:
         return False
     return bool((np.isnan(a) & np.isnan(b) | (relative(a, b) <= SAME)).all())
 
 
-def _hints(exercise, cases, results, wrong):
-    """Yield hints: first the mistakes that explain most, then simple things about what is left."""
-    wanted, answers = results
-    found = []
+def _mistakes(exercise, cases, right, answers, wrong, n_wrong):
+    """Yield hints for known mistakes, those that explain most of the wrong results first. A result is (number of the case, output)."""
+    candidates = []
     for mistake in exercise.mistakes if wrong else ():
         functions = mistake.inject(exercise.functions)
         faulty = [None if case.differences else case.answer(functions) for case in cases]
-        moved = {(k, out) for k, case in enumerate(cases) if not case.differences for out in case.outputs
-                 if not _alike(faulty[k][out], wanted[k][out])}
-        explained = {key for key in moved & set(wrong) if _alike(answers[key[0]][key[1]], faulty[key[0]][key[1]])}
-        for output in {out for _, out in explained}:        # one number alike may be chance: half of what it changes must be
-            here = {key for key in moved if key[1] == output}
-            if 2 * len(explained & here) < len(here):
-                explained -= here
-        found.append((mistake, explained, len(moved) - len(explained)))
-    left, named = set(wrong), set()
+        changed = {(k, out) for k, case in enumerate(cases) if not case.differences for out in case.outputs
+                   if not _same(faulty[k][out], right[k][out])}
+        explained = {(k, out) for k, out in changed & wrong if _same(answers[k][out], faulty[k][out])}
+        for output in {out for _, out in explained}:        # one equal number may be chance: half of what the mistake changes must agree
+            of_output = {result for result in changed if result[1] == output}
+            if 2 * len(explained & of_output) < len(of_output):
+                explained -= of_output
+        candidates.append((mistake, explained, len(changed) - len(explained)))
+    left = set(wrong)
     while left:
-        mistake, explained, _ = max(found, key=lambda f: (len(f[1] & left), -f[2]), default=(None, set(), 0))
+        mistake, explained, _ = max(candidates, key=lambda c: (len(c[1] & left), -c[2]), default=(None, set(), 0))
         if not explained & left:
-            break
+            return
         outputs = tuple(dict.fromkeys(out for k, case in enumerate(cases) for out in case.outputs if (k, out) in explained & left))
-        yield Hint(outputs, mistake.name, mistake.hint, tuple((sum(key[1] == out for key in explained & set(wrong)), 0) for out in outputs))
+        counts = tuple((sum(output == out for _, output in explained), n_wrong[out]) for out in outputs)
+        yield Hint(outputs, mistake.name, mistake.hint, counts)
         left -= explained
-        named |= set(outputs)
-    yield from _simple(wanted, answers, {key for key in left if key[1] not in named})
 
 
-def _simple(wanted, answers, left):
-    """Look at each output by itself for a sign, a factor, zeros, NaN."""
-    for output in dict.fromkeys(out for _, out in sorted(left)):
-        pairs = [(got[output], want[output]) for want, got in zip(wanted, answers, strict=True) if want and output in want
+def _simple(right, answers, outputs):
+    """Yield hints for outputs that have a wrong sign, a constant factor, zeros or NaN."""
+    for output in sorted(outputs):
+        pairs = [(got[output], want[output]) for want, got in zip(right, answers, strict=True) if want and output in want
                  and getattr(got[output], "shape", None) == want[output].shape]
-        said = student._simple([{output: a} for a, _ in pairs], [{output: b} for _, b in pairs])
-        for words in said:
-            yield Hint((output,), "", words.split(": ", 1)[1])
+        for message in student._simple([{output: a} for a, _ in pairs], [{output: b} for _, b in pairs]):
+            yield Hint((output,), "", message.split(": ", 1)[1])
 
 
 def unwritten(marks):
@@ -183,11 +182,11 @@ def unwritten(marks):
     Parameters
     ----------
     marks : Marks
-        From `judge`.
+        From `mark` or `mark_file`.
 
     Returns
     -------
     bool
-        Whether all that is wrong is not written yet.
+        Whether every wrong item is wrong because it is not written yet.
     """
-    return not marks.ok and all(item.ok or item.note == OPEN for item in marks.items)
+    return not marks.ok and all(item.ok or item.note == NOT_WRITTEN for item in marks.items)

@@ -1,26 +1,12 @@
-"""The exercises on max-pooling and batch normalisation: two operations with a convention that differences cannot see."""
+"""The exercises on max-pooling and batch normalisation: two operations with a convention that finite differences cannot detect."""
 
 import numpy as np
 
 from ..reference import batch_norm, pool
 from ..verify import zoo
-from ._case import Case, Exercise, Mistake, differences
-
-
-def _op(functions):
-    """Turn the functions of max-pooling into an operation of the contract."""
-    return zoo.Op(lambda x, size=2, stride=None: functions["forward"](x, size), functions["backward"])
-
-
-def _functions(op):
-    return {"forward": op.forward, "backward": op.backward}
-
+from ._case import Case, Exercise, Mistake, differences, run_backward, run_forward
 
 # ---- max_pool_backward
-
-def _pool_back(functions, dy, x, size):
-    return functions["backward"](dy, functions["forward"](x, size)[1])
-
 
 def _pool_cases(rng):
     ties = np.array([[1.0, 5, 5, 2], [5, 5, 2, 5]]).reshape(1, 2, 4, 1)
@@ -29,20 +15,20 @@ def _pool_cases(rng):
 
     def case(name, x, size=2):
         dy = rng.normal(size=(len(x), x.shape[1] // size, x.shape[2] // size, x.shape[3]))
-        return Case(name, ("dx",), _pool_back, (dy, x, size))
+        return Case(name, ("dx",), run_backward, (dy, x, size))
     return [
-        Case("forward, as given", ("y",), lambda f, x: f["forward"](x)[0], (x,)),
+        Case("forward, as given", ("y",), run_forward, (x,)),
         case("2 samples, 2 channels", x),
         case("windows of 3", np.concatenate([x, x], axis=1), 3),
         case("rows and columns left over", odd),
-        Case("equal numbers", ("dx",), _pool_back, (np.array([[10.0, 100]]).reshape(1, 1, 2, 1), ties, 2)),
+        Case("equal numbers", ("dx",), run_backward, (np.array([[10.0, 100]]).reshape(1, 1, 2, 1), ties, 2)),
         case("behind a ReLU", relu),
-        *differences("against differences", lambda f: lambda x: f["forward"](x), lambda f: f["backward"], (x,), ("x",)),
+        *differences("finite differences", lambda f: f["forward"], lambda f: f["backward"], (x,), ("x",)),
     ]
 
 
 def _shares(share):
-    """Make a backward pass from x == y; share(equal, n) is what each of n equal numbers gets."""
+    """Make a backward pass that gives each of n equal numbers a share, share(equal, n)."""
     def backward(dy, cache):
         x, y, size = cache
         h, w = (size * n for n in y.shape[1:3])
@@ -62,7 +48,7 @@ def _shares(share):
 
 
 def _by_columns(right):
-    """Look for the first of equal numbers column by column."""
+    """Give the gradient to the first of equal numbers, counted column by column."""
     def forward(x, size=2):
         return right["forward"](x, size)[0], (x, size)
 
@@ -73,24 +59,24 @@ def _by_columns(right):
     return {"forward": forward, "backward": backward}
 
 
+def _last(right):
+    op = zoo.Op(lambda x, size=2, stride=None: right["forward"](x, size), right["backward"])
+    return zoo.every()["max_pool_tie"].inject(op)._asdict()
+
+
 POOL_MISTAKES = (
-    Mistake("by_columns", "of equal numbers you take the first column by column; the convention is row by row", _by_columns),
-    Mistake("max_pool_tie", "of equal numbers the last one wins with you; the convention is the first, row by row",
-            lambda right: _functions(zoo.every()["max_pool_tie"].inject(_op(right)))),
+    Mistake("by_columns", "among equal numbers you take the first column by column; the convention is row by row", _by_columns),
+    Mistake("max_pool_tie", "among equal numbers you take the last; the convention is the first, row by row", _last),
     Mistake("every_equal",
-            "of equal numbers each gets the whole gradient with you, so that more comes back than went in; the first alone takes it",
+            "you give the whole gradient to each of the equal numbers, so that it is counted several times; only the first gets it",
             _shares(lambda equal, n: equal)),
     Mistake("shared",
-            "you share the gradient among equal numbers; a fair choice, but the convention here is that the first takes it all",
+            "you share the gradient among equal numbers: a sensible choice, but by the convention here the first gets all of it",
             _shares(lambda equal, n: equal / n)),
 )
 
 
 # ---- batch_norm_backward
-
-def _norm_back(functions, dy, *args):
-    return functions["backward"](dy, functions["forward"](*args)[1])
-
 
 def _norm_cases(rng):
     x, dy = rng.normal(1, 2, (6, 3)), rng.normal(size=(6, 3))
@@ -100,21 +86,20 @@ def _norm_cases(rng):
     hand = (np.array([[1.0], [3.0]]), np.array([2.0]), np.array([10.0]))
     given = (np.array([2.0]), np.array([1.0]), 3.0)
     return [
-        Case("forward, as given", ("y",), lambda f, *a: f["forward"](*a)[0], (x, gamma, beta)),
-        Case("forward, given statistics", ("y",), lambda f, *a: f["forward"](*a)[0], (x, gamma, beta, mean, var)),
-        Case("by hand", back, _norm_back, (np.array([[1.0], [-1.0]]), *hand, None, None, 3.0)),
-        Case("by hand, given statistics", back, _norm_back, (np.array([[1.0], [-1.0]]), *hand, *given)),
-        Case("statistics of the batch", back, _norm_back, (dy, x, gamma, beta)),
-        Case("given statistics", back, _norm_back, (dy, x, gamma, beta, mean, var)),
-        *differences("against differences", lambda f: lambda x, gamma, beta: f["forward"](x, gamma, beta), lambda f: f["backward"],
-                    (x, gamma, beta), ("x", "gamma", "beta")),
+        Case("forward, as given", ("y",), run_forward, (x, gamma, beta)),
+        Case("forward, given statistics", ("y",), run_forward, (x, gamma, beta, mean, var)),
+        Case("by hand", back, run_backward, (np.array([[1.0], [-1.0]]), *hand, None, None, 3.0)),
+        Case("by hand, given statistics", back, run_backward, (np.array([[1.0], [-1.0]]), *hand, *given)),
+        Case("batch statistics", back, run_backward, (dy, x, gamma, beta)),
+        Case("given statistics", back, run_backward, (dy, x, gamma, beta, mean, var)),
+        *differences("finite differences", lambda f: f["forward"], lambda f: f["backward"], (x, gamma, beta), ("x", "gamma", "beta")),
         *differences("the same, given statistics", lambda f: lambda x, gamma, beta: f["forward"](x, gamma, beta, mean, var),
                     lambda f: f["backward"], (x, gamma, beta), ("x", "gamma", "beta")),
     ]
 
 
 def _own(dx=None, factor=lambda gamma, sigma: gamma / sigma):
-    """Exchange dx(dy, x_hat, dgamma/N, dbeta/N, of_batch) and its factor, or scale dgamma and dbeta by 1/N."""
+    """Replace dx(dy, x_hat, dgamma/N, dbeta/N, of_batch) and its factor, or divide dgamma and dbeta by N."""
     def inject(right):
         def forward(x, gamma, beta, mean=None, var=None, eps=1e-5):
             y, cache = right["forward"](x, gamma, beta, mean, var, eps)
@@ -139,11 +124,11 @@ def _right_dx(dy, x_hat, dg, db, of_batch):
 
 NORM_MISTAKES = (
     Mistake("batch_norm_statistics",
-            "you take the statistics of the batch where constants are given, forward and backward: a sample then depends on its "
-            "neighbours. Differences cannot see it",
-            lambda right: _functions(zoo.every()["batch_norm_statistics"].inject(zoo.Op(**right)))),
+            "you use batch statistics where constants are given, forward and backward: each sample then depends on the other samples "
+            "of the batch. Finite differences cannot detect this",
+            lambda right: zoo.every()["batch_norm_statistics"].inject(zoo.Op(**right))._asdict()),
     Mistake("constants_differentiated",
-            "given statistics are constants: the two terms of (R9) come off only if they are those of the batch",
+            "given statistics are constants: subtract the two terms of (R9) only with batch statistics",
             _own(lambda dy, x_hat, dg, db, of_batch: dy - db - x_hat * dg)),
     Mistake("batch_as_constants", "mean and variance of the batch depend on every x: two terms of (R9) are missing",
             _own(lambda dy, x_hat, dg, db, of_batch: dy)),
@@ -152,19 +137,20 @@ NORM_MISTAKES = (
     Mistake("mean_as_constant", "the mean of the batch depends on every x as well: the term with dbeta is missing, (R9)",
             _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * x_hat * dg)),
     Mistake("mean_over_batch", "dgamma and dbeta are sums over the batch, not means", _own()),
-    Mistake("gamma_forgotten", "your dx lacks gamma, which y multiplies x_hat by, (R8)",
+    Mistake("gamma_forgotten", "your dx lacks the factor gamma, by which y multiplies x_hat, (R8)",
             _own(_right_dx, lambda gamma, sigma: 1 / sigma)),
-    Mistake("sigma_forgotten", "your dx lacks 1/sigma, by which x_hat changes with x, (R8)", _own(_right_dx, lambda gamma, sigma: gamma)),
-    Mistake("n_forgotten", "the two terms that come off in (R9) are means over the batch: your 1/N is missing",
+    Mistake("sigma_forgotten", "your dx lacks the factor 1/sigma, by which x_hat changes with x, (R8)",
+            _own(_right_dx, lambda gamma, sigma: gamma)),
+    Mistake("n_forgotten", "the two terms that (R9) subtracts are means over the batch: your 1/N is missing",
             _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * (db + x_hat * dg) * len(dy))),
-    Mistake("x_hat_added", "you add the term with x_hat; both terms of (R9) come off",
+    Mistake("x_hat_added", "you add the term with x_hat; (R9) subtracts both terms",
             _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * (db - x_hat * dg))),
 )
 
 
 EXERCISES = {exercise.name: exercise for exercise in (
-    Exercise("max_pool_backward", "pull a gradient back through max-pooling, with ties", "(R5)",
+    Exercise("max_pool_backward", "backpropagate through max-pooling, with ties", "(R5)",
              {"forward": pool.max_pool2d_forward, "backward": pool.max_pool2d_backward}, _pool_cases, POOL_MISTAKES),
-    Exercise("batch_norm_backward", "pull a gradient back through batch normalisation, of two kinds", "(R8), (R9)",
+    Exercise("batch_norm_backward", "backpropagate through batch normalisation, of two kinds", "(R8), (R9)",
              {"forward": batch_norm.batch_norm_forward, "backward": batch_norm.batch_norm_backward}, _norm_cases, NORM_MISTAKES),
 )}

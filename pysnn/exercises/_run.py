@@ -1,4 +1,4 @@
-"""Run somebody's file in a process of its own: it may loop for ever, exit or crash, and we go on."""
+"""Run a student's file in a process of its own: it may loop for ever, exit or crash, and the marking goes on."""
 
 import contextlib
 import os
@@ -11,35 +11,35 @@ from pathlib import Path
 
 import numpy as np
 
-LOADING = 60.0           # seconds that Python and NumPy may take to start, on a busy machine
-STARTED, LOADED, REFUSED = "started", "loaded", "refused"
-MOST = 3                 # items without an answer that are waited for
-MUCH = 10_000_000        # bytes after which a file that prints is stopped
-SHOWN = 4000             # characters of what the file prints that are kept
+START_LIMIT = 60.0       # seconds that Python and NumPy may take to start, on a busy machine
+STARTED, LOADED, REFUSED = "started", "loaded", "refused"     # files by which the child reports
+MAX_LATE = 3             # cases without an answer that are waited for
+MAX_PRINTED = 10_000_000     # bytes after which a file that prints is stopped
+SHOWN = 4000             # characters of the printed text that are kept
 
 
 def run_file(path, exercise, cases, seed, limit):
-    """Ask the functions of a file for all cases.
+    """Run all cases with the functions of a file.
 
     Parameters
     ----------
     path : pathlib.Path
         The file.
     exercise : Exercise
-        Which it answers.
+        Which one.
     cases : list of Case
-        Drawn with the seed.
+        Made with the seed.
     seed : int
-        Passed on to the process, which draws the same cases.
+        Passed on to the process, which makes the same cases.
     limit : float
         Seconds for each case.
 
     Returns
     -------
     answers : list of dict
-        As of `Case.answer`; a case that brought no answer has words that say so.
+        As from `Case.answer`; for a case without an answer, messages that say so.
     printed : str
-        What the file printed the first time.
+        What the file printed in its first process.
 
     Raises
     ------
@@ -55,19 +55,19 @@ def run_file(path, exercise, cases, seed, limit):
             for k in todo:
                 if (folder / f"{k}.npz").is_file():
                     answers[k] = _read(folder / f"{k}.npz")
-            printed = _start_of(folder / "printed") if printed is None else printed
+            printed = _beginning(folder / "printed") if printed is None else printed
         left = [k for k in todo if answers[k] is None]
-        if left:                                   # what comes behind it is asked in a new process
+        if left:                                   # the first of them stopped the process; the rest run in a new one
             answers[left[0]] = dict.fromkeys(cases[left[0]].outputs, why)
         late += "no answer" in why
-        for k in left[1:] if late == MOST else ():
-            answers[k] = dict.fromkeys(cases[k].outputs, f"not asked, after {MOST} items without an answer")
+        for k in left[1:] if late == MAX_LATE else ():
+            answers[k] = dict.fromkeys(cases[k].outputs, f"not run, after {MAX_LATE} cases without an answer")
     return answers, printed
 
 
-def _watch(path, how, todo, folder):
-    """Run the child; give the reason why it stopped early, if it did."""
-    name, seed, limit = how
+def _watch(path, which, todo, folder):
+    """Run the child process; return the reason why it stopped early, if it did."""
+    name, seed, limit = which
     root = str(Path(__file__).resolve().parents[2])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(x for x in (root, os.environ.get("PYTHONPATH", "")) if x)}
     command = [sys.executable, "-P", "-m", "pysnn.exercises._child", str(path), name, str(seed), str(folder), *map(str, todo)]
@@ -75,32 +75,32 @@ def _watch(path, how, todo, folder):
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env, start_new_session=True)
     try:
         late = _wait(child, folder, limit)
-        flood = (folder / "printed").stat().st_size > MUCH
+        printed_too_much = (folder / "printed").stat().st_size > MAX_PRINTED
     finally:
-        _end(child)
+        _kill(child)
     if (folder / REFUSED).is_file():
         raise ValueError((folder / REFUSED).read_text(encoding="utf-8"))
     if late and not (folder / LOADED).is_file():
-        raise ValueError(f"{path.name}: expected it to run from top to bottom within {limit:g} s, got no end")
+        raise ValueError(f"{path.name}: expected it to run to its end within {limit:g} s; it did not")
     if not (folder / LOADED).is_file():
-        raise ValueError(f"{path.name}: does not run: it ended Python (exit code {child.returncode})")
-    if flood:
+        raise ValueError(f"{path.name}: does not run: it ended the Python process (exit code {child.returncode})")
+    if printed_too_much:
         return "no answer: prints without end"
-    return f"no answer within {limit:g} s" if late else f"ended Python (exit code {child.returncode})"
+    return f"no answer within {limit:g} s" if late else f"ended the Python process (exit code {child.returncode})"
 
 
-def _end(child):
-    """End the child, and what it has started."""
+def _kill(child):
+    """Kill the child process and all that it has started."""
     if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError, PermissionError):             # all of them have ended already
+        with contextlib.suppress(ProcessLookupError, PermissionError):             # all have ended already
             os.killpg(child.pid, signal.SIGKILL)
     child.kill()
     child.wait()
 
 
 def _wait(child, folder, limit):
-    """Wait for the child as long as it makes progress; tell whether it was too slow."""
-    seen, since = -1, time.monotonic()
+    """Wait for the child as long as it makes progress; return whether it was stopped for being late or printing too much."""
+    n_seen, since = -1, time.monotonic()
     while True:
         try:
             child.wait(timeout=0.05)
@@ -108,20 +108,20 @@ def _wait(child, folder, limit):
         except subprocess.TimeoutExpired:
             pass
         n_files = sum(1 for _ in folder.iterdir())
-        if n_files != seen:
-            seen, since = n_files, time.monotonic()
-        allowed = limit if (folder / STARTED).is_file() else LOADING
-        if time.monotonic() - since > allowed or (folder / "printed").stat().st_size > MUCH:
+        if n_files != n_seen:
+            n_seen, since = n_files, time.monotonic()
+        allowed = limit if (folder / STARTED).is_file() else START_LIMIT
+        if time.monotonic() - since > allowed or (folder / "printed").stat().st_size > MAX_PRINTED:
             return True
 
 
-def _start_of(path):
-    """Read the beginning of a text that may be very long."""
+def _beginning(path):
+    """Read the beginning of a file that may be very long."""
     with open(path, encoding="utf-8", errors="replace") as text:
         return text.read(SHOWN)
 
 
 def _read(path):
     """Read the answer to one case."""
-    with np.load(path, allow_pickle=False) as found:
-        return {name: x.item() if x.dtype.kind == "U" else x for name, x in found.items()}
+    with np.load(path, allow_pickle=False) as answer:
+        return {name: x.item() if x.dtype.kind == "U" else x for name, x in answer.items()}

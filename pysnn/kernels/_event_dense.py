@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .._blas import cut, matmul
-from .._jit import njit, spread
+from .._blas import matmul
+from .._jit import njit
+from .._threads import cut, spread
 from ._event_conv import block_width, fire, padded
 from ._events import LANES, adder, squeeze
 

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._blas import cut, matmul
-from .._jit import njit, spread
+from .._blas import matmul
+from .._jit import njit
+from .._threads import cut, spread
 
 _SAMPLES = 32     # samples a block
 _OUTPUTS = 208    # outputs a block

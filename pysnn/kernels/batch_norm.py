@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._blas import cut
-from .._jit import njit, spread
+from .._jit import njit
+from .._threads import cut, spread
 
 _BLOCK = 400_000     # bytes of x a block: half of a core's second-level cache
 _WIDTH = 256         # parameters of few channels are repeated to about this length

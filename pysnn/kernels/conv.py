@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._blas import _one_thread, cut
-from .._jit import njit, spread
+from .._blas import one_thread
+from .._jit import njit
+from .._threads import cut, spread
 
 _TILE = 1_500_000    # bytes of patches at a time: about the second-level cache; with less, the BLAS packs w too often
 _BLOCKS = 32         # parts of the work handed out to threads
@@ -71,7 +72,7 @@ def _correlate(x, w, stride, padding, shape):
             _gather(x, patches, (w.shape[0], w.shape[1], stride, padding), (shape[1], shape[2]), r, stop)
             a, b = r * shape[2], stop * shape[2]
             np.matmul(patches[:b - a], flat, out=y_flat[a:b])
-    with _one_thread():
+    with one_thread():
         spread(work, blocks)
     return y
 
@@ -94,7 +95,7 @@ def _sum_w(x, dy, shape_w, stride, padding):
             np.matmul(patches[:b - a].T, dy_flat[a:b], out=dw[q] if r == r0 else part)
             if r > r0:
                 dw[q] += part
-    with _one_thread():
+    with one_thread():
         spread(work, [(q, *chunk) for q, chunk in enumerate(chunks)])
     for q in range(1, len(dw)):
         dw[0] += dw[q]
@@ -112,7 +113,7 @@ def _scatter(dy, cache):
         for b in range(b0, b1):
             np.matmul(dy[b].reshape(-1, n_out), flat, out=patches)
             _add_patches(patches, dx[b], (w.shape[0], w.shape[1], stride, padding), (height, width))
-    with _one_thread():
+    with one_thread():
         spread(work, cut(n_batch, -(-n_batch // 16)))
     return dx
 

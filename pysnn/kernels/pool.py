@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._blas import cut
-from .._jit import njit, spread
+from .._jit import njit
+from .._threads import cut, spread
 
 
 class MaxCache(NamedTuple):

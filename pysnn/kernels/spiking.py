@@ -11,8 +11,8 @@ from math import ceil, prod
 import numpy as np
 
 from .. import _checks
-from .._blas import cut, matmul
-from .._jit import spread
+from .._blas import matmul
+from .._threads import cut, spread
 from ..conventions import RULES, Rule, Run, Stage
 from . import _event_conv as event_conv
 from . import _event_dense as event_dense

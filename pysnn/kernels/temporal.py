@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._blas import cut, matmul
-from .._jit import njit, spread
+from .._blas import matmul
+from .._jit import njit
+from .._threads import cut, spread
 from . import _two_valued as two_valued
 
 _LANES = 16          # outputs are padded to whole vectors

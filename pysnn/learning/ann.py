@@ -1,23 +1,17 @@
 """The plain ReLU network and its own gradient: no spikes. The upper line that its siblings are held against."""
 
-import functools
 from dataclasses import dataclass
+from functools import partial
 
-from . import rate, settings
-from .rate import accuracy, observe, predict, prepare, report, score  # noqa: F401
-from .settings import CHOICES, RANGES, optimiser  # noqa: F401
+from . import rate
+from .settings import Common, setting
 
 
 @dataclass(frozen=True)
-class Settings(settings.Common):
+class Settings(Common):
     """What a run can choose; the defaults are the preset `ours`."""
 
-    drop: float = 0.0                # share of the hidden dense outputs that count 0 in training
-
-
-PRESETS = {"ours": {}}
-settings_for = settings.chooser(Settings, PRESETS)
-build = functools.partial(rate.build, "relu")
+    drop: float = setting(0.0, "share of the hidden dense outputs that count 0 in training", (0, 0.99))
 
 
 def gradients(nets, x, y, rng=None):
@@ -36,10 +30,15 @@ def gradients(nets, x, y, rng=None):
 
     Returns
     -------
-    pysnn.learning.rate.Step
+    pysnn.learning.method.Step
         Loss, outputs, gradients, statistics.
     """
-    outputs, caches = nets.net.forward(rate.encode_batch(nets, x, rng), rng, None if rate.frozen(nets) else "batch")
-    loss, dy = rate.judge(nets.settings, outputs[-1], y)
+    outputs, caches = nets.net.forward(rate.encode_batch(nets, x, rng), rng, None if rate.uses_running_stats(nets) else "batch")
+    loss, dy = rate.loss_and_grad(nets.settings, outputs[-1], y)
     _, grads = nets.net.backward(dy, caches)
-    return rate.step(nets, (loss, outputs[-1]), grads, {} if rate.frozen(nets) else nets.net.statistics(caches))
+    return rate.step(nets, (loss, outputs[-1]), grads, {} if rate.uses_running_stats(nets) else nets.net.batch_stats(caches))
+
+
+METHOD = rate.METHOD._replace(name="ann", Settings=Settings, presets={"ours": {}},
+                              build=partial(rate.build, ("relu",)), gradients=gradients)
+build, predict, score, settings_for = METHOD.build, METHOD.predict, METHOD.score, METHOD.settings_for

@@ -9,30 +9,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..layers import BatchNorm, Conv, Dense, ReLU, SpikingLayer
 from ..network import SpikingNetwork
-from ..rate_layers import ReLU
-from . import ann, rate, settings
-from .rate import accuracy, observe, predict, report, score  # noqa: F401
-from .settings import CHOICES, RANGES, optimiser  # noqa: F401
+from . import ann, rate
+from .settings import MAX_STEPS, Common, Spiking, about, setting
 
 SAMPLES = 1000      # training samples that the scales are taken from
 
 
+def _as_spiking(name, default):
+    """Repeat a setting of the spiking methods."""
+    words = about(Spiking, name)
+    return setting(default, words["text"], words["allowed"])
+
+
 @dataclass(frozen=True)
-class Settings(settings.Common):
+class Settings(Common):
     """What a run can choose; the defaults are the preset `ours`. The threshold is 1: the scales do its work."""
 
-    n_steps: int = 15                # T
-    reset: str = "subtract"          # or zero
-    fire: str = ">="                 # or >
-    v_init: float = 0.5              # membrane potential before the first step, in units of the threshold
-    readout: str = "spikes"          # spike counts of the outputs, or (potential) their summed current, without firing
-    percentile: float = 99.9         # of the activations, as the scale of a layer; 100: the largest
-    drop: float = 0.0                # share of the hidden dense outputs that count 0 in training
-
-
-PRESETS = {"ours": {}}
-settings_for = settings.chooser(Settings, PRESETS)
+    n_steps: int = setting(15, "time steps a sample, T", (1, MAX_STEPS))
+    reset: str = _as_spiking("reset", "subtract")
+    fire: str = _as_spiking("fire", ">=")
+    v_init: float = _as_spiking("v_init", 0.5)
+    readout: str = _as_spiking("readout", "spikes")
+    percentile: float = setting(99.9, "of the activations, as the scale of a layer; 100: the largest", (50, 100))
+    drop: float = setting(0.0, "share of the hidden dense outputs that count 0 in training", (0, 0.99))
 
 
 class Converted(SpikingNetwork):
@@ -43,14 +44,14 @@ class Converted(SpikingNetwork):
     twin : SpikingNetwork
         The twin without scales.
     scales : list of () arrays
-        One a weight layer; `prepare` changes them in place.
+        One a layer of neurons, the output among them; `end_epoch` changes them in place.
     """
 
     def __init__(self, twin, scales):
-        super().__init__(twin.layers, twin.params, twin.state, twin.firing)
+        super().__init__(twin.layers, twin.params, twin.state, twin.config, twin.model)
         self.scales = scales
 
-    def stages(self, statistics=None):
+    def folded_layers(self, statistics=None):
         """Fold batch normalisation and scales into the weights, (P6).
 
         Parameters
@@ -60,12 +61,22 @@ class Converted(SpikingNetwork):
 
         Returns
         -------
-        list of pysnn.conventions.Stage
-            The weight layers, as `spiking.run` takes them.
+        list of pysnn.layers.Layer
+            What comes in at a layer of neurons is divided by its scale, and the first weights behind it are multiplied by it.
         """
-        before = [np.ones_like(self.scales[0]), *self.scales]
-        return [stage._replace(w=stage.w * (a / b), b=None if stage.b is None else stage.b / b)
-                for stage, a, b in zip(super().stages(statistics), before, self.scales, strict=False)]
+        layers, before, some = super().folded_layers(statistics), np.ones_like(self.scales[0]), []
+        scales = iter(self.scales)
+        for i, layer in enumerate(layers):
+            if isinstance(layer, BatchNorm):
+                raise ValueError(f"conversion: expected batch normalisation right behind a weight layer, got {self.model}")
+            some += [i] if isinstance(layer, (Conv, Dense)) else []
+            if some and (isinstance(layer, SpikingLayer) or i == len(layers) - 1):
+                scale = next(scales)
+                for j in some:
+                    up, down = before if j == some[0] else np.ones_like(scale), scale if j == some[-1] else np.ones_like(scale)
+                    layers[j] = layers[j].scaled(layers[j].w * (up / down), None if layers[j].b is None else layers[j].b / down)
+                before, some = scale, []
+        return layers
 
 
 def build(settings, params=None, rng=None, state=None):
@@ -87,9 +98,11 @@ def build(settings, params=None, rng=None, state=None):
     pysnn.learning.rate.Nets
         The networks.
     """
-    nets = rate.build("relu if", settings, params, rng, state)
-    scales = [x for name, x in nets.state.items() if name.startswith("scale")]
-    return nets._replace(snn=Converted(nets.snn, scales))
+    names = [f"scale{k}" for k in range(1, 1 + len(settings.model.neuron_layers()))]
+    nets = rate.build(("relu", "if"), settings, params, rng, state, {name: np.ones((), settings.dtype) for name in names})
+    nets = nets._replace(snn=Converted(nets.snn, [nets.state[name] for name in names]))
+    nets.snn.folded_layers()                           # says if it cannot
+    return nets
 
 
 def gradients(nets, x, y, rng=None):
@@ -108,13 +121,13 @@ def gradients(nets, x, y, rng=None):
 
     Returns
     -------
-    pysnn.learning.rate.Step
+    pysnn.learning.method.Step
         Loss, outputs of the ReLU network, gradients, statistics.
     """
     return ann.gradients(nets._replace(snn=None), x, y, rng)
 
 
-def prepare(nets, x_train):
+def end_epoch(nets, x_train):
     """End an epoch: give each layer its scale, (P7).
 
     Parameters
@@ -124,13 +137,13 @@ def prepare(nets, x_train):
     x_train : (N, ...) array
         Training samples; the first 1,000 are used.
     """
-    rate.prepare(nets, x_train)
+    rate.end_epoch(nets, x_train)
     x, tops = x_train[:SAMPLES], None
     for i in range(0, len(x), rate.PIECE):
         outputs, _ = nets.net.forward(rate.encode_batch(nets, x[i:i + rate.PIECE]))
-        found = [y for layer, y in zip(nets.net.layers, outputs, strict=True) if isinstance(layer, ReLU)] + [outputs[-1]]
+        activations = [y for layer, y in zip(nets.net.layers, outputs, strict=True) if isinstance(layer, ReLU)] + [outputs[-1]]
         tops = [largest(y, top, (1 - nets.settings.percentile / 100) * len(x) * y[0].size)
-                for y, top in zip(found, tops or [None] * len(found), strict=True)]
+                for y, top in zip(activations, tops or [None] * len(activations), strict=True)]
     for scale, top in zip(nets.snn.scales, tops, strict=True):
         scale[...] = top[0] if top[0] > 0 else 1
 
@@ -155,3 +168,8 @@ def largest(y, top, n):
     both = y.ravel() if top is None else np.concatenate([top, y.ravel()])
     k = min(int(n + 1e-9) + 1, both.size)
     return np.sort(np.partition(both, both.size - k)[both.size - k:])
+
+
+METHOD = rate.METHOD._replace(name="conversion", Settings=Settings, presets={"ours": {}}, build=build, gradients=gradients,
+                              end_epoch=end_epoch, trains_with_steps=False)
+predict, score, settings_for = METHOD.predict, METHOD.score, METHOD.settings_for

@@ -5,16 +5,15 @@ back through the spikes themselves, conversion trains the ReLU network on its ow
 T. Masquelier, arXiv 2109.13208.
 """
 
-import functools
 from dataclasses import dataclass
+from functools import partial
 
-from . import rate, settings
-from .rate import accuracy, observe, predict, prepare, report, score  # noqa: F401
-from .settings import CHOICES, RANGES, optimiser  # noqa: F401
+from . import rate
+from .settings import Spiking, setting
 
 
 @dataclass(frozen=True)
-class Settings(settings.Spiking):
+class Settings(Spiking):
     """What a run can choose; the defaults are the preset `ours`, `authors` is the paper's code.
 
     The ReLU network has to resemble the other one, or the error it sends back leads astray: `clip` bounds it as spiking neurons are,
@@ -23,14 +22,14 @@ class Settings(settings.Spiking):
     its own running ones, in training, too.
     """
 
-    init: str = "uniform"            # weights between +-1/sqrt(n_in), the paper's, or +-sqrt(6/n_in) (kaiming)
-    loss: str = "mse"                # against one-hot; or cross_entropy
-    on: str = "rates"                # what the loss sees: y/T (rates) or y (counts)
-    gamma: float = 0.5               # scale behind batch normalisation, in the beginning
-    v_init: float = 0.5              # membrane potential before the first step, in units of the threshold
-    statistics: str = "shared"
-    clip: bool = True                # (P3) the ReLU network's outputs end at the threshold, where a spiking neuron fires at every step
-    drop: float = 0.0                # share of the ReLU network's hidden dense outputs that count 0 in training
+    init: str = "uniform"
+    loss: object = "mse"
+    on: str = "rates"
+    gamma: float = 0.5
+    v_init: float = 0.5
+    statistics: str = setting("shared", "of the batch normalisation in the spiking network, see above", ("shared", "separate", "running"))
+    clip: bool = setting(True, "(P3) the ReLU network's outputs end at the threshold, where a spiking neuron fires at every step")
+    drop: float = setting(0.0, "share of the ReLU network's hidden dense outputs that count 0 in training", (0, 0.99))
 
 
 PRESETS = {
@@ -39,8 +38,6 @@ PRESETS = {
                 "threshold": 2.0, "reset": "zero", "statistics": "separate", "freeze_after": 1, "crop": 26, "beta1": 0.8, "beta2": 0.99,
                 "weight_decay": 1e-6, "lr": 1e-4, "lr_end": 1e-4, "schedule": "exponential", "epochs": 100},
 }
-settings_for = settings.chooser(Settings, PRESETS)
-build = functools.partial(rate.build, "relu if")
 
 
 def gradients(nets, x, y, rng=None):
@@ -59,22 +56,22 @@ def gradients(nets, x, y, rng=None):
 
     Returns
     -------
-    pysnn.learning.rate.Step
+    pysnn.learning.method.Step
         Loss, spike counts, gradients, statistics.
     """
     x = rate.encode_batch(nets, x, rng)
-    mode = None if rate.frozen(nets) else "batch"
+    mode = None if rate.uses_running_stats(nets) else "batch"
     _, caches = nets.net.forward(x, rng, mode)             # its own output is not looked at
-    used = nets.net.statistics(caches)
-    run, seen_snn = run_snn(nets, x, used)
+    used = nets.net.batch_stats(caches)
+    run, own_stats = run_snn(nets, x, used)
     counts = run.counts[-1]
-    loss, dy = rate.judge(nets.settings, counts, y)
+    loss, dy = rate.loss_and_grad(nets.settings, counts, y)
     _, grads = nets.net.backward(dy, caches)               # (P2)
-    return rate.step(nets, (loss, counts), grads, {**used, **seen_snn} if mode else {})
+    return rate.step(nets, (loss, counts), grads, {**used, **own_stats} if mode else {})
 
 
 def run_snn(nets, x, used):
-    """Run the spiking network in training; also give what its running statistics should see.
+    """Run the spiking network in training; also give the statistics for its own running ones.
 
     Parameters
     ----------
@@ -89,13 +86,18 @@ def run_snn(nets, x, used):
     -------
     run : pysnn.conventions.Run
         Counts.
-    seen : dict
+    batch_stats : dict
         Statistics of the currents, if they have a running mean of their own.
     """
     kind = nets.settings.statistics
     if kind == "shared":
         return nets.snn.run(x, used), {}
-    if rate.frozen(nets) or not used:
+    if rate.uses_running_stats(nets) or not used:
         return nets.snn.run(x), {}
-    run, seen = nets.snn.run_watched(x, "batch" if kind == "separate" else None)
-    return run, {f"snn/{name}": values for name, values in seen.items()}
+    run, stats = nets.snn.run_watched(x, "batch" if kind == "separate" else None)
+    return run, {f"snn/{name}": values for name, values in stats.items()}
+
+
+METHOD = rate.METHOD._replace(name="proxy", Settings=Settings, presets=PRESETS,
+                              build=partial(rate.build, ("relu", "if")), gradients=gradients)
+build, predict, score, settings_for = METHOD.build, METHOD.predict, METHOD.score, METHOD.settings_for

@@ -1,14 +1,16 @@
-"""What the rate methods share: their networks, how images enter, how outputs are judged, running statistics."""
+"""What the rate methods share: their networks, how images enter, loss and gradient of the outputs, running statistics."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import encode, losses, metrics, models
+from .. import encode, metrics, models
 from .._blas import squares
 from ..conventions import Rule, Surrogate
+from ..layers import NeuronConfig
 from ..network import Network
-from ..rate_layers import Firing
+from .method import Method, Step
+from .settings import DATA, RATE_LOSSES, Common, add_penalty
 
 MOMENTUM = 0.1      # share of a batch in the running statistics
 PIECE = 200         # samples that are predicted at once
@@ -23,22 +25,12 @@ class Nets(NamedTuple):
     state: dict                # name -> array, all that is no parameter: running statistics, epochs seen, scales of a conversion
 
 
-class Step(NamedTuple):
-    """What one batch says."""
-
-    loss: float
-    y: np.ndarray       # (B, n_out): the largest is the decision
-    grads: dict
-    stats: dict         # for the record of the epoch: n_* are summed, the others averaged
-    seen: dict          # name -> (C,) array or list of them: statistics for the running ones, in this order
-
-
-def build(neurons, settings, params=None, rng=None, state=None):
+def build(neurons, settings, params=None, rng=None, state=None, more=None):
     """Build the networks, on given parameters and state or on new ones.
 
     Parameters
     ----------
-    neurons : {"relu", "if", "relu if"}
+    neurons : tuple of {"relu", "if"}
         Which networks: `net` is the first, `snn` the last if it spikes.
     settings : dataclass
         Settings of a rate method; `statistics` other than "shared" gives the spiking twin running statistics of its own.
@@ -48,6 +40,8 @@ def build(neurons, settings, params=None, rng=None, state=None):
         Draws the parameters if none are given.
     state : dict of str to array, optional
         As in a checkpoint.
+    more : dict of str to array, optional
+        What the state holds besides, as it begins.
 
     Returns
     -------
@@ -64,49 +58,49 @@ def build(neurons, settings, params=None, rng=None, state=None):
     if params is None:
         params = models.rate_params(s.model, rng, s.bias, s.init, kind, s.gamma)
     fresh = models.rate_state(s.model, kind)
-    wanted = {"n_epochs": np.zeros((), np.int64), **fresh}
-    if getattr(s, "statistics", "shared") != "shared":
-        wanted |= {f"snn/{name}": x.copy() for name, x in fresh.items()}
-    if getattr(s, "percentile", 0):
-        wanted |= {f"scale{k}": np.ones((), kind) for k in range(1, 1 + sum(bool(part.w) for part in models.parts(s.model)[1]))}
+    own = len(neurons) > 1 and getattr(s, "statistics", "shared") != "shared"
+    wanted = {"n_epochs": np.zeros((), np.int64), **fresh, **({f"snn/{name}": x.copy() for name, x in fresh.items()} if own else {}),
+              **(more or {})}
     state = _fitting(state, wanted) if state is not None else wanted
-    own = {name: state[name] for name in fresh}
     nets = []
-    for neuron in neurons.split():
-        theirs = {name: state[f"snn/{name}"] for name in fresh} if neuron == "if" and f"snn/{next(iter(fresh), '')}" in state else own
+    for neuron in neurons:
+        prefix = "snn/" if own and neuron == "if" else ""
+        running = {name: state[f"{prefix}{name}"] for name in fresh}
         drop = [getattr(s, "drop", 0.0)] * len(params)
-        nets.append(models.build(s.model, neuron, params, s.bias, drop, s.backend, theirs, firing_of(s) if hasattr(s, "n_steps") else None))
-    return Nets(nets[0], nets[-1] if neurons.endswith("if") else None, s, state)
+        nets.append(models.build(s.model, neuron, params, s.bias, drop, s.backend, running, neuron_config(s)))
+    return Nets(nets[0], nets[-1] if neurons[-1] == "if" else None, s, state)
 
 
 def _fitting(state, wanted):
     """Refuse a state that is not like the wanted one."""
-    found, needed = ({name: (x.shape, x.dtype.kind) for name, x in some.items()} for some in (state, wanted))
-    if found != needed:
-        raise ValueError(f"state: expected {needed}, got {found}")
+    given, needed = ({name: (x.shape, x.dtype.kind) for name, x in some.items()} for some in (state, wanted))
+    if given != needed:
+        raise ValueError(f"state: expected {needed}, got {given}")
     if not all(np.isfinite(x).all() for x in state.values()):
         raise ValueError("state: expected finite numbers")
     return {name: x.astype(wanted[name].dtype) for name, x in state.items()}
 
 
-def firing_of(settings):
+def neuron_config(settings):
     """Turn settings into the way neurons fire.
 
     Parameters
     ----------
     settings : dataclass
-        Settings of a spiking rate method.
+        Settings of a rate method.
 
     Returns
     -------
-    pysnn.rate_layers.Firing
-        Steps, threshold, reset and the rest.
+    pysnn.layers.NeuronConfig
+        Steps, threshold, reset and the rest; of a method without spikes the default.
     """
     s = settings
+    if not hasattr(s, "n_steps"):
+        return NeuronConfig()
     threshold = getattr(s, "threshold", 1.0)
     surrogate = Surrogate(s.surrogate, s.slope) if hasattr(s, "surrogate") else Surrogate()
-    return Firing(s.n_steps, threshold, s.v_init * threshold, Rule(s.reset, "same", s.fire), s.readout == "spikes", surrogate,
-                  getattr(s, "detach_reset", True), getattr(s, "clip", False))
+    return NeuronConfig(s.n_steps, threshold, s.v_init * threshold, Rule(s.reset, "same", s.fire), s.readout == "spikes", surrogate,
+                        getattr(s, "detach_reset", True), getattr(s, "clip", False))
 
 
 def encode_batch(nets, x, rng=None):
@@ -131,14 +125,16 @@ def encode_batch(nets, x, rng=None):
         x = encode.crop_images(x, s.crop, rng) if s.crop else x
         x = encode.flip_images(x, rng) if s.flip else x
         x = encode.shift_images(x, s.shift, rng) if s.shift else x
-    flat = encode.intensities(x, np.dtype(s.dtype).type)
-    shape, _ = models.parts(s.model)
+    if rng is not None and s.augment:
+        x = s.augment(x, rng)
+    flat = (s.encode if callable(s.encode) else encode.intensities)(x, np.dtype(s.dtype).type)
+    shape = s.model.shape
     if flat.shape[1] != np.prod(shape):
         raise ValueError(f"x: expected samples of shape {shape} for model {s.model}, got {x.shape[1:]}")
     return flat.reshape(len(x), *shape)
 
 
-def frozen(nets):
+def uses_running_stats(nets):
     """Tell whether batch normalisation uses running statistics in training, too.
 
     Parameters
@@ -154,7 +150,7 @@ def frozen(nets):
     return 0 < nets.settings.freeze_after <= int(nets.state["n_epochs"])
 
 
-def judge(settings, y, labels):
+def loss_and_grad(settings, y, labels):
     """Compute the loss and its gradient, (P1).
 
     Parameters
@@ -174,37 +170,38 @@ def judge(settings, y, labels):
         Its gradient with respect to y.
     """
     scale = y.dtype.type(1 / settings.n_steps if getattr(settings, "on", "counts") == "rates" else 1)
-    loss, d = (losses.mse if settings.loss == "mse" else losses.cross_entropy)(y * scale, labels)
+    loss, d = (settings.loss if callable(settings.loss) else RATE_LOSSES[settings.loss])(y * scale, labels)
     return loss, d * scale
 
 
-def step(nets, found, grads, seen):
+def step(nets, loss_and_y, grads, batch_stats):
     """Add the cost of the weights to loss and gradients, and count.
 
     Parameters
     ----------
     nets : Nets
         From `build`.
-    found : (loss, y)
+    loss_and_y : (loss, y)
         Loss and output of a batch.
     grads : dict of str to array
         Gradients of the loss; changed in place.
-    seen : dict
-        Statistics of the batch, see `Step`.
+    batch_stats : dict
+        Statistics of the batch, see `pysnn.learning.method.Step`.
 
     Returns
     -------
-    Step
+    pysnn.learning.method.Step
         All that the loop needs.
     """
-    loss, y = found
+    loss, y = loss_and_y
     decay = nets.settings.weight_decay
     for name, dw in grads.items() if decay else ():
         w = nets.net.params[name]
         dw += w.dtype.type(decay) * w
         loss += decay / 2 * squares(w)
+    loss += add_penalty(nets.settings, nets.net.params, grads)
     stats = {"n_silent": int((y == 0).all(axis=1).sum())} if nets.snn is not None else {}
-    return Step(loss, y, grads, stats, seen)
+    return Step(loss, y, grads, stats, batch_stats)
 
 
 def accuracy(y, labels):
@@ -261,26 +258,6 @@ def predict(nets, x):
     return np.concatenate([nets.net.forward(p)[0][-1] if nets.snn is None else nets.snn.run(p).counts[-1] for p in pieces])
 
 
-def score(nets, x, y):
-    """Score the network on labelled samples.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`.
-    x : (N, ...) array
-        Images or points.
-    y : (N,) array of integers
-        Labels.
-
-    Returns
-    -------
-    pysnn.metrics.Accuracy
-        The accuracy and its bounds.
-    """
-    return accuracy(predict(nets, x), y)
-
-
 def report(nets, x):
     """Say what the spiking network does, for the record of an epoch.
 
@@ -299,7 +276,7 @@ def report(nets, x):
     """
     if nets.snn is None:
         return {}
-    sizes = [np.prod(part.shape) for part in models.parts(nets.settings.model)[1] if part.w]
+    sizes = [np.prod(shape) for _, shape in nets.settings.model.neuron_layers()]
     n_spikes, same = np.zeros(len(sizes)), 0.0
     for i in range(0, len(x), PIECE):
         piece = encode_batch(nets, x[i:i + PIECE])
@@ -311,24 +288,24 @@ def report(nets, x):
     return rates if nets.net is nets.snn else rates | {"agreement": same / len(x)}
 
 
-def observe(nets, step):
+def update_running_stats(nets, step):
     """Let the statistics of a batch into the running ones.
 
     Parameters
     ----------
     nets : Nets
         From `build`; its state changes in place.
-    step : Step
+    step : pysnn.learning.method.Step
         From `gradients`.
     """
-    for name, values in step.seen.items():
+    for name, values in step.batch_stats.items():
         running = nets.state[name]
         for value in values if isinstance(values, list) else [values]:
             running += running.dtype.type(MOMENTUM) * (value - running)
 
 
-def prepare(nets, x_train):
-    """End an epoch.
+def end_epoch(nets, x_train):
+    """End an epoch: count it.
 
     Parameters
     ----------
@@ -338,3 +315,8 @@ def prepare(nets, x_train):
         Training samples.
     """
     nets.state["n_epochs"] += 1
+
+
+METHOD = Method("rate", Common, {"ours": {}}, DATA, ("model", "crop"), None, None, predict, accuracy, update_running_stats, end_epoch,
+                report, family="rate")
+"""What the rate methods have in common; a method replaces its name, its settings, `build` and `gradients`."""

@@ -1,62 +1,141 @@
-"""What methods can choose: those of rates (proxy, tandem, surrogate, conversion, ann) share most, and have no options they do not use."""
+"""What methods can choose. A setting is a field that explains itself: default, text, what is allowed; help and pages are made from it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 
-from .. import models, optim
+from .. import _files, losses, models, optim
+from ..conventions import RULES, SURROGATES
+from ..operations import BACKENDS
 
-CHOICES = {"init": ("uniform", "kaiming"), "reset": ("subtract", "zero"), "fire": (">=", ">"), "readout": ("spikes", "potential"),
-           "loss": ("cross_entropy", "mse"), "on": ("counts", "rates"), "statistics": ("shared", "separate", "running"),
-           "surrogate": ("atan", "fast_sigmoid", "sigmoid", "triangle"), "optimiser": ("adam", "sgd"),
-           "schedule": ("cosine", "exponential"), "dtype": ("float32", "float64"), "backend": ("auto", "reference", "numba", "cuda")}
-RANGES = {"n_steps": (1, 10_000), "threshold": (1e-6, 1e6), "v_init": (-100, 1), "slope": (1e-6, 1e6), "percentile": (50, 100),
-          "freeze_after": (0, 1e9), "crop": (0, 10_000), "shift": (0, 1000), "drop": (0, 0.99), "beta1": (0, 0.9999), "beta2": (0, 0.99999),
-          "weight_decay": (0, 1e3), "gamma": (-100, 100), "lr": (1e-12, 1e3), "lr_end": (1e-12, 1e3), "batch": (1, 1e9), "epochs": (0, 1e9)}
-WHOLE = ("n_steps", "freeze_after", "crop", "shift", "batch", "epochs")
-FLAGS = ("bias", "clip", "flip", "detach_reset")
+MAX_STEPS = 10_000
 OF_IMAGES = ("crop", "shift", "flip")      # what only a model on images can use
+RATE_LOSSES = {"cross_entropy": losses.cross_entropy, "mse": losses.mse}
+
+
+def setting(default, text, allowed=None, own=False):
+    """Make a field of a Settings class.
+
+    Parameters
+    ----------
+    default : object
+        Its type is the type of the setting; of a whole number no other number will do.
+    text : str
+        What it is.
+    allowed : sequence, optional
+        Of words: those that are allowed. Of numbers: the lowest and the highest.
+    own : bool
+        Whether the user may give a function of their own, as such or as FILE.py:NAME.
+
+    Returns
+    -------
+    dataclasses.Field
+        For the body of the class.
+    """
+    return field(default=default, metadata={"text": text, "allowed": allowed and tuple(allowed), "own": own})
+
+
+def about(settings, name):
+    """Return what a setting says of itself: text, allowed, own.
+
+    Parameters
+    ----------
+    settings : type
+        A Settings class; one that only gives another default says no more than the class before it.
+    name : str
+        The setting.
+
+    Returns
+    -------
+    mapping
+        Empty if it says nothing.
+    """
+    said = (c.__dict__.get("__dataclass_fields__", {}).get(name) for c in settings.__mro__)
+    return next((f.metadata for f in said if f is not None and f.metadata), {})
 
 
 @dataclass(frozen=True)
-class Common:
-    """What every rate method can choose."""
+class Settings:
+    """What every method can choose."""
 
-    model: str = "fashion-proxy:32"  # a name or a line such as 28x28x1-32C3-P2-100-10
-    bias: bool = False               # biases of dense layers; convolutions have batch normalisation instead
-    init: str = "kaiming"            # weights between +-sqrt(6/n_in) (kaiming) or +-1/sqrt(n_in) (uniform, the papers')
-    gamma: float = 1.0               # scale behind batch normalisation, in the beginning
-    loss: str = "cross_entropy"      # or mse, against one-hot
-    freeze_after: int = 0            # epochs after which batch normalisation uses running statistics in training, too; 0: never
-    crop: int = 0                    # side of a random part of the image that is kept, in the middle of zeros; 0: the whole image
-    flip: bool = False               # images are mirrored at random, left to right
-    shift: int = 0                   # images move by up to so many pixels
-    optimiser: str = "adam"          # adam or sgd
-    beta1: float = 0.9               # of adam
-    beta2: float = 0.999             # of adam
-    weight_decay: float = 0.0        # lambda of the cost lambda/2 times the squared parameters; it is counted in the loss
-    lr: float = 1e-3
-    lr_end: float = 1e-5
-    schedule: str = "cosine"         # cosine or exponential
-    batch: int = 100
-    epochs: int = 20
-    dtype: str = "float32"
-    backend: str = "auto"
+    model: object = setting("784-10", "a name, a text such as 784-800-10, or a pysnn.models.Model")
+    bias: bool = setting(False, "biases of dense layers")
+    shift: int = setting(0, "images move by up to so many pixels in training", (0, 1000))
+    augment: object = setting(None, "your own (x, rng) -> x on the samples of a batch in training", own=True)
+    penalty: object = setting(None, "your own regulariser, (name, w) -> cost, gradient", own=True)
+    optimiser: object = setting("adam", "or your own class, (params) with update(params, grads, lr) and state", optim.OPTIMISERS, True)
+    lr: float = setting(1e-3, "learning rate at the start", (1e-12, 1e3))
+    lr_end: float = setting(1e-5, "learning rate at the end", (1e-12, 1e3))
+    schedule: object = setting("cosine", "how it falls, or your own (step, n_steps, lr, lr_end) -> lr", optim.SCHEDULES, True)
+    batch: int = setting(100, "samples an update", (1, 1e9))
+    epochs: int = setting(20, "passes over the training data", (0, 1e9))
+    dtype: str = setting("float32", "of parameters and activations", ("float32", "float64"))
+    backend: str = setting("auto", "what computes", ("auto", *BACKENDS))
+
+    def __post_init__(self):
+        """Refuse settings that mean nothing, before any work is done; read the model, load functions of the user's own."""
+        for f in fields(self):
+            object.__setattr__(self, f.name, _checked(f, about(type(self), f.name), getattr(self, f.name)))
+
+    def plain(self):
+        """Turn them into what JSON can hold.
+
+        Returns
+        -------
+        dict
+            name -> value; the model as its text, a function of the user's own as FILE.py:NAME.
+        """
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+
+def _plain(value):
+    """Return what JSON can hold of a value."""
+    return str(value) if isinstance(value, models.Model) else _files.reference(value) if callable(value) else value
+
+
+def _checked(f, words, value):
+    """Return a value as it is used, or say what was expected."""
+    name, default, allowed, own = f.name, f.default, words.get("allowed"), words.get("own")
+    if name == "model":
+        return models.read(_files.load(value) if isinstance(value, str) and ".py:" in value else value)
+    if own and (callable(value) or (isinstance(value, str) and ".py:" in value)):
+        return value if callable(value) else _files.load(value)
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise ValueError(f"{name}: expected true or false, got {value!r}")
+    elif isinstance(default, (int, float)) and allowed:
+        low, high = allowed
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
+        if isinstance(default, int) and not isinstance(value, int):
+            raise ValueError(f"{name}: expected a whole number, got {value!r}")
+    elif allowed and value not in allowed:
+        raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+    elif own and not allowed and value is not None:
+        raise ValueError(f"{name}: expected a function or FILE.py:NAME, got {value!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class Common(Settings):
+    """What every rate method (proxy, tandem, surrogate, conversion, ann) can choose."""
+
+    model: object = setting("fashion-proxy:32", "a name, a text such as 28x28x1-32C3-P2-100-10, or a pysnn.models.Model")
+    encode: object = setting("intensities", "how samples become currents, or your own (x, dtype) -> (B, n)", ("intensities",), True)
+    init: str = setting("kaiming", "weights between +-sqrt(6/n_in) (kaiming) or +-1/sqrt(n_in) (uniform, the papers')",
+                        ("uniform", "kaiming"))
+    gamma: float = setting(1.0, "scale behind batch normalisation, in the beginning", (-100, 100))
+    loss: object = setting("cross_entropy", "mse is against one-hot; or your own (y, labels) -> loss, dy", RATE_LOSSES, True)
+    freeze_after: int = setting(0, "epochs after which batch normalisation uses running statistics in training, too; 0: never", (0, 1e9))
+    crop: int = setting(0, "side of a random part of the image that is kept, in the middle of zeros; 0: the whole image", (0, 10_000))
+    flip: bool = setting(False, "images are mirrored at random, left to right")
+    beta1: float = setting(0.9, "of adam", (0, 0.9999))
+    beta2: float = setting(0.999, "of adam", (0, 0.99999))
+    weight_decay: float = setting(0.0, "lambda of the cost lambda/2 times the squared parameters; it is counted in the loss", (0, 1e3))
 
     def __post_init__(self):
         """Refuse settings that mean nothing, before any work is done."""
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            if name in CHOICES and value not in CHOICES[name]:
-                raise ValueError(f"{name}: expected one of {', '.join(CHOICES[name])}, got {value!r}")
-            if name in RANGES:
-                low, high = RANGES[name]
-                if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-                    raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
-            if name in WHOLE and not isinstance(value, int):
-                raise ValueError(f"{name}: expected a whole number, got {value!r}")
-            if name in FLAGS and not isinstance(value, bool):
-                raise ValueError(f"{name}: expected true or false, got {value!r}")
-        shape, parts = models.parts(self.model)
-        if getattr(self, "readout", "spikes") == "potential" and len(parts) < 2:
+        super().__post_init__()
+        shape = self.model.shape
+        if getattr(self, "readout", "spikes") == "potential" and len(self.model.neuron_layers()) < 2:
             raise ValueError(f"readout: expected a model with a hidden layer for 'potential', or no neuron spikes, got {self.model}")
         if any(getattr(self, name) for name in OF_IMAGES) and len(shape) != 3:
             raise ValueError(f"crop, shift, flip: expected a model on images such as 28x28x1-..., got {self.model}")
@@ -68,13 +147,19 @@ class Common:
 class Spiking(Common):
     """What every method with integrate-and-fire neurons of a threshold of their own can choose."""
 
-    n_steps: int = 15                # T
-    threshold: float = 1.0
-    reset: str = "subtract"          # or zero
-    fire: str = ">="                 # or >
-    v_init: float = 0.0              # membrane potential before the first step, in units of the threshold
-    readout: str = "spikes"          # y: spike counts of the outputs (spikes), or their summed current, without firing (potential)
-    on: str = "counts"               # what the loss sees: y (counts) or y/T (rates)
+    n_steps: int = setting(15, "time steps a sample, T", (1, MAX_STEPS))
+    threshold: float = setting(1.0, "firing threshold", (1e-6, 1e6))
+    reset: str = setting("subtract", "after a spike: subtract the threshold, or to zero", RULES["reset"])
+    fire: str = setting(">=", "when the potential fires: at the threshold, or above it", RULES["fire"])
+    v_init: float = setting(0.0, "membrane potential before the first step, in units of the threshold", (-100, 1))
+    readout: str = setting("spikes", "y: spike counts of the outputs (spikes), or their summed current, without firing (potential)",
+                           ("spikes", "potential"))
+    on: str = setting("counts", "what the loss sees: y (counts) or y/T (rates)", ("counts", "rates"))
+
+
+def surrogate_kind():
+    """Return the setting of a surrogate's kind."""
+    return setting("atan", "what stands for the derivative of a spike", SURROGATES["kind"])
 
 
 DATA = {   # what each data set needs
@@ -85,45 +170,36 @@ DATA = {   # what each data set needs
     "mnist": {},
     "cifar10": {"model": "cifar-vgg:16", "shift": 2, "flip": True},
 }
+"""Settings of the rate methods that data sets need."""
 
 
-def chooser(settings, presets, data=None, always=("model", "crop")):
-    """Return the function `settings_for` of a method.
+def settings_for(method, data, preset, chosen):
+    """Put settings together; see `pysnn.learning.Method.settings_for`.
 
     Parameters
     ----------
-    settings : type
-        The method's Settings.
-    presets : dict of str to dict
-        Its presets.
-    data : dict of str to dict, optional
-        What each data set needs beyond the preset `ours`; default: that of the rate methods.
-    always : tuple of str
-        Which of that holds for other presets, too.
+    method : pysnn.learning.Method
+        The method.
+    data, preset : str
+        Names.
+    chosen : dict
+        What the user chose.
 
     Returns
     -------
-    callable
-        settings_for(data, preset="ours", **chosen): the preset, what the data set needs, and what the user chose, each stronger than
-        the one before; of a model on flat input without crop, shift and flip of the first two. A ValueError for an unknown preset or
-        setting, or a value out of range.
+    Settings
+        The settings.
     """
-    needs = DATA if data is None else data
-    names = settings.__dataclass_fields__
-
-    def settings_for(data, preset="ours", **chosen):
-        """Put settings together: the preset, what the data set needs, and what the user chose."""
-        if preset not in presets:
-            raise ValueError(f"preset: expected one of {', '.join(presets)}, got {preset!r}")
-        if unknown := sorted(set(chosen) - set(names)):
-            raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
-        needed = {name: value for name, value in needs.get(data, {}).items() if preset == "ours" or name in always}
-        given = {**presets[preset], **needed}
-        if "crop" in names and len(models.parts({"model": names["model"].default, **given, **chosen}["model"])[0]) != 3:
-            given = {name: value for name, value in given.items() if name not in OF_IMAGES}
-        return settings(**{**given, **chosen})
-
-    return settings_for
+    names = [f.name for f in fields(method.Settings)]
+    if preset not in method.presets:
+        raise ValueError(f"preset: expected one of {', '.join(method.presets)}, got {preset!r}")
+    if unknown := sorted(set(chosen) - set(names)):
+        raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
+    needed = {name: value for name, value in method.data_settings.get(data, {}).items() if preset == "ours" or name in method.needed}
+    given = {**method.presets[preset], **needed}
+    if "crop" in names and len(method.Settings(model={**given, **chosen}.get("model", method.Settings().model)).model.shape) != 3:
+        given = {name: value for name, value in given.items() if name not in OF_IMAGES}
+    return method.Settings(**{**given, **chosen})
 
 
 def optimiser(settings, params):
@@ -131,7 +207,7 @@ def optimiser(settings, params):
 
     Parameters
     ----------
-    settings : dataclass
+    settings : Settings
         Settings of any method.
     params : dict of str to array
         What it will change.
@@ -141,5 +217,29 @@ def optimiser(settings, params):
     object
         With `update` and `state`.
     """
+    made = settings.optimiser if callable(settings.optimiser) else optim.OPTIMISERS[settings.optimiser]
     betas = {name: getattr(settings, name) for name in ("beta1", "beta2") if hasattr(settings, name)}
-    return optim.OPTIMISERS[settings.optimiser](params, **(betas if settings.optimiser == "adam" else {}))
+    return made(params, **(betas if settings.optimiser == "adam" else {}))
+
+
+def add_penalty(settings, params, grads):
+    """Add the cost of the user's own regulariser to the gradients.
+
+    Parameters
+    ----------
+    settings : Settings
+        With a penalty, or without.
+    params, grads : dict of str to array
+        Parameters, and their gradients, changed in place.
+
+    Returns
+    -------
+    float
+        The cost.
+    """
+    cost = 0.0
+    for name, dw in grads.items() if settings.penalty else ():
+        some, d = settings.penalty(name, params[name])
+        cost += float(some)
+        dw += d
+    return cost

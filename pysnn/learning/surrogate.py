@@ -4,29 +4,22 @@ Differs from proxy and tandem, which go back through a ReLU network and keep not
 Source: E. O. Neftci, H. Mostafa, F. Zenke, arXiv 1901.09948.
 """
 
-import functools
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from .. import models
-from . import rate, settings
-from .rate import accuracy, observe, predict, prepare, report, score  # noqa: F401
-from .settings import CHOICES, RANGES, optimiser  # noqa: F401
+from . import rate
+from .settings import Spiking, setting, surrogate_kind
 
 
 @dataclass(frozen=True)
-class Settings(settings.Spiking):
+class Settings(Spiking):
     """What a run can choose; the defaults are the preset `ours`. Statistics in training are those over the batch and all steps."""
 
-    surrogate: str = "atan"          # atan, fast_sigmoid, sigmoid or triangle
-    slope: float = 2.0               # its steepness
-    detach_reset: bool = True        # whether the reset counts as a constant in the gradient
-
-
-PRESETS = {"ours": {}}
-settings_for = settings.chooser(Settings, PRESETS)
-build = functools.partial(rate.build, "if")
+    surrogate: str = surrogate_kind()
+    slope: float = setting(2.0, "its steepness", (1e-6, 1e6))
+    detach_reset: bool = setting(True, "whether the reset counts as a constant in the gradient")
 
 
 def gradients(nets, x, y, rng=None):
@@ -45,19 +38,19 @@ def gradients(nets, x, y, rng=None):
 
     Returns
     -------
-    pysnn.learning.rate.Step
+    pysnn.learning.method.Step
         Loss, spike counts, gradients, statistics.
     """
-    n_steps, mode = nets.settings.n_steps, None if rate.frozen(nets) else "batch"
+    n_steps, mode = nets.settings.n_steps, None if rate.uses_running_stats(nets) else "batch"
     outputs, caches = nets.snn.forward(rate.encode_batch(nets, x, rng), rng, mode)
     counts = outputs[-1].reshape(n_steps, len(x), -1).sum(axis=0)
-    loss, dy = rate.judge(nets.settings, counts, y)
+    loss, dy = rate.loss_and_grad(nets.settings, counts, y)
     _, grads = nets.snn.backward(np.concatenate([dy] * n_steps), caches)       # (P5) counts = sum of the steps
-    return rate.step(nets, (loss, counts), grads, nets.snn.statistics(caches) if mode else {})
+    return rate.step(nets, (loss, counts), grads, nets.snn.batch_stats(caches) if mode else {})
 
 
 def bytes_needed(settings):
-    """Say how much memory a training step keeps for its way back.
+    """Say how much memory a training step keeps for its backward pass.
 
     Parameters
     ----------
@@ -67,13 +60,18 @@ def bytes_needed(settings):
     Returns
     -------
     int
-        Bytes, without parameters and passing work space: for each step, sample and neuron the potential, the spikes and the current,
-        of convolutions also the current before batch normalisation; of the first layer the current once; of poolings what comes out.
+        Bytes, without parameters and passing work space: for each step, sample and neuron the potential and the spikes; of all other layers
+        what comes out, at each step behind the first neurons, once before them.
     """
-    n, k = 0, 0
-    for part in models.parts(settings.model)[1]:
-        size, k = int(np.prod(part.shape)), k + bool(part.w)
-        currents = {"conv": 2, "dense": 1}.get(part.kind, 0)
-        steps = (2 if part.w else 1) * settings.n_steps + currents * (1 if k == 1 else settings.n_steps)
-        n += size * steps
+    n = 0
+    for (spec, site), shape in zip(settings.model.sites(neuron="if"), settings.model.shapes, strict=True):
+        each = 2 * settings.n_steps if spec.fires else 1 if site.first else settings.n_steps
+        n += int(np.prod(shape)) * each
+    n += int(np.prod(shape)) * 2 * settings.n_steps              # the output neurons
     return n * settings.batch * (8 if settings.dtype == "float64" else 4)
+
+
+METHOD = rate.METHOD._replace(name="surrogate", Settings=Settings, presets={"ours": {}},
+                              build=partial(rate.build, ("if",)), gradients=gradients,
+                              bytes_needed=bytes_needed)
+build, predict, score, settings_for = METHOD.build, METHOD.predict, METHOD.score, METHOD.settings_for

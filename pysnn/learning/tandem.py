@@ -5,22 +5,16 @@ layer, it is the gradient of h = relu(W h_before) + k with the offset k, which c
 et al., arXiv 1907.01167.
 """
 
-import functools
 from dataclasses import dataclass
+from functools import partial
 
-from . import rate, settings
-from .rate import accuracy, observe, predict, prepare, report, score  # noqa: F401
-from .settings import CHOICES, RANGES, optimiser  # noqa: F401
+from . import rate
+from .settings import Spiking
 
 
 @dataclass(frozen=True)
-class Settings(settings.Spiking):
+class Settings(Spiking):
     """What a run can choose; the defaults are the preset `ours`. Both networks use the ReLU layers' statistics."""
-
-
-PRESETS = {"ours": {}}
-settings_for = settings.chooser(Settings, PRESETS)
-build = functools.partial(rate.build, "relu if")
 
 
 def gradients(nets, x, y, rng=None):
@@ -39,20 +33,25 @@ def gradients(nets, x, y, rng=None):
 
     Returns
     -------
-    pysnn.learning.rate.Step
+    pysnn.learning.method.Step
         Loss, spike counts, gradients, statistics.
     """
-    n_steps, mode = nets.settings.n_steps, None if rate.frozen(nets) else "batch"
+    n_steps, mode = nets.settings.n_steps, None if rate.uses_running_stats(nets) else "batch"
     h = spikes = rate.encode_batch(nets, x, rng)
     n, caches = len(h), []
     for relu, snn in zip(nets.net.layers, nets.snn.layers, strict=False):      # strict: output neurons have no ReLU beside them
         _, cache = relu.forward(h, None, mode)
-        spikes, _ = snn.forward(spikes, None, relu.statistics(cache))
+        spikes, _ = snn.forward(spikes, None, relu.batch_stats(None, cache))
         h = spikes.reshape(-1, n, *spikes.shape[1:]).mean(axis=0)              # over the steps; before the first neurons there is one
         caches.append(cache)
-    if nets.snn.firing.output:
+    if nets.snn.config.output:
         spikes, _ = nets.snn.layers[-1].forward(spikes)
     counts = spikes.reshape(n_steps, n, -1).sum(axis=0)
-    loss, dy = rate.judge(nets.settings, counts, y)
+    loss, dy = rate.loss_and_grad(nets.settings, counts, y)
     _, grads = nets.net.backward(dy * dy.dtype.type(n_steps), caches)          # (P4) y counts all steps, h one
-    return rate.step(nets, (loss, counts), grads, nets.net.statistics(caches) if mode else {})
+    return rate.step(nets, (loss, counts), grads, nets.net.batch_stats(caches) if mode else {})
+
+
+METHOD = rate.METHOD._replace(name="tandem", Settings=Settings, presets={"ours": {}},
+                              build=partial(rate.build, ("relu", "if")), gradients=gradients)
+build, predict, score, settings_for = METHOD.build, METHOD.predict, METHOD.score, METHOD.settings_for

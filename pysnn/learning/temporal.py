@@ -12,11 +12,15 @@ from .. import encode, losses, models
 from .._blas import squares
 from ..metrics import accuracy
 from ..network import Network
-from .settings import chooser, optimiser  # noqa: F401
+from . import settings
+from .method import Method, Step
+from .settings import add_penalty, setting
+
+LOSSES = {"t": losses.softmax_t, "z": losses.softmax_z}
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(settings.Settings):
     """What a run of temporal coding can choose; the defaults are the preset `ours`.
 
     `ours` was chosen on MNIST's validation split. `authors` is the paper's recipe: loss on z, weight-sum cost, L2, the whole gradient
@@ -24,55 +28,32 @@ class Settings:
     of 10 became a tenth; learning rate and lambda were chosen on the validation split, too. See docs/results.md.
     """
 
-    model: str = "784-800-10"        # layer sizes
-    bias: bool = False               # an extra input spike at z = 1 for every layer
-    code: str = "binary"             # binary or latency
-    late: float = 6.0                # z of the darkest input, exp(t_max/tau)
-    bright: str = "early"            # in the binary code: early or late
-    loss: str = "t"                  # t: softmax of -beta t; z: softmax of -z, the paper's
-    beta: float = 40.0               # for the loss on times, in 1/tau
-    weight_sum: float = 0.02         # K: cost of a neuron whose weights sum up to less than the threshold
-    l2: float = 0.0                  # lambda: cost of the squared weights
-    max_norm: float = 1.0            # bound of each matrix' gradient, Frobenius norm; 0: none
-    bound: str = "data"              # what that bound applies to: data (the gradient of the loss on data) or all (with the costs)
-    drop_in: float = 0.2             # share of the input spikes lost in training
-    drop_hidden: float = 0.4         # share of the hidden spikes lost in training
-    jitter: float = 0.0              # standard deviation of the input times in training, in tau
-    shift: int = 0                   # images move by up to so many pixels in training
-    optimiser: str = "adam"          # adam or sgd
+    model: object = "784-800-10"
+    bias: bool = setting(False, "an extra input spike at z = 1 for every layer")
+    code: object = setting("binary", "how samples become spikes, or your own (x, late) -> z, inf for no spike", ("binary", "latency"), True)
+    late: float = setting(6.0, "z of the darkest input, exp(t_max/tau)", (1.001, 1e6))
+    bright: str = setting("early", "in the binary code, when bright inputs spike", ("early", "late"))
+    loss: object = setting("t", "t: softmax of -beta t; z: softmax of -z, the paper's; or your own (z, labels) -> loss, dz", LOSSES, True)
+    beta: float = setting(40.0, "for the loss on times, in 1/tau", (1e-6, 1e6))
+    weight_sum: float = setting(0.02, "K: cost of a neuron whose weights sum up to less than the threshold", (0, 1e6))
+    l2: float = setting(0.0, "lambda: cost of the squared weights", (0, 1e6))
+    max_norm: float = setting(1.0, "bound of each matrix' gradient, Frobenius norm; 0: none", (0, 1e6))
+    bound: str = setting("data", "what that bound applies to: data (the gradient of the loss on data) or all (with the costs)",
+                         ("data", "all"))
+    drop_in: float = setting(0.2, "share of the input spikes lost in training", (0, 0.99))
+    drop_hidden: float = setting(0.4, "share of the hidden spikes lost in training", (0, 0.99))
+    jitter: float = setting(0.0, "standard deviation of the input times in training, in tau", (0, 1e3))
     lr: float = 2e-3
-    lr_end: float = 1e-5
-    schedule: str = "cosine"         # cosine or exponential
     batch: int = 128
     epochs: int = 40
-    init_mean: float = 4.0           # expected sum of a neuron's weights
-    init_std: float = 0.56           # standard deviation of a weight, times sqrt(n_in)
-    dtype: str = "float32"
-    backend: str = "auto"
+    init_mean: float = setting(4.0, "expected sum of a neuron's weights", (-1e3, 1e3))
+    init_std: float = setting(0.56, "standard deviation of a weight, times sqrt(n_in)", (0, 1e3))
 
     def __post_init__(self):
         """Refuse settings that mean nothing, before any work is done."""
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name}: expected one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-                raise ValueError(f"{name}: expected a number from {low:g} to {high:g}, got {value!r}")
-        for name in ("batch", "epochs", "shift"):
-            if not isinstance(getattr(self, name), int):
-                raise ValueError(f"{name}: expected a whole number, got {getattr(self, name)!r}")
-        if not isinstance(self.bias, bool):
-            raise ValueError(f"bias: expected true or false, got {self.bias!r}")
-        models.parse(self.model)
+        super().__post_init__()
+        self.model.params("temporal", self.bias)
 
-
-CHOICES = {"bound": ("data", "all"), "code": ("binary", "latency"), "bright": ("early", "late"), "loss": ("t", "z"),
-           "optimiser": ("adam", "sgd"), "schedule": ("cosine", "exponential"), "dtype": ("float32", "float64"),
-           "backend": ("auto", "reference", "numba", "cuda")}
-RANGES = {"late": (1.001, 1e6), "beta": (1e-6, 1e6), "weight_sum": (0, 1e6), "l2": (0, 1e6), "max_norm": (0, 1e6),
-          "drop_in": (0, 0.99), "drop_hidden": (0, 0.99), "jitter": (0, 1e3), "shift": (0, 1000),
-          "lr": (1e-12, 1e3), "lr_end": (1e-12, 1e3), "batch": (1, 1e9), "epochs": (0, 1e9), "init_mean": (-1e3, 1e3), "init_std": (0, 1e3)}
 
 PRESETS = {
     "ours": {},
@@ -99,16 +80,6 @@ class Nets(NamedTuple):
         return self.net.state
 
 
-class Step(NamedTuple):
-    """What one batch says."""
-
-    loss: float
-    y: np.ndarray       # (B, n_out), z of the output spikes: the smallest is the decision
-    grads: dict
-    stats: dict         # silent: share by layer; dead_gradient: share of weights by layer whose data gradient is exactly 0;
-                        # n_silent: samples without any output spike
-
-
 def build(settings, params=None, rng=None, state=None):
     """Build the network, on given parameters or on newly drawn ones.
 
@@ -133,7 +104,7 @@ def build(settings, params=None, rng=None, state=None):
         raise ValueError(f"state: expected none, got {', '.join(state)}")
     if params is None:
         params = models.temporal_params(s.model, rng, s.bias, s.init_mean, s.init_std, np.dtype(s.dtype).type)
-    drops = [s.drop_in] + [s.drop_hidden] * (len(models.parse(s.model)) - 2)
+    drops = [s.drop_in] + [s.drop_hidden] * (s.model.n_weights - 1)
     return Nets(models.build(s.model, "temporal", params, s.bias, drops, s.backend), s)
 
 
@@ -157,8 +128,13 @@ def encode_batch(nets, x, rng=None):
     s = nets.settings
     if rng is not None and s.shift and x.ndim > 2:
         x = encode.shift_images(x, s.shift, rng)
+    if rng is not None and s.augment:
+        x = s.augment(x, rng)
     x = encode.intensities(x, np.dtype(s.dtype).type)
-    z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else encode.latency(x, s.late)
+    if callable(s.code):
+        z = s.code(x, s.late)
+    else:
+        z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else encode.latency(x, s.late)
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
 
 
@@ -186,10 +162,10 @@ def gradients(nets, x, y, rng=None):
     """
     net, s = nets
     outputs, caches = net.forward(encode_batch(nets, x, rng), rng)
-    loss, dz = losses.softmax_z(outputs[-1], y) if s.loss == "z" else losses.softmax_t(outputs[-1], y, s.beta)
+    loss, dz = s.loss(outputs[-1], y) if callable(s.loss) else LOSSES[s.loss](outputs[-1], y, *([s.beta] if s.loss == "t" else []))
     _, grads = net.backward(dz, caches)
     stats = {"silent": [float(np.mean(z == np.inf)) for z in outputs],
-             "dead_gradient": [1 - np.count_nonzero(grads[layer.name]) / grads[layer.name].size for layer in net.layers],
+             "dead_gradient": [1 - np.count_nonzero(grads[name]) / grads[name].size for name in s.model.weights("temporal")],
              "n_silent": int(np.isinf(outputs[-1]).all(axis=1).sum())}
     for name, dw in grads.items():
         w = net.params[name]
@@ -198,6 +174,7 @@ def gradients(nets, x, y, rng=None):
         loss += add_costs(dw, w, s.weight_sum, s.l2)
         if s.bound == "all":
             rescale(dw, s.max_norm)
+    loss += add_penalty(s, net.params, grads)
     return Step(loss, outputs[-1], grads, stats)
 
 
@@ -287,51 +264,7 @@ def report(nets, x):
         silent = [float((~s).mean(axis=1).sum()) + (silent[k] if silent else 0.0) for k, s in enumerate(spikes)]
         n += len(outputs[0])
     return {"silent": [s / n for s in silent], "never": [float(1 - f.mean()) for f in fired],
-            "margin": [float(nets.net.params[layer.name].sum(axis=0).min() - 1) for layer in nets.net.layers]}
-
-
-def score(nets, x, y):
-    """Score the network on labelled samples.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`.
-    x : (N, ...) array
-        Images or points.
-    y : (N,) array of integers
-        Labels.
-
-    Returns
-    -------
-    pysnn.metrics.Accuracy
-        The accuracy and its bounds.
-    """
-    return accuracy(predict(nets, x), y)
-
-
-def observe(nets, step):
-    """Let the statistics of a batch into running ones; this network has none.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`.
-    step : Step
-        From `gradients`.
-    """
-
-
-def prepare(nets, x_train):
-    """End an epoch; nothing is to be done.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`.
-    x_train : (N, ...) array
-        Training samples.
-    """
+            "margin": [float(nets.net.params[name].sum(axis=0).min() - 1) for name in nets.settings.model.weights("temporal")]}
 
 
 DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen on validation splits like the preset itself
@@ -345,4 +278,6 @@ DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen
     "cifar10": {"model": "3072-800-10", "code": "latency"},
 }
 
-settings_for = chooser(Settings, PRESETS, DATA_SETTINGS, always=("model", "bias", "code", "late"))
+METHOD = Method("temporal", Settings, PRESETS, DATA_SETTINGS, ("model", "bias", "code", "late"), build, gradients, predict, accuracy,
+                report=report, family="temporal")
+score, settings_for = METHOD.score, METHOD.settings_for

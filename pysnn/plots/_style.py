@@ -1,11 +1,11 @@
 """What all figures share: their style, their sizes, the gate for what they are given."""
 
 import functools
-import os
 from pathlib import Path
 
 import numpy as np
 
+from .._files import replacing
 from ..conventions import NO_SPIKE
 
 try:
@@ -74,10 +74,10 @@ def accuracy_curve(x, accuracy, name, xlabel, references):
     order = np.argsort(x, kind="stable")
     fig, (ax,) = figure()
     ax.plot(x[order], accuracy[order], "o-", color=BLUE, ms=4, markevery=max(1, len(x) // 25), label="accuracy")
-    for (said, share), line in zip(references, ("--", ":"), strict=False):
+    for (label, share), line in zip(references, ("--", ":"), strict=False):
         if share is not None:
-            percent = 100 * array(share, said, (), 0, 1)
-            ax.axhline(percent, color=BLACK, ls=line, lw=1.2, label=f"{said}: {percent:.2f} %")
+            percent = 100 * array(share, label, (), 0, 1)
+            ax.axhline(percent, color=BLACK, ls=line, lw=1.2, label=f"{label}: {percent:.2f} %")
     ax.set(xlabel=xlabel, ylabel="accuracy (%)")
     return fig, ax
 
@@ -104,10 +104,6 @@ def save(fig, path):
     if kind not in undated:
         raise ValueError(f"path: expected a name ending in .png, .svg or .pdf, got {path.name!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        fig.savefig(part, format=kind, metadata=undated[kind], bbox_inches="tight", pad_inches=0.08)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replacing(path) as file:
+        fig.savefig(file, format=kind, metadata=undated[kind], bbox_inches="tight", pad_inches=0.08)
     return path

@@ -177,7 +177,7 @@ def test_resume_of_a_finished_run(capsys):
     old = weights("a.npz")
     capsys.readouterr()
     assert cli.main([*TRAIN, "--resume", "--json", "two.json"]) == 0
-    assert "going on after epoch 4 of 4: a.npz" in capsys.readouterr().out
+    assert "continuing after epoch 4 of 4: a.npz" in capsys.readouterr().out
     one, two = (strict_json(Path(f).read_text()) for f in ("one.json", "two.json"))
     assert weights("a.npz") == old and one["records"] == two["records"] and one["test"] == two["test"]
 
@@ -199,7 +199,7 @@ def test_interrupt_keeps_the_last_epoch(monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(training, "epochs", interrupted)
         assert cli.main(TRAIN) == 130
-    assert capsys.readouterr().err.strip().endswith("go on with the same command and --resume\n\npysnn: stopped")
+    assert capsys.readouterr().err.strip().endswith("to continue, use the same command and --resume\n\npysnn: stopped")
     assert training.load("a.npz").epoch == 2 and os.listdir() == ["a.npz"]
     assert cli.main([*TRAIN, "--resume"]) == 0
     assert cli.main([*TRAIN, "--out", "b.npz"]) == 0
@@ -217,7 +217,7 @@ def test_ctrl_c_for_real(place):
         error = process.communicate(timeout=60)[1]
     finally:
         process.kill()
-    assert process.returncode == 130 and error.strip().endswith("go on with the same command and --resume\n\npysnn: stopped")
+    assert process.returncode == 130 and error.strip().endswith("to continue, use the same command and --resume\n\npysnn: stopped")
     assert 2 < training.load("a.npz").epoch < 100000 and os.listdir() == ["a.npz"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pysnn import cli, figures, figures_rate, training
-from pysnn.cli.evaluate import KINDS
+from pysnn.cli.plot import KINDS
 from pysnn.evaluation import rate as evaluation_rate
 from tests.cases.command import HIDE, Guarded, python, strict_json, weights
 
@@ -36,8 +36,8 @@ def test_train_evaluate_info_and_plot(method, capsys, place):
     out, found = capsys.readouterr().out, strict_json(Path("t.json").read_text())
     assert re.search(r"^ +2 +\d\.\d{4} +\d+\.\d{2}% +\d+\.\d{2}%", out, re.MULTILINE) and "test accuracy " in out
     assert ("spikes a neuron and step by layer" in out) == (method != "ann")
-    assert ("decides alike in" in out) == (method in ("proxy", "tandem", "conversion"))
-    assert ("a batch of 100 over 4 steps keeps 91 kB for its way back" in out) == (method == "surrogate")
+    assert ("same decision in" in out) == (method in ("proxy", "tandem", "conversion"))
+    assert ("a batch of 100 over 4 steps keeps 91 kB for the backward pass" in out) == (method == "surrogate")
     assert found["settings"]["model"] == "784-12-10" and len(found["records"]) == 2 and 0 < found["test"]["expected"] <= 1
     assert found["settings"].get("n_steps") == (None if method == "ann" else 4)
 
@@ -109,7 +109,7 @@ def test_settings_of_every_method(method, capsys):
     assert cli.main(["info", "--settings", method, "--json", "s.json"]) == 0
     out, rule = capsys.readouterr().out, training.METHODS[method]
     assert len(out.splitlines()) == len(rule.Settings.__dataclass_fields__)
-    assert set(strict_json(Path("s.json").read_text())) == set(rule.PRESETS)
+    assert set(strict_json(Path("s.json").read_text())) == set(rule.presets)
     assert all(line.count("ours ") == 1 for line in out.splitlines())
 
 
@@ -207,7 +207,7 @@ def test_compare_goes_on_after_a_kill(monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(training, "save", killed)
         assert cli.main([*command, "--out", "c"]) == 130
-    assert "the same command goes on from there" in capsys.readouterr().err
+    assert "the same command continues from there" in capsys.readouterr().err
     assert training.load("c/proxy-T2-seed0.npz").epoch == 1
     assert cli.main([*command, "--out", "c"]) == 0
     for path in Path("straight").glob("*.npz"):

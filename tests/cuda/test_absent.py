@@ -25,7 +25,7 @@ def python(code, simulator=None):
 
 def test_training_on_a_cpu_imports_no_cuda(tmp_path):
     """Import, build, train and evaluate by the reference, and look at what was loaded."""
-    code = ("import pysnn, sys, pysnn.cli, pysnn.layers, pysnn.rate_layers\n"
+    code = ("import pysnn, sys, pysnn.cli, pysnn.layers, pysnn.layers\n"
             "words = '--data xor --epochs 1 --backend reference --quiet --no-test --out'.split()\n"
             "for rule in ('temporal', 'proxy'):\n"
             f"    assert pysnn.cli.main(['train', rule, *words, {str(tmp_path / 'a.npz')!r}]) == 0\n"

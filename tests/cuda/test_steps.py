@@ -52,8 +52,8 @@ def test_step_of_proxy_learning(monkeypatch):
     ref, got = steps(proxy, settings, 2, monkeypatch, per=4, depth=36, piece=200)
     assert 0 < ref.y.mean() < settings["n_steps"]                                        # alive
     alike(ref, got, tol("identity"))
-    for name, values in ref.seen.items():
-        np.testing.assert_allclose(got.seen[name], values, rtol=tol("identity"))
+    for name, values in ref.batch_stats.items():
+        np.testing.assert_allclose(got.batch_stats[name], values, rtol=tol("identity"))
 
 
 def test_benchmark_runs():

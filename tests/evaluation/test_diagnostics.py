@@ -8,8 +8,8 @@ import pytest
 
 from pysnn.conventions import Rule
 from pysnn.evaluation import diagnostics, mismatch
+from pysnn.layers import NeuronConfig
 from pysnn.learning import ann, conversion, proxy, rate, surrogate, tandem
-from pysnn.rate_layers import Firing
 from pysnn.reference import integrate_fire
 from pysnn.reference.spiking import Stage
 from tests.cases import ROOT
@@ -79,7 +79,7 @@ def test_each_output_spike_gets_the_same_error():
     """(P5) One layer: the current is constant, so its weights get the sum over the steps."""
     nets, (x, y) = by_hand(np.random.default_rng(0).standard_normal((5, 3)), n_steps=9, on="rates"), samples(6, (5,))
     step = surrogate.gradients(nets, x, y)
-    _, c = rate.judge(nets.settings, step.y, y)
+    _, c = rate.loss_and_grad(nets.settings, step.y, y)
     _, _, cache = integrate_fire.forward(np.stack([x @ nets.net.params["w1"]] * 9))
     dcurrent, _ = integrate_fire.backward(np.stack([c] * 9), cache)
     np.testing.assert_allclose(step.grads["w1"], x.T @ dcurrent.sum(axis=0), rtol=1e-12)
@@ -89,11 +89,11 @@ def test_each_output_spike_gets_the_same_error():
 def test_rates_of_a_conversion_are_activations_divided_by_their_scales(percentile):
     """(P6), (P7): if rates were exact, layer by layer."""
     nets, (x, _) = drawn(conversion, percentile=percentile), samples(20)
-    conversion.prepare(nets, x)
+    conversion.end_epoch(nets, x)
     outputs, _ = nets.net.forward(x)
     activations = [outputs[2], outputs[6], outputs[9], outputs[10]]
     r = x[None]
-    for k, (stage, a) in enumerate(zip(nets.snn.stages(), activations, strict=True), 1):
+    for k, (stage, a) in enumerate(zip(nets.snn.folded_layers(), activations, strict=True), 1):
         scale = nets.state[f"scale{k}"]
         top = np.sort(a.ravel())[::-1][int((1 - percentile / 100) * a.size + 1e-9)]
         assert scale == pytest.approx(top)
@@ -141,7 +141,7 @@ def test_saturation_where_the_threshold_has_to_be_exceeded():
 
 def test_maximum_of_spikes_is_an_or():
     """(P10) Four units that fire in every fourth step, one after the other, pool to a spike in each step; the largest rate is 1/4."""
-    stage, f = Stage(np.zeros((3, 3, 1, 1)), None, "max"), Firing(n_steps=16)
+    stage, f = Stage(np.zeros((3, 3, 1, 1)), None, "max"), NeuronConfig(n_steps=16)
     current = np.full((16, 1, 2, 2, 1), 0.25)
     current[0, 0, :, :, 0] += [[0, 0.25], [0.5, 0.75]]
     spikes = mismatch._fire(stage, current, f, (), True)
@@ -266,7 +266,7 @@ def test_agreement_by_its_definition():
 def test_a_conversion_agrees_in_the_units_of_its_network(readout):
     """(P6), (P7): rates times scale, of every layer, are the activations."""
     nets, (x, _) = drawn(conversion, model="6x6x2-6C3-A2-8-3", percentile=100.0, n_steps=2000, readout=readout, bias=True), samples()
-    conversion.prepare(nets, x)
+    conversion.end_epoch(nets, x)
     for row in diagnostics.agreement(nets, x):
         assert row["slope"] == pytest.approx(1, abs=0.01) and row["correlation"] > 0.999
         assert row["difference"] < 0.01 * max(row["activation"], 1)
@@ -312,14 +312,14 @@ def test_errors_of_networks_without_spikes(limit, readout, rng):
     hidden = []
 
     def loss():
-        r, stages = x[None], nets.snn.stages()
+        r, stages = x[None], nets.snn.folded_layers()
         for stage in stages[:-1]:
             r = np.maximum(mismatch._current(stage, r, "reference"), 0)
             r = np.minimum(r / theta, 1) if limit else r
             hidden.append(r)
             r = mismatch._pooled(stage, r)
         out = mismatch._current(stages[-1], r, "reference")[0]
-        return rate.judge(nets.settings, 16 * (out / theta if readout == "spikes" else out), y)[0]
+        return rate.loss_and_grad(nets.settings, 16 * (out / theta if readout == "spikes" else out), y)[0]
 
     got = diagnostics._own_error(nets, x, y, limit)
     loss()

@@ -34,9 +34,9 @@ def test_evaluate(method, sample):
     assert (e["accuracy"], e["strict"], e["inclusive"]) == tuple(found)
     assert e["steps"] == [1, 3, 5, 9] and e["accuracy_at"][2] == e["accuracy"] and e["n"] == 60 and e["n_steps"] == 5
     for t, a in zip(e["steps"], e["accuracy_at"], strict=True):
-        there = nets._replace(snn=evaluation_rate.lasting(nets.snn, t))
+        there = nets._replace(snn=evaluation_rate.with_steps(nets.snn, t))
         assert rate.score(there, x, y).expected == a
-    assert nets.snn.firing.n_steps == 5                       # the network itself is as it was
+    assert nets.snn.config.n_steps == 5                       # the network itself is as it was
     assert e["strict"] <= e["by_potential"] <= e["inclusive"] and e["strict"] <= e["accuracy"] <= e["inclusive"]
     run = nets.snn.run(rate.encode_batch(nets, x), keep_counts=True)
     assert np.allclose(e["spikes"], [c.sum() / 60 for c in run.layer_counts])
@@ -201,7 +201,7 @@ def test_a_conversion_serves_other_numbers_of_steps(sample, tmp_path):
 
     (_, few), (run, more) = judged([3, 6]), judged([3, 9, 6])
     assert run.epoch == 1 and len(run.records) == 1 and more[:2] == few
-    snn = evaluation_rate.lasting(run.nets.snn, 9)
+    snn = evaluation_rate.with_steps(run.nets.snn, 9)
     assert more[2]["accuracy"] == rate.score(run.nets._replace(snn=snn), *sample).expected
     with pytest.raises(checkpoint.CheckpointError, match=r"is of another comparison \(n_steps 3 there, 4 here\)"):
         job, other = comparison.plan("fashion-sample", ["proxy"], [3, 4], [0], chosen)
@@ -228,7 +228,7 @@ def test_conversion_is_judged_at_each_number_of_steps(sample, tmp_path):
     list(training.epochs(run, (data.x_train[:300], data.y_train[:300])))
     rows = comparison.judge(job, run, tmp_path, sample, "test")["rows"]
     for row in rows:
-        snn = evaluation_rate.lasting(run.nets.snn, row["n_steps"])
+        snn = evaluation_rate.with_steps(run.nets.snn, row["n_steps"])
         assert row["accuracy"] == rate.score(run.nets._replace(snn=snn), *sample).expected
         assert row["spikes"] == pytest.approx(sum(snn.run(rate.encode_batch(run.nets, sample[0])).n_spikes) / 60)
     assert [row["n_steps"] for row in rows] == [2, 7] and rows[0]["spikes"] < rows[1]["spikes"]

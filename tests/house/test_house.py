@@ -99,7 +99,7 @@ FORBIDDEN = {
     r"(?<![.\w])eval\(": "data are not code",
     r"(?<![.\w])exec\(": "data are not code",
     r"np\.random\.(?!default_rng|Generator|SeedSequence|PCG64|RandomState\()\w+": "no hidden state: randomness is an argument",
-    r"parallel\s*=\s*True": "blocks are spread by _blas.spread, so that bits do not depend on the threads",
+    r"parallel\s*=\s*True": "blocks are spread by _threads.spread, so that bits do not depend on the threads",
     r"shell\s*=\s*True|os\.system\(": "no words of users in a shell",
 }
 

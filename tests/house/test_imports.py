@@ -12,8 +12,6 @@ FILES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("._
 # Private names that are used across files today, by file: what is mended is taken out, and nothing is added.
 WITNESS = "pysnn.verify.witness.integrate_fire."
 PRIVATE = {
-    "_jit.py": {"pysnn._blas._bells", "pysnn._blas._watch"},
-    "kernels/conv.py": {"pysnn._blas._one_thread"},
     "exercises/_bugs.py": {"pysnn.verify.zoo._gradients"},
     "exercises/_case.py": {"pysnn.verify.student._said"},
     "exercises/_child.py": {"pysnn.verify.student._import"},

@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pysnn import _blas, checkpoint, datasets, encode, models, training
+from pysnn import _threads, checkpoint, datasets, encode, models, training
+from pysnn.layers import BatchNorm, Dropout, ReLU
 from pysnn.learning import conversion, rate, surrogate, temporal
-from pysnn.rate_layers import BatchNorm, Dropout, ReLU
+from pysnn.learning.settings import about
 from pysnn.verify.suite.learning import frozen, hold, masks
 from tests.cases import ROOT
 from tests.cases.learning import RATE, batch, begin, images, nets_for
@@ -59,11 +60,11 @@ def test_tandem_gradient(chosen):
     nets, (x, y) = nets_for("tandem", **chosen), batch()
     nets.state["n_epochs"] += 1
     step = RATE["tandem"].gradients(nets, x, y)
-    n_steps, mode = nets.settings.n_steps, None if rate.frozen(nets) else "batch"
+    n_steps, mode = nets.settings.n_steps, None if rate.uses_running_stats(nets) else "batch"
     h, spikes, offsets = x, x, []
     for relu, snn in zip(nets.net.layers, nets.snn.layers, strict=False):
         y_relu, cache = relu.forward(h, None, mode)
-        spikes, _ = snn.forward(spikes, None, relu.statistics(cache))
+        spikes, _ = snn.forward(spikes, None, relu.batch_stats(None, cache))
         h = spikes if len(spikes) == len(x) else spikes.reshape(n_steps, len(x), *spikes.shape[1:]).sum(axis=0) / n_steps
         offsets.append(h - y_relu)
     assert np.abs(offsets[2]).max() > 0.05 and np.abs(offsets[0]).max() < 1e-12
@@ -140,7 +141,7 @@ def test_gradients_update_nothing(method):
         assert dw.dtype == np.float64 and dw.shape == was[name].shape and not np.shares_memory(dw, nets.net.params[name])
     RATE[method].observe(nets, step)
     changed = {name for name, x in nets.state.items() if (x != was[name]).any()}
-    assert changed == set(step.seen) and changed >= {"mean1", "var1", "mean2", "var2"}
+    assert changed == set(step.batch_stats) and changed >= {"mean1", "var1", "mean2", "var2"}
 
 
 # ---- running statistics and the methods' own doings
@@ -151,23 +152,23 @@ def test_running_statistics(statistics):
     step = RATE["proxy"].gradients(nets, x, y)
     RATE["proxy"].observe(nets, step)
     _, caches = nets.net.forward(x, None, "batch")
-    for name, value in nets.net.statistics(caches).items():
+    for name, value in nets.net.batch_stats(caches).items():
         begin = float(name.startswith("var"))
         np.testing.assert_allclose(nets.state[name], 0.9 * begin + 0.1 * value, rtol=1e-12)
         if statistics == "shared":
             assert f"snn/{name}" not in nets.state and nets.snn.state[name] is nets.state[name]
             continue
-        own, seen = nets.state[f"snn/{name}"], step.seen[f"snn/{name}"]
+        own, seen = nets.state[f"snn/{name}"], step.batch_stats[f"snn/{name}"]
         assert own is nets.snn.state[name] and own is not nets.state[name] and len(seen) == (1 if name[-1] == "1" else 5)
         ref = begin
         for at_step in seen:
             ref = 0.9 * ref + 0.1 * at_step
         np.testing.assert_allclose(own, ref, rtol=1e-12)
     for _ in range(2):
-        assert not rate.frozen(nets)
+        assert not rate.uses_running_stats(nets)
         RATE["proxy"].prepare(nets, x)
     late = RATE["proxy"].gradients(nets, x, y)
-    assert rate.frozen(nets) and late.seen == {}
+    assert rate.uses_running_stats(nets) and late.batch_stats == {}
     np.testing.assert_array_equal(late.y, nets.snn.run(x).counts[-1])
 
 
@@ -176,12 +177,12 @@ def test_frozen_statistics_are_used_and_left_alone(method):
     """Behind `freeze_after` a batch has no part in its own normalisation: each sample's output is what it is alone."""
     nets, (x, y) = nets_for(method, freeze_after=1), batch()
     whole = RATE[method].gradients(nets, x, y)
-    assert whole.seen
+    assert whole.batch_stats
     RATE[method].observe(nets, whole)
     RATE[method].prepare(nets, x)
-    assert rate.frozen(nets)
+    assert rate.uses_running_stats(nets)
     frozen_now = RATE[method].gradients(nets, x, y)
-    assert frozen_now.seen == {}
+    assert frozen_now.batch_stats == {}
     for k in range(2):
         alone = RATE[method].gradients(nets, x[k:k + 1], y[k:k + 1])
         np.testing.assert_allclose(alone.y, frozen_now.y[k:k + 1], rtol=1e-9)
@@ -211,7 +212,7 @@ def test_each_kind_of_statistics_is_what_it_says():
         nets = nets_for("proxy", statistics=statistics)
         got = RATE["proxy"].gradients(nets, x, y).y
         _, caches = nets.net.forward(x, None, "batch")
-        ref = {"shared": lambda: nets.snn.run(x, nets.net.statistics(caches)).counts[-1],         # noqa: B023
+        ref = {"shared": lambda: nets.snn.run(x, nets.net.batch_stats(caches)).counts[-1],         # noqa: B023
                "separate": lambda: nets.snn.run_watched(x, "batch")[0].counts[-1],                 # noqa: B023
                "running": lambda: nets.snn.run(x).counts[-1]}[statistics]()                        # noqa: B023
         np.testing.assert_array_equal(got, ref)
@@ -245,7 +246,7 @@ def test_tandem_and_proxy_agree_without_hidden_layers():
 def test_scales_of_a_conversion(percentile, monkeypatch):
     monkeypatch.setattr(rate, "PIECE", 7)
     nets, (x, _) = nets_for("conversion", percentile=percentile), batch(20)
-    conversion.prepare(nets, x)
+    conversion.end_epoch(nets, x)
     outputs, _ = nets.net.forward(x)
     layers = [o for layer, o in zip(nets.net.layers, outputs, strict=True) if isinstance(layer, ReLU)] + [outputs[-1]]
     for k, activations in enumerate(layers, 1):
@@ -258,7 +259,7 @@ def test_scales_of_a_conversion(percentile, monkeypatch):
 def test_a_conversion_approaches_its_network():
     """Average pooling, reset by subtraction, scales of the largest activation: the decisions are the same as T grows."""
     nets, (x, _) = nets_for("conversion", model="6x6x2-6C3-A2-8-3", percentile=100.0, n_steps=400), batch(30)
-    conversion.prepare(nets, x)
+    conversion.end_epoch(nets, x)
     ref = nets.net.forward(x)[0][-1]
     rates = nets.snn.run(x).counts[-1] / 400
     np.testing.assert_allclose(rates, np.clip(ref / nets.state["scale3"], 0, 1), atol=0.03)
@@ -322,15 +323,15 @@ def test_gradient_with_dropout(method, monkeypatch):
 
     def step_and_forward():
         step = RATE[method].gradients(nets, x, y, np.random.default_rng(5))
-        _, c = rate.judge(s, step.y, y)
+        _, c = rate.loss_and_grad(s, step.y, y)
 
         def forward(params):
-            firing = nets.snn.firing if nets.snn else None
+            firing = nets.snn.config if nets.snn else None
             net = models.build(s.model, "relu", params, True, [0.4] * 2, "reference", nets.net.state, firing)
             outputs, caches = net.forward(x, np.random.default_rng(5), "batch")
             kept = [cache.kept for layer, cache in zip(net.layers, caches, strict=True) if isinstance(layer, Dropout)]
             assert all(0.1 < k.mean() < 0.9 for k in kept)
-            value = (c * outputs[-1]).sum() if method == "proxy" else rate.judge(s, outputs[-1], y)[0]
+            value = (c * outputs[-1]).sum() if method == "proxy" else rate.loss_and_grad(s, outputs[-1], y)[0]
             return value, masks(net.layers, x, outputs)
 
         return step, forward
@@ -374,7 +375,7 @@ def test_folding_is_the_backends(monkeypatch):
         op = next(layer.op for layer in nets.snn.layers if isinstance(layer, BatchNorm))
         real = op.fold
         monkeypatch.setattr(op, "fold", lambda *args, real=real, used=used: used.append(1) or real(*args))
-        nets.snn.stages()
+        nets.snn.folded_layers()
         assert len(used) == 2 and op.__name__.split(".")[1] == {"reference": "reference", "numba": "kernels"}[backend]
 
 
@@ -382,23 +383,27 @@ def test_folding_is_the_backends(monkeypatch):
 def test_settings_and_presets(method):
     rule = RATE[method]
     for data, spec in (("mnist", "28x28x1"), ("cifar10", "32x32x3"), ("xor", "2"), ("yin-yang", "4"), ("fashion-sample", "28x28x1")):
-        for preset in rule.PRESETS:
+        for preset in rule.presets:
             s = rule.settings_for(data, preset)
-            assert models.resolve(s.model).split("-")[0] == spec
+            assert s.model.shape == tuple(map(int, spec.split("x")))
     s = rule.settings_for("fashion-mnist")
     assert replace(s, crop=0, flip=False) == rule.Settings() and s.model == "fashion-proxy:32"
     assert rule.settings_for("mnist", lr=0.5, model="784-10").lr == 0.5
     for name in rule.Settings.__dataclass_fields__:
-        if name in rule.CHOICES:
-            for good in rule.CHOICES[name]:
+        allowed = about(rule.Settings, name).get("allowed")
+        if allowed and isinstance(allowed[0], str):
+            for good in allowed:
                 assert getattr(replace(s, **{name: good}), name) == good
             with pytest.raises(ValueError, match=f"^{name}: expected one of "):
                 replace(s, **{name: "nonsense"})
-        elif name in rule.RANGES:
-            low, high = rule.RANGES[name]
+        elif allowed:
+            low, high = allowed
             for bad in (low - 1, 2 * high + 1, float("nan"), None, "1", True):
                 with pytest.raises(ValueError, match=f"^{name}: expected a number from"):
                     replace(s, **{name: bad})
+        elif name in ("augment", "penalty"):
+            with pytest.raises(ValueError, match=f"^{name}: expected a function or FILE.py:NAME, got 1"):
+                replace(s, **{name: 1})
         elif name != "model":
             with pytest.raises(ValueError, match=f"^{name}: expected true or false, got 1"):
                 replace(s, **{name: 1})
@@ -412,7 +417,7 @@ def test_settings_and_presets(method):
         with pytest.raises(ValueError, match="crop, shift, flip: expected a model on images"):
             rule.settings_for("mnist", model="784-10", **{name: value})
     for data in ("fashion-mnist", "cifar10"):
-        for preset in rule.PRESETS:
+        for preset in rule.presets:
             flat = rule.settings_for(data, preset, model="784-10", lr=0.5)
             assert (flat.crop, flat.flip, flat.shift, flat.lr) == (0, False, 0, 0.5)
     if "readout" in rule.Settings.__dataclass_fields__:
@@ -433,7 +438,7 @@ def test_methods_have_no_options_that_they_do_not_use():
 
 def test_the_authors_preset_is_the_authors():
     s = RATE["proxy"].settings_for("fashion-mnist", "authors")
-    assert sum(int(np.prod(shape)) for shape in models.rate_shapes(s.model, s.bias).values()) == 19_599_744
+    assert sum(int(np.prod(param.shape)) for param in s.model.params("relu", s.bias).values()) == 19_599_744
     assert (s.threshold, s.reset, s.fire, s.v_init, s.n_steps, s.readout) == (2.0, "zero", ">=", 0.0, 15, "spikes")
     assert (s.loss, s.on, s.statistics, s.freeze_after, s.crop, s.init) == ("mse", "counts", "separate", 1, 26, "uniform")
     assert (s.gamma, s.clip, s.drop, s.flip, s.shift, s.bias) == (1.0, False, 0.0, False, 0, False)
@@ -514,17 +519,17 @@ def test_same_bits_for_one_and_two_threads(method, chosen):
     pytest.importorskip("threadpoolctl")
     pytest.importorskip("numba")
     chosen = {"model": "28x28x1-8C3-P2-8C3-P2-200-10", "backend": "auto", "batch": 100, "epochs": 1, "n_steps": 4, **chosen}
-    data, was, ends = datasets.load("fashion-sample"), _blas.get_threads(), []
+    data, was, ends = datasets.load("fashion-sample"), _threads.get_threads(), []
     try:
         for n in (1, 2):
-            _blas.set_threads(n)
+            _threads.set_threads(n)
             run = begin(method, **chosen)
             list(training.epochs(run, (data.x_train[:200], data.y_train[:200]), (data.x_test[:100], data.y_test[:100])))
             ends.append({name: x.tobytes() for name, x in {**run.nets.net.params, **run.nets.state, **run.optimiser.state}.items()})
             ends[-1]["y"] = RATE[method].predict(run.nets, data.x_test[:100]).tobytes()
             ends[-1]["records"] = [{k: v for k, v in r.items() if k != "seconds"} for r in run.records]
     finally:
-        _blas.set_threads(was)
+        _threads.set_threads(was)
     assert ends[0] == ends[1]
 
 

@@ -1,20 +1,27 @@
 """Networks by name: what a line means, which parameters it has, and that all ways through a network agree."""
 
+import json
+
 import numpy as np
 import pytest
 
 from pysnn import datasets, models, training
 from pysnn.conventions import Rule
+from pysnn.layers import NeuronConfig, stages
+from pysnn.models import AvgPool, BatchNorm, Conv, Dense, MaxPool, Neurons
 from pysnn.operations import backend_of
-from pysnn.rate_layers import Firing
 from pysnn.reference import spiking
 
 SMALL = "8x8x2-3C3-P2-4C3-A2-6-3"
-FIRINGS = [Firing(7), Firing(7, 0.7, 0.35, Rule("zero", "same", ">"), output=False), Firing(1),
-           Firing(5, 2.0, rule=Rule("subtract", "next"))]
+FIRINGS = [NeuronConfig(7), NeuronConfig(7, 0.7, 0.35, Rule("zero", "same", ">"), output=False), NeuronConfig(1),
+           NeuronConfig(5, 2.0, rule=Rule("subtract", "next"))]
 
 
-def twins(spec=SMALL, firing=FIRINGS[0], dtype=np.float64, bias=True, seed=0):
+def shapes(model, **how):
+    return {name: param.shape for name, param in model.params(**how).items()}
+
+
+def twins(spec=SMALL, config=FIRINGS[0], dtype=np.float64, bias=True, seed=0):
     """Build both kinds of network on the same parameters, none of them 0 or 1."""
     rng = np.random.default_rng(seed)
     params = models.rate_params(spec, rng, bias, "kaiming", dtype)
@@ -24,39 +31,63 @@ def twins(spec=SMALL, firing=FIRINGS[0], dtype=np.float64, bias=True, seed=0):
     state = models.rate_state(spec, dtype)
     for name, x in state.items():
         x[...] = rng.uniform(*((-0.2, 0.2) if name[0] == "m" else (0.5, 2.0)), x.shape)
-    x = rng.random((5, *models.parts(spec)[0])).astype(dtype)
-    nets = [models.build(spec, neuron, params, bias, backend="reference", state=state, firing=firing) for neuron in ("relu", "if")]
+    x = rng.random((5, *models.read(spec).shape)).astype(dtype)
+    nets = [models.build(spec, neuron, params, bias, backend="reference", state=state, config=config) for neuron in ("relu", "if")]
     return *nets, x
 
 
 # ---- lines
 
 def test_the_papers_network_has_the_papers_parameters():
-    sizes = {name: int(np.prod(shape)) for name, shape in models.rate_shapes("fashion-proxy").items()}
+    sizes = {name: int(np.prod(param.shape)) for name, param in models.read("fashion-proxy").params().items()}
     assert sum(sizes.values()) == 19_599_744
-    assert models.resolve("fashion-proxy") == "28x28x1-128C3-128C3-P2-128C3-P2-2560-1152-256-10"
-    assert models.resolve("fashion-proxy:32") == "28x28x1-32C3-32C3-P2-32C3-P2-640-288-64-10"
-    assert models.resolve("cifar-vgg:16") == "32x32x3-16C3-16C3-A2-32C3-32C3-A2-64C3-64C3-A2-128-10"
-    assert models.resolve("cifar-vgg").startswith("32x32x3-64C3-64C3-A2-128C3") and models.resolve("784-800-10") == "784-800-10"
+    assert models.read("fashion-proxy") == "28x28x1-128C3-128C3-P2-128C3-P2-2560-1152-256-10"
+    assert models.read("fashion-proxy:32") == "28x28x1-32C3-32C3-P2-32C3-P2-640-288-64-10"
+    assert models.read("cifar-vgg:16") == "32x32x3-16C3-16C3-A2-32C3-32C3-A2-64C3-64C3-A2-128-10"
+    assert models.read("cifar-vgg")._spelt().startswith("32x32x3-64C3-64C3-A2-128C3") and models.read("784-800-10") == "784-800-10"
 
 
 def test_parts():
-    shape, found = models.parts("9x8x2-3C3-P2-4C3-A2-6-3")
-    assert shape == (9, 8, 2) and [tuple(part) for part in found] == [
-        ("conv", 3, (9, 8, 3), (3, 3, 2, 3)), ("max", 3, (4, 4, 3), ()), ("conv", 4, (4, 4, 4), (3, 3, 3, 4)),
-        ("avg", 4, (2, 2, 4), ()), ("dense", 6, (6,), (16, 6)), ("dense", 3, (3,), (6, 3))]
-    assert models.parts("784-800-10")[1][0] == ("dense", 800, (800,), (784, 800))
-    assert models.rate_shapes("4-3-2", bias=True) == {"w1": (4, 3), "b1": (3,), "w2": (3, 2), "b2": (2,)}
-    assert list(models.rate_shapes(SMALL)) == ["w1", "gamma1", "beta1", "w2", "gamma2", "beta2", "w3", "w4"]
+    model = models.read("9x8x2-3C3-P2-4C3-A2-6-3")
+    assert model.shape == (9, 8, 2) and list(zip(model.specs, model.shapes, strict=True)) == [
+        (Conv(3), (9, 8, 3)), (BatchNorm(), (9, 8, 3)), (Neurons(), (9, 8, 3)), (MaxPool(), (4, 4, 3)),
+        (Conv(4), (4, 4, 4)), (BatchNorm(), (4, 4, 4)), (Neurons(), (4, 4, 4)), (AvgPool(), (2, 2, 4)),
+        (Dense(6), (6,)), (Neurons(), (6,)), (Dense(3), (3,))]
+    assert shapes(models.read("4-3-2"), bias=True) == {"w1": (4, 3), "b1": (3,), "w2": (3, 2), "b2": (2,)}
+    assert shapes(models.read("784-800-10"))["w1"] == (784, 800) and shapes(model)["w2"] == (3, 3, 3, 4) and shapes(model)["w3"] == (16, 6)
+    assert list(shapes(models.read(SMALL))) == ["w1", "gamma1", "beta1", "w2", "gamma2", "beta2", "w3", "w4"]
+
+
+@pytest.mark.parametrize("text", [
+    "784-800-10", "28x28x1-P2-10", "28x28x1-8C5-10", "28x28x1-8C3-P2-P2-10", "28x28x1-16c5s2p0-A2-B-N-100d-B-N-10",
+    "9x8x2-3C5x3p1-D0.2-P3s2-F-3"])
+def test_a_model_is_its_text_its_list_and_its_record(text):
+    model = models.read(text)
+    assert str(model) == text == model._spelt() and models.read([model.shape, *model.specs]) == model == text
+    assert models.Model.from_json(json.loads(json.dumps(model.to_json()))) == model and hash(model) == hash(models.read(text))
+    assert (model != models.read("784-80-10") and models.read(text.replace("P", "A")) != model) or "P" not in text
+
+
+def test_order_and_windows_are_what_the_text_says():
+    model = models.read("28x28x1-16c5s2p0-A2-B-N-100d-B-N-10")
+    assert model.specs == (Conv(16, 5, 2, 0), AvgPool(2), BatchNorm(), Neurons(), Dense(100), BatchNorm(), Neurons(), Dense(10))
+    assert model.shapes == [(12, 12, 16), (6, 6, 16), (6, 6, 16), (6, 6, 16), (100,), (100,), (100,), (10,)]
+    assert shapes(model, bias=True) == {"w1": (5, 5, 1, 16), "gamma1": (16,), "beta1": (16,), "w2": (576, 100),
+                                        "gamma2": (100,), "beta2": (100,), "w3": (100, 10), "b3": (10,)}
+    assert model.neuron_layers() == [("conv", (6, 6, 16)), ("dense", (100,)), ("output", (10,))]
+    for twice in ([(4,), Dense(3), BatchNorm(), BatchNorm(), Dense(2)],):
+        with pytest.raises(ValueError, match="model: expected one array of each name behind a weight layer, got beta1, gamma1, "):
+            models.read(twice)
 
 
 @pytest.mark.parametrize("bad", [
-    "784", "", "28x28-10", "28x28x0-10", "a-10", "28x28x1-P2-10", "28x28x1-8C3", "28x28x1-8C3-P2", "28x28x1-10-8C3-10", "28x28x1-8C5-10",
-    "784-8C3-10", "784-0-10", "28x28x1-8C3-P2-P2-10", "2x2x1-8C3-P2-8C3-P2-10", "784--10", "fashion-proxy:0", "fashion-proxy:x",
+    "784", "", "28x28-10", "28x28x0-10", "a-10", "28x28x1-8C3", "28x28x1-8C3-P2", "28x28x1-10-8C3-10", "28x28x1-8Q5-10",
+    "784-8C3-10", "784-0-10", "28x28x1-8C29p0-10", "784-10-N", "28x28x1-8c3-N", "2x2x1-8C3-P2-8C3-P2-10",
+    "784--10", "fashion-proxy:0", "fashion-proxy:x",
     "fashion-proxy:", 784, None])
 def test_lines_that_mean_nothing(bad):
     with pytest.raises(ValueError, match="model: expected "):
-        models.parts(bad)
+        models.read(bad)
 
 
 @pytest.mark.parametrize("init, factor", [("uniform", 1.0), ("kaiming", 6.0)])
@@ -75,7 +106,7 @@ def test_parameters_that_do_not_fit():
     params = models.rate_params(SMALL, rng)
     with pytest.raises(ValueError, match="neuron: expected 'temporal', 'relu' or 'if', got 'leaky'"):
         models.build(SMALL, "leaky", params)
-    with pytest.raises(ValueError, match=r"params: expected a dict of weights, such as rate_params\(spec, rng\) draws, got None"):
+    with pytest.raises(ValueError, match=r"params: expected a dict of weights, such as rate_params\(model, rng\) draws, got None"):
         models.build(SMALL, "relu")
     with pytest.raises(ValueError, match=r"params: expected .* for model"):
         models.build(SMALL, "if", params, bias=True)
@@ -109,7 +140,7 @@ def test_twins_refer_to_the_same_parameters():
 def test_stages_say_what_the_layers_say():
     relu, snn, x = twins()
     a = x
-    for stage in snn.stages():
+    for stage in stages(snn.folded_layers()):
         a = a.reshape(len(a), -1) if stage.w.ndim == 2 else a
         assert stage.pool == {4: stage.pool, 2: ""}[stage.w.ndim]
         a = spiking._current(stage, a)
@@ -117,13 +148,13 @@ def test_stages_say_what_the_layers_say():
             a = spiking._pooled(stage, np.maximum(a, 0))
     ref, _ = relu.forward(x)
     np.testing.assert_allclose(a, ref[-1], rtol=1e-10)
-    assert [stage.pool for stage in snn.stages()] == ["max", "avg", "", ""]
+    assert [stage.pool for stage in stages(snn.folded_layers())] == ["max", "avg", "", ""]
 
 
 @pytest.mark.parametrize("firing", FIRINGS, ids=str)
 def test_three_ways_through_a_spiking_network(firing):
     """Streaming with folded weights, step by step with layers, all steps at once: the same counts and spikes."""
-    _, snn, x = twins(firing=firing)
+    _, snn, x = twins(config=firing)
     at_once, _ = snn.forward(x)
     ref = at_once[-1].reshape(firing.n_steps, len(x), -1).sum(axis=0)
     run, (watched, seen) = snn.run(x, keep_counts=True), snn.run_watched(x)
@@ -152,7 +183,7 @@ def test_watched_statistics_are_those_of_the_currents():
 def test_statistics_given_are_those_used():
     relu, snn, x = twins()
     _, caches = relu.forward(x, None, "batch")
-    found = relu.statistics(caches)
+    found = relu.batch_stats(caches)
     assert set(found) == set(relu.state) == {"mean1", "var1", "mean2", "var2"}
     same, _ = relu.forward(x, None, found)
     other, _ = relu.forward(x)
@@ -163,32 +194,32 @@ def test_statistics_given_are_those_used():
 
 
 def test_counts_at_steps_and_bad_runs():
-    _, snn, x = twins(firing=Firing(6))
+    _, snn, x = twins(config=NeuronConfig(6))
     counts = snn.run(x, at=[1, 3, 6]).counts
     for k, t in enumerate((1, 3, 6)):
-        firing = snn.firing._replace(n_steps=t)
-        stages = snn.stages()
-        np.testing.assert_array_equal(counts[k], spiking.run(stages, x, t, firing.threshold).counts[0])
-    stages = snn.stages()
+        firing = snn.config._replace(n_steps=t)
+        weighted = stages(snn.folded_layers())
+        np.testing.assert_array_equal(counts[k], spiking.run(weighted, x, t, firing.threshold).counts[0])
+    weighted = stages(snn.folded_layers())
     for bad in ([], [0], [7], [2, 2], [3, 1]):
         with pytest.raises(ValueError, match="at: expected rising steps from 1 to 6"):
-            spiking.run(stages, x, 6, at=bad)
+            spiking.run(weighted, x, 6, at=bad)
     for bad in (0, -1, 1.5, True, None):
         with pytest.raises(ValueError, match="n_steps: expected a whole number of at least 1"):
-            spiking.run(stages, x, bad)
+            spiking.run(weighted, x, bad)
     with pytest.raises(ValueError, match="stages: expected at least one, the last of them dense"):
-        spiking.run(stages[:2], x, 3)
+        spiking.run(weighted[:2], x, 3)
     with pytest.raises(ValueError, match="w of stage 1: expected shape"):
-        spiking.run(stages, x[..., :1].copy(), 3)
+        spiking.run(weighted, x[..., :1].copy(), 3)
     with pytest.raises(ValueError, match="pool of stage 1: expected 'max' or 'avg'"):
-        spiking.run([stages[0]._replace(pool="min"), *stages[1:]], x, 3)
+        spiking.run([weighted[0]._replace(pool="min"), *weighted[1:]], x, 3)
     with pytest.raises(TypeError, match="expected one float dtype"):
-        spiking.run(stages, x.astype(np.float32), 3)
+        spiking.run(weighted, x.astype(np.float32), 3)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dtypes_stay(dtype):
-    relu, snn, x = twins(dtype=dtype, firing=FIRINGS[1])
+    relu, snn, x = twins(dtype=dtype, config=FIRINGS[1])
     outputs, caches = relu.forward(x, None, "batch")
     dx, grads = relu.backward(outputs[-1], caches, need_dx=True)
     run, (watched, seen) = snn.run(x), snn.run_watched(x, "batch")

@@ -11,14 +11,14 @@ import weakref
 import numpy as np
 import pytest
 
-from pysnn import _blas
+from pysnn import _blas, _threads
 
 
 @pytest.fixture(params=[1, 2, 3])
 def threads(request):
-    before = _blas.get_threads()
-    yield _blas.set_threads(request.param) or request.param
-    _blas.set_threads(before)
+    before = _threads.get_threads()
+    yield _threads.set_threads(request.param) or request.param
+    _threads.set_threads(before)
 
 
 def test_each_block_is_done_once_whatever_the_number_of_threads(threads):
@@ -28,7 +28,7 @@ def test_each_block_is_done_once_whatever_the_number_of_threads(threads):
         def work(k, seen=seen):
             seen[k] += 1
 
-        _blas.spread(work, [(k,) for k in range(n)])
+        _threads.spread(work, [(k,) for k in range(n)])
         assert (seen == 1).all()
 
 
@@ -38,7 +38,7 @@ def test_calls_within_calls(threads):
     def inner(i, j):
         seen[i, j] += 1
 
-    _blas.spread(lambda i: _blas.spread(inner, [(i, j) for j in range(7)]), [(i,) for i in range(6)])
+    _threads.spread(lambda i: _threads.spread(inner, [(i, j) for j in range(7)]), [(i,) for i in range(6)])
     assert (seen == 1).all()
 
 
@@ -50,9 +50,9 @@ def test_an_error_reaches_the_caller_and_the_pool_lives_on(threads, bad):
         time.sleep(0.001)
 
     with pytest.raises(ZeroDivisionError, match=f"block {bad}"):
-        _blas.spread(work, [(k,) for k in range(8)])
+        _threads.spread(work, [(k,) for k in range(8)])
     done = []
-    _blas.spread(lambda k: done.append(k), [(k,) for k in range(8)])
+    _threads.spread(lambda k: done.append(k), [(k,) for k in range(8)])
     assert sorted(done) == list(range(8))
 
 
@@ -70,7 +70,7 @@ def test_nothing_is_written_after_an_interrupt(threads):
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            _blas.spread(work, [(k,) for k in range(40)])
+            _threads.spread(work, [(k,) for k in range(40)])
     finally:
         signal.signal(signal.SIGINT, before)
     seen = out.sum()
@@ -98,10 +98,10 @@ def test_a_forked_process_has_helpers_of_its_own(threads):
     ref = _blas.matmul(x, x)
     pid = os.fork()
     if pid == 0:
-        same = (_blas.matmul(x, x) == ref).all() and _blas.get_threads() == threads
+        same = (_blas.matmul(x, x) == ref).all() and _threads.get_threads() == threads
         for _ in range(20):
             _blas.matmul(x, x)
-        os._exit(0 if same and _blas._calls.qsize() <= threads else 1)
+        os._exit(0 if same and _threads._calls.qsize() <= threads else 1)
     assert os.waitpid(pid, 0)[1] == 0
 
 
@@ -125,4 +125,4 @@ def test_the_blas_gets_its_threads_back_from_several_callers():
 @pytest.mark.parametrize("bad", [0, -1, 1.5, True, "2", None, 100_000])
 def test_a_bad_number_of_threads(bad):
     with pytest.raises(ValueError, match="threads: expected a whole number from 1 to 1024, got"):
-        _blas.set_threads(bad)
+        _threads.set_threads(bad)

@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pysnn import _blas
+from pysnn import _threads
 from pysnn.conventions import RULES, Rule, Surrogate
 from pysnn.reference import integrate_fire as reference
 from pysnn.verify.witness import integrate_fire as witness
@@ -280,15 +280,15 @@ def test_results_are_new_arrays(if_neuron):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_same_bits_for_any_number_of_threads(if_kernel, rng, dtype):
     x, dspikes = (rng.normal(0.2, 0.5, (4, 70_001)).astype(dtype) for _ in range(2))
-    before, runs = _blas.get_threads(), []
+    before, runs = _threads.get_threads(), []
     try:
         for n in (1, 2, 3):
-            _blas.set_threads(n)
+            _threads.set_threads(n)
             spikes, v, cache = if_kernel.forward(x, 0.7, rule=Rule("subtract", "next"))
             grads = if_kernel.backward(dspikes, cache, v, EVERY_SURROGATE[2], False)
             runs.append([a.tobytes() for a in (spikes, v, *grads, *if_kernel.step(v, x[0], 0.7, Rule()))])
     finally:
-        _blas.set_threads(before)
+        _threads.set_threads(before)
     alive(spikes)
     assert runs[0] == runs[1] == runs[2]
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from pysnn import _blas, optim
+from pysnn import _threads, optim
 
 
 @pytest.fixture
 def threads():
     """Let a test choose the number of threads; the old number comes back."""
-    before = _blas.get_threads()
-    yield _blas.set_threads
-    _blas.set_threads(before)
+    before = _threads.get_threads()
+    yield _threads.set_threads
+    _threads.set_threads(before)
 
 
 def textbook_adam(w, gradients, lr, beta1=0.9, beta2=0.999, eps=1e-8):

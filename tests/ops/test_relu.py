@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pysnn import _blas, verify
+from pysnn import _threads, verify
 from pysnn.reference import activations, batch_norm, conv, dense, pool
 from pysnn.verify.zoo import Op
 from pysnn.verify.zoo import relu as zoo_ops
@@ -315,13 +315,13 @@ def results(forward, backward, args, options, change=lambda a: a):
 
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
 def test_same_bits_for_any_number_of_threads(fast, dtype):
-    before, runs = _blas.get_threads(), []
+    before, runs = _threads.get_threads(), []
     try:
         for n in (1, 2, 3):
-            _blas.set_threads(n)
+            _threads.set_threads(n)
             runs.append([[x.tobytes() for x in results(*call)] for call in calls(fast, np.random.default_rng(0), dtype)])
     finally:
-        _blas.set_threads(before)
+        _threads.set_threads(before)
     assert runs[0] == runs[1] == runs[2]
 
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from pysnn import _blas
+from pysnn import _threads
 from pysnn.conventions import Rule, Stage
 from pysnn.reference import spiking as reference
 from tests.cases import ROOT
@@ -23,9 +23,9 @@ def engine():
 @pytest.fixture
 def threads():
     """Set the number of threads; put it back."""
-    before = _blas.get_threads()
-    yield _blas.set_threads
-    _blas.set_threads(before)
+    before = _threads.get_threads()
+    yield _threads.set_threads
+    _threads.set_threads(before)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pysnn import _blas
+from pysnn import _threads
 from pysnn.reference import temporal as reference
 from pysnn.verify.witness.temporal import check_definition
 from tests.cases.temporal import (
@@ -290,14 +290,14 @@ def test_same_bits_for_any_number_of_threads(temporal_kernel, rng, dtype, n_time
     z_in[rng.random(z_in.shape) < 0.2] = INF
     w = draw_weights(rng, 150, 530).astype(dtype)
     dz_out = rng.normal(size=(300, 530)).astype(dtype)
-    before, runs = _blas.get_threads(), []
+    before, runs = _threads.get_threads(), []
     try:
         for n in (1, 2, 3):
-            _blas.set_threads(n)
+            _threads.set_threads(n)
             z_out, cache = temporal_kernel.forward(z_in, w)
             runs.append([x.tobytes() for x in (z_out, *temporal_kernel.backward(dz_out, cache), temporal_kernel.backward_w(dz_out, cache))])
     finally:
-        _blas.set_threads(before)
+        _threads.set_threads(before)
     assert 0.1 < np.isfinite(z_out).mean() < 0.9
     assert runs[0] == runs[1] == runs[2]
 

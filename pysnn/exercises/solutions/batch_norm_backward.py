@@ -1,4 +1,12 @@
-"""A solution of the exercise batch_norm_backward. A shift of all x of a channel changes no y, so their gradients sum up to 0."""
+"""Exercise batch_norm_backward: when the statistics depend on the data, and when they do not.
+
+Each channel is normalised, multiplied by gamma and shifted by beta, (R8). Its mean and variance are either those of the batch, which
+depend on every x, or given constants. The forward pass can do both, and the cache says which it did.
+
+Your task: write dx, dgamma and dbeta. With given statistics dx is one line; with batch statistics you subtract two more terms, (R9).
+A check without finite differences: with batch statistics, the dx of a channel sum to 0. Why?
+Derived in docs/derivations/batch-norm.md. Mark it:  pysnn check batch_norm_backward.py
+"""
 
 import numpy as np
 
@@ -15,14 +23,14 @@ def forward(x, gamma, beta, mean=None, var=None, eps=1e-5):
     gamma, beta : (C,) arrays
         Scale and shift.
     mean, var : (C,) arrays, optional
-        Statistics as constants; default: those of the batch, the variance divided by N.
+        Statistics, as constants; default: those of the batch, with a variance divided by N.
     eps : float
         Added to the variance.
 
     Returns
     -------
     y : (N, C) array
-        What comes out.
+        The result.
     cache : tuple
         What backward needs: x_hat, gamma, sigma and whether the statistics are those of the batch.
     """
@@ -35,7 +43,7 @@ def forward(x, gamma, beta, mean=None, var=None, eps=1e-5):
 
 
 def backward(dy, cache):
-    """Pull a gradient back through forward.
+    """Compute the gradients of the inputs of forward from that of its output.
 
     Parameters
     ----------
@@ -52,6 +60,8 @@ def backward(dy, cache):
         Gradients with respect to gamma and beta.
     """
     x_hat, gamma, sigma, of_batch = cache
+    # your lines: dx, (R9) if of_batch; dgamma, (R8); dbeta, (R8)
+    # With batch statistics, adding the same number to all x of a channel changes no y: so the dx sum to 0.
     dgamma = (dy * x_hat).sum(axis=0)                                    # (R8) y = gamma x_hat + beta
     dbeta = dy.sum(axis=0)
     dx = dy

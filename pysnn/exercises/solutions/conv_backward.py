@@ -1,17 +1,31 @@
-"""A solution of the exercise conv_backward: the loop of forward, its line turned round twice."""
+"""Exercise conv_backward: the backward pass of a convolution.
+
+This "convolution" is a cross-correlation: the kernel is not rotated. The forward pass is given. It has one product for each tap (i, j)
+of the kernel: `tap_slices` gives the rows and columns of the padded image that the tap reads. Each pixel of y is the sum over the
+taps, (R2).
+
+Your task: write dx and dw, (R4) and (R3). A value that is used several times gets the sum of the gradients of all its uses. Begin with
+the loop of forward; its one line becomes two lines, one for each gradient. Note:
+
+- several taps read the same pixel of the image;
+- the padding has a gradient, but it is not part of dx.
+
+Derived in docs/derivations/convolution-and-pooling.md, with an example by hand.
+Mark it:  pysnn check conv_backward.py
+"""
 
 import numpy as np
 
 EXERCISE = "conv_backward"
 
 
-def seen(i, j, shape, stride):
-    """Say which rows and columns of the padded image the tap (i, j) looks at; given.
+def tap_slices(i, j, shape, stride):
+    """Return the rows and columns of the padded image that the tap (i, j) reads; given.
 
     Parameters
     ----------
     i, j : int
-        Place in the kernel.
+        Position in the kernel.
     shape : tuple
         Of y.
     stride : int
@@ -20,7 +34,7 @@ def seen(i, j, shape, stride):
     Returns
     -------
     tuple of slice
-        To be used as padded[seen(...)].
+        An index, padded[tap_slices(...)].
     """
     return slice(None), slice(i, i + stride * (shape[1] - 1) + 1, stride), slice(j, j + stride * (shape[2] - 1) + 1, stride)
 
@@ -42,7 +56,7 @@ def forward(x, w, stride=1, padding=0):
     Returns
     -------
     y : (B, H_out, W_out, C_out) array
-        What comes out.
+        The result.
     cache : tuple
         What backward needs.
     """
@@ -51,12 +65,12 @@ def forward(x, w, stride=1, padding=0):
     y = np.zeros((len(x), h_out, w_out, w.shape[3]))
     for i in range(w.shape[0]):
         for j in range(w.shape[1]):
-            y += padded[seen(i, j, y.shape, stride)] @ w[i, j]
+            y += padded[tap_slices(i, j, y.shape, stride)] @ w[i, j]
     return y, (x, w, stride, padding)
 
 
 def backward(dy, cache):
-    """Pull a gradient back through forward.
+    """Compute the gradients of the inputs of forward from that of its output.
 
     Parameters
     ----------
@@ -73,11 +87,13 @@ def backward(dy, cache):
         Gradient with respect to w, summed over the batch.
     """
     x, w, stride, padding = cache
+    # your lines: dx, (R4); dw, (R3)
+    # The loop of forward; its one line becomes two.
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
     for i in range(w.shape[0]):
         for j in range(w.shape[1]):
-            at = seen(i, j, dy.shape, stride)
+            at = tap_slices(i, j, dy.shape, stride)
             # y += padded[at] @ w[i, j]
             dw[i, j] = np.einsum("bhvc,bhvo->co", padded[at], dy)        # (R3)
             dpadded[at] += dy @ w[i, j].T                                # (R4)

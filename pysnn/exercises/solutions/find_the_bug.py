@@ -1,4 +1,14 @@
-"""A solution of the exercise find_the_bug: the four lines as they should be, each with a remark."""
+"""Exercise find_the_bug: a small network of spike times that does not learn.
+
+The file has the forward and the backward pass of a layer, the loss of the first spike, and one training step. It runs, and it looks
+right. It has four mistakes, one in each function; one of them is known from a public discussion.
+
+Your task: find and correct them. No line has to be added. Start with the marks: what do the items that are right have in common, and
+what those that are wrong? The last item needs all four corrections.
+
+docs/derivations/temporal.md has the equations. Mark it:  pysnn check find_the_bug.py
+Sixteen mistakes of this kind to name, without writing anything:  python examples/07_find_the_bug.py
+"""
 
 import numpy as np
 
@@ -6,7 +16,7 @@ EXERCISE = "find_the_bug"
 
 
 def forward(z_in, w):
-    """Find when each neuron fires, at threshold 1.
+    """Compute when each neuron fires, at threshold 1.
 
     Parameters
     ----------
@@ -27,7 +37,8 @@ def forward(z_in, w):
         order = np.argsort(z)
         z_next = np.append(z[order][1:], np.inf)
         for j in range(w.shape[1]):
-            weights = w[order, j]                                             # in the order of time, as the inputs
+            # was: weights = w[:, j]
+            weights = w[order, j]                                        # sorted by time, like the inputs
             excess = np.cumsum(weights) - 1.0
             crossing = np.cumsum(weights * z[order]) / np.where(excess > 0, excess, np.nan)
             good = np.flatnonzero((excess > 0) & (crossing <= z_next))
@@ -37,7 +48,7 @@ def forward(z_in, w):
 
 
 def backward(dz_out, cache):
-    """Pull a gradient back through forward.
+    """Compute the gradients of the inputs of forward from that of its output.
 
     Parameters
     ----------
@@ -54,7 +65,8 @@ def backward(dz_out, cache):
     z_in, w, z_out = cache
     fired = np.isfinite(z_out)
     causal = (z_in[:, :, None] < z_out[:, None, :]) & fired[:, None, :]
-    margin = (causal * w).sum(axis=1) - 1.0                              # the causal weights, not all
+    # was: margin = w.sum(axis=0) - 1.0
+    margin = (causal * w).sum(axis=1) - 1.0                              # the causal weights only
     h = np.where(fired, dz_out, 0.0) / np.where(fired, margin, 1.0)
     dz_in = (causal * w * h[:, None, :]).sum(axis=2)
     late = z_in[:, :, None] - np.where(fired, z_out, 0.0)[:, None, :]
@@ -84,6 +96,7 @@ def loss(z, y):
     total = np.exp(scores).sum(axis=1)
     value = float(np.mean(np.log(total) - scores[np.arange(len(z)), y]))
     p = np.exp(scores) / total[:, None]
+    # was: dz = np.where(np.isfinite(z), p - np.eye(z.shape[1])[y], 0.0) / len(z)
     dz = np.where(np.isfinite(z), np.eye(z.shape[1])[y] - p, 0.0) / len(z)     # the scores are -z
     return value, dz
 
@@ -94,7 +107,7 @@ def train_step(w1, w2, z_in, y, lr):
     Parameters
     ----------
     w1, w2 : arrays
-        Weights of two layers; left alone.
+        Weights of two layers; not changed.
     z_in : (B, N_in) array
         Input spikes.
     y : (B,) array of int
@@ -112,6 +125,10 @@ def train_step(w1, w2, z_in, y, lr):
     z_hidden, cache1 = forward(z_in, w1)
     z_out, cache2 = forward(z_hidden, w2)
     value, dz = loss(z_out, y)
-    dz_hidden, dw2 = backward(dz, cache2)                                # both through the old weights
+    _, dw2 = backward(dz, cache2)
+    # was: w2 = w2 - lr * dw2
+    new_w2 = w2 - lr * dw2                                               # the error goes through the old w2 first
+    dz_hidden, _ = backward(dz, (z_hidden, w2, z_out))
     _, dw1 = backward(dz_hidden, cache1)
-    return value, w1 - lr * dw1, w2 - lr * dw2
+    # was: return value, w1 - lr * dw1, w2
+    return value, w1 - lr * dw1, new_w2

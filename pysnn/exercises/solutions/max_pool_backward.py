@@ -1,4 +1,12 @@
-"""A solution of the exercise max_pool_backward: place after place of the window, as long as nobody has taken the gradient."""
+"""Exercise max_pool_backward: the backward pass of max-pooling, with ties.
+
+The forward pass takes the maximum of each window of size x size pixels. Windows do not overlap, and rows and columns that fill no window
+are left out. After a ReLU whole windows are 0, so ties are common. The convention here, (R5): among equal numbers the first one, counted
+row by row, gets the whole gradient.
+
+Your task: write dx. A check by finite differences cannot tell which of several equal numbers gets the gradient; the marks do.
+Derived in docs/derivations/convolution-and-pooling.md. Mark it:  pysnn check max_pool_backward.py
+"""
 
 import numpy as np
 
@@ -29,7 +37,7 @@ def forward(x, size=2):
 
 
 def backward(dy, cache):
-    """Pull a gradient back through forward.
+    """Compute the gradients of the inputs of forward from that of its output.
 
     Parameters
     ----------
@@ -44,11 +52,13 @@ def backward(dy, cache):
         Gradient with respect to x.
     """
     x, y, size = cache
+    # your lines: dx, (R5)
+    # Go through the positions of the window; `free` says where no position has got the gradient yet.
     dx, free = np.zeros_like(x), np.ones(y.shape, bool)
     for i in range(size):
         for j in range(size):
             at = (slice(None), slice(i, size * y.shape[1], size), slice(j, size * y.shape[2], size))
-            wins = free & (x[at] == y)
-            dx[at] = np.where(wins, dy, 0)                               # (R5) y = x at the winner
-            free &= ~wins
+            first = free & (x[at] == y)
+            dx[at] = np.where(first, dy, 0)                              # (R5) y = x at the first maximum
+            free &= ~first
     return dx

@@ -1,4 +1,19 @@
-"""A solution of the exercise proxy_step: two forward passes, one error, one way back."""
+"""Exercise proxy_step: train spike counts through a ReLU network with the same weights.
+
+Two networks share w1 and w2. One has integrate-and-fire neurons and runs for N_STEPS steps on the constant current x; its result is the
+spike counts of its outputs. The other has ReLU neurons with a ceiling at the threshold, (P3), and no ReLU after its last layer. The
+spike counts have no useful derivative. So the error is taken at the counts, (P1), and backpropagated through the ReLU network as if
+that network had computed the counts, (P2).
+
+Your task: write one step of plain gradient descent. The loss is the mean over samples and outputs of (counts/N_STEPS - one-hot)^2. Note:
+
+- the error is the derivative of the loss with respect to the counts of the spiking network, not with respect to the rates;
+- the output of the ReLU network is not used;
+- the loss has no other term, such as weight decay;
+- compute all gradients before you change a weight. Return new arrays, do not change w1 and w2.
+
+Derived in docs/derivations/proxy.md, with one neuron by hand. Mark it:  pysnn check proxy_step.py
+"""
 
 import numpy as np
 
@@ -21,7 +36,7 @@ def count_spikes(w1, w2, x):
     Returns
     -------
     (B, N_out) array
-        Output spikes in N_STEPS steps; every potential begins at half the threshold.
+        Output spikes in N_STEPS steps; each potential begins at half the threshold.
     """
     v1, v2, counts = np.full((len(x), w1.shape[1]), THRESHOLD / 2), np.full((len(x), w2.shape[1]), THRESHOLD / 2), 0.0
     for _ in range(N_STEPS):
@@ -57,12 +72,12 @@ def relu_network(w1, w2, x):
 
 
 def proxy_step(w1, w2, x, labels, lr):
-    """Take one step down.
+    """Take one step of gradient descent.
 
     Parameters
     ----------
     w1, w2 : (N_in, N_hidden), (N_hidden, N_out) arrays
-        Weights; not to be changed.
+        Weights; do not change them.
     x : (B, N_in) array
         Input.
     labels : (B,) array of int
@@ -73,16 +88,19 @@ def proxy_step(w1, w2, x, labels, lr):
     Returns
     -------
     loss : float
-        Before the step.
+        The loss before the step.
     new_w1, new_w2 : arrays
-        After it, like w1 and w2.
+        The weights after it.
     """
     counts = count_spikes(w1, w2, x)
     a1, _ = relu_network(w1, w2, x)
-    off = counts / N_STEPS - np.eye(w2.shape[1])[labels]
-    loss = float((off ** 2).mean())
-    c = 2 * off / off.size / N_STEPS                                     # (P1) with respect to the counts
-    dw2 = a1.T @ c                                                       # (P2) from here on the ReLU network alone
+    # your lines: loss; new_w1; new_w2
+    # Two forward passes, one error, one backward pass.
+    error = counts / N_STEPS - np.eye(w2.shape[1])[labels]
+    loss = float((error ** 2).mean())
+    c = 2 * error / error.size / N_STEPS                                 # (P1) with respect to the counts
+    dw2 = a1.T @ c                                                       # (P2) from here on the ReLU network only
     dz1 = (c @ w2.T) * ((a1 > 0) & (a1 < THRESHOLD))                     # (P3)
     dw1 = x.T @ dz1
-    return loss, w1 - lr * dw1, w2 - lr * dw2
+    new_w1, new_w2 = w1 - lr * dw1, w2 - lr * dw2
+    return loss, new_w1, new_w2

@@ -1,4 +1,19 @@
-"""A solution of the exercise surrogate_backward: one loop from the last step to the first, carrying the gradient of the potential."""
+"""Exercise surrogate_backward: backpropagation through time with a surrogate gradient.
+
+The integrate-and-fire neuron is given; it is reset by subtraction in the step of the spike. A spike is a step function of the potential
+and has no useful derivative. In the backward pass, and only there, g'(U - threshold) replaces it, where g is a smooth step of slope k:
+
+    atan      g'(x) = (k/2) / (1 + (pi k x/2)^2)
+    sigmoid   g'(x) = k s (1 - s)  with  s = 1/(1 + exp(-k x))
+
+Your task: write surrogate_grad, (I7), and backward, (I8) and (I9). Note:
+
+- far from the threshold exp() overflows, and inf/inf is NaN; g' is even, so you can use exp(-k |x|);
+- go from the last step to the first: the potential after a step is the potential before the next one;
+- detach_reset=True: the spike in the reset is a constant. False: V = U - threshold * S(U) depends on U twice.
+
+Derived in docs/derivations/integrate-and-fire.md. Mark it:  pysnn check surrogate_backward.py
+"""
 
 import numpy as np
 
@@ -11,7 +26,7 @@ def forward(current, threshold=1.0, v_init=0.0):
     Parameters
     ----------
     current : (T, B) array
-        What each step adds to the potential.
+        Added to the potential in each step.
     threshold : float
         Firing threshold.
     v_init : float or (B,) array
@@ -24,7 +39,7 @@ def forward(current, threshold=1.0, v_init=0.0):
     v_final : (B,) array
         Potential after the last step.
     cache : tuple
-        What backward needs: u, (T, B), the potentials that were held against the threshold, and the threshold.
+        What backward needs: u, (T, B), the potentials that were compared with the threshold, and the threshold.
     """
     spikes, u = np.zeros_like(current), np.zeros_like(current)
     v = v_init
@@ -36,30 +51,33 @@ def forward(current, threshold=1.0, v_init=0.0):
 
 
 def surrogate_grad(x, kind, slope):
-    """Evaluate what stands for the derivative of a spike.
+    """Compute the surrogate of the derivative of a spike.
 
     Parameters
     ----------
     x : array
         Potential minus threshold.
     kind : {"atan", "sigmoid"}
-        Which curve.
+        The curve.
     slope : float
-        k.
+        Its slope k.
 
     Returns
     -------
     array
-        Like x.
+        g'(x), of the shape of x.
     """
+    # your lines: g, (I7)
     if kind == "atan":
-        return slope / 2 / (1 + (np.pi / 2 * slope * x) ** 2)
-    e = np.exp(-slope * np.abs(x))
-    return slope * e / (1 + e) ** 2
+        g = slope / 2 / (1 + (np.pi / 2 * slope * x) ** 2)
+    else:
+        e = np.exp(-slope * np.abs(x))
+        g = slope * e / (1 + e) ** 2
+    return g
 
 
 def backward(dspikes, cache, dv_final, kind="atan", slope=2.0, detach_reset=True):
-    """Pull a gradient back through forward.
+    """Compute the gradients of the inputs of forward from that of its output.
 
     Parameters
     ----------
@@ -72,9 +90,9 @@ def backward(dspikes, cache, dv_final, kind="atan", slope=2.0, detach_reset=True
     kind : {"atan", "sigmoid"}
         Surrogate.
     slope : float
-        Its slope.
+        Its slope k.
     detach_reset : bool
-        Whether the reset takes its spike for a constant.
+        Whether the spike in the reset is a constant.
 
     Returns
     -------
@@ -84,12 +102,14 @@ def backward(dspikes, cache, dv_final, kind="atan", slope=2.0, detach_reset=True
         Gradient with respect to v_init.
     """
     u, threshold = cache
+    # your lines: dcurrent, (I8) and (I9); dv, at the end the gradient of v_init
+    # dv is the gradient of the potential; the loop carries it from the last step to the first.
     dcurrent, dv = np.zeros_like(u), dv_final
     for t in reversed(range(len(u))):
         g = surrogate_grad(u[t] - threshold, kind, slope)
         # v = u - threshold * spikes
         dv = dv * (1.0 if detach_reset else 1.0 - threshold * g)         # (I8)
-        # spikes = fires(u), beside what the reset left
+        # spikes = u >= threshold
         dv = dv + g * dspikes[t]                                         # (I9)
         # u = v + current
         dcurrent[t] = dv

@@ -1,4 +1,16 @@
-"""A solution of the exercise temporal_backward: sums over the causal sets, silent outputs put aside first."""
+"""Exercise temporal_backward: the exact gradient of spike times.
+
+A layer of temporal neurons computes z_out from z_in. The forward pass is given and caches what you need, including the causal sets. An
+output that fires has z_out = P/(S - threshold), (T3), where S is the sum of w and P the sum of w z_in over its causal set.
+
+Your task: dz_out is the gradient of a loss with respect to z_out. Write dz_in and dw, (T8) and (T7). You may write one of them first
+and leave the other as it is. Note:
+
+- a silent output contributes nothing, whatever dz_out contains for it; and inf times 0 is NaN, not 0;
+- dw is a sum over the samples of the batch, dz_in a sum over the outputs.
+
+Derived in docs/derivations/temporal.md. Mark it:  pysnn check temporal_backward.py
+"""
 
 import numpy as np
 
@@ -6,7 +18,7 @@ EXERCISE = "temporal_backward"
 
 
 def forward(z_in, w, threshold=1.0):
-    """Find when each neuron fires; given.
+    """Compute when each neuron fires; given.
 
     Parameters
     ----------
@@ -41,7 +53,7 @@ def forward(z_in, w, threshold=1.0):
 
 
 def backward(dz_out, cache):
-    """Pull a gradient back through forward.
+    """Compute the gradients of the inputs of forward from that of its output.
 
     Parameters
     ----------
@@ -58,6 +70,8 @@ def backward(dz_out, cache):
         Gradient with respect to w, summed over the batch.
     """
     z_in, w, threshold, z_out, causal = cache
+    # your lines: dz_in, (T8); dw, (T7)
+    # Leave out silent outputs first; then sum over the causal sets.
     fired = np.isfinite(z_out)
     margin = (causal * w).sum(axis=1) - threshold
     h = np.where(fired, dz_out, 0) / np.where(fired, margin, 1)

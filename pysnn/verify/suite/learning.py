@@ -9,8 +9,8 @@
 import numpy as np
 
 from ... import models, training
+from ...layers import IntegrateFire, MaxPool, ReLU
 from ...learning import rate
-from ...rate_layers import IntegrateFire, MaxPool, ReLU
 from ...reference import integrate_fire
 from ..gradcheck import gradcheck
 
@@ -71,7 +71,7 @@ def frozen(method, nets, x, y, step):
     callable
         ``forward(params) -> value, decisions``.
     """
-    c = None if method == "ann" else rate.judge(nets.settings, step.y, y)[1]
+    c = None if method == "ann" else rate.loss_and_grad(nets.settings, step.y, y)[1]
     return {"proxy": _proxy, "tandem": _tandem, "surrogate": _surrogate, "ann": _ann}[method](nets, (x, y), c)
 
 
@@ -107,12 +107,12 @@ def _won(x, winner):
 
 
 def _mode(nets):
-    return None if rate.frozen(nets) else "batch"
+    return None if rate.uses_running_stats(nets) else "batch"
 
 
-def _build(nets, neuron, params, firing=None):
+def _build(nets, neuron, params, config=None):
     s = nets.settings
-    return models.build(s.model, neuron, params, s.bias, backend="reference", state=nets.net.state, firing=firing)
+    return models.build(s.model, neuron, params, s.bias, backend="reference", state=nets.net.state, config=config)
 
 
 def _ann(nets, batch, c):
@@ -121,7 +121,7 @@ def _ann(nets, batch, c):
     def forward(params):
         net = _build(nets, "relu", params)
         outputs, _ = net.forward(x, None, _mode(nets))
-        return rate.judge(nets.settings, outputs[-1], y)[0], masks(net.layers, x, outputs)
+        return rate.loss_and_grad(nets.settings, outputs[-1], y)[0], masks(net.layers, x, outputs)
     return forward
 
 
@@ -129,7 +129,7 @@ def _proxy(nets, batch, c):
     x, _ = batch
 
     def forward(params):
-        net = _build(nets, "relu", params, nets.snn.firing)
+        net = _build(nets, "relu", params, nets.snn.config)
         outputs, _ = net.forward(x, None, _mode(nets))
         return (c * outputs[-1]).sum(), masks(net.layers, x, outputs)
     return forward
@@ -141,7 +141,7 @@ def _tandem(nets, batch, c):
     for relu, snn in zip(nets.net.layers, nets.snn.layers, strict=False):
         plain, cache = relu.forward(h, None, mode)
         winners += [cache.winner] if isinstance(relu, MaxPool) else []
-        spikes, _ = snn.forward(spikes, None, relu.statistics(cache))
+        spikes, _ = snn.forward(spikes, None, relu.batch_stats(None, cache))
         h = spikes if len(spikes) == len(x) else spikes.reshape(n_steps, len(x), *spikes.shape[1:]).mean(axis=0)
         offsets.append(h - plain)
 
@@ -157,7 +157,7 @@ def _tandem(nets, batch, c):
 
 
 def _surrogate(nets, batch, c):
-    (x, _), s, f, mode = batch, nets.settings, nets.snn.firing, _mode(nets)
+    (x, _), s, f, mode = batch, nets.settings, nets.snn.config, _mode(nets)
 
     def through(layers, soft, seen):
         h = x

@@ -1,0 +1,33 @@
+"""The verb data: list data sets, fetch one, say where they are."""
+
+from pathlib import Path
+
+from .. import datasets
+from ._common import emit
+
+
+def add(verb):
+    """Add the verb to the parser; `verb` makes one."""
+    sub = verb("data", data, "List data sets, fetch one, or say where they are kept.",
+               "data list", "data fetch mnist", "data fetch cifar10 --folder ~/downloads/cifar-10-batches-bin")
+    sub.add_argument("action", choices=("list", "fetch", "where"))
+    sub.add_argument("name", nargs="?", choices=datasets.FETCHABLE, help="data set to fetch")
+    sub.add_argument("--folder", help="look for the files here first")
+
+
+def data(args):
+    """List, fetch or locate data sets."""
+    if args.action == "fetch":
+        if args.name is None:
+            raise ValueError(f"data fetch: expected a name, one of {', '.join(datasets.FETCHABLE)}")
+        path = datasets.fetch(args.name, folder=args.folder)
+        print(path)
+        return emit(args, {"name": args.name, "path": str(path)})
+    cache = datasets.cache_folder()
+    here = {name: name not in datasets.FETCHABLE or (Path(cache) / name).is_dir() for name in datasets.NAMES}
+    if args.action == "where":
+        print(cache)
+    else:
+        for name, there in here.items():
+            print(f"{name:<16}{'here' if there else f'fetch it: pysnn data fetch {name}'}")
+    return emit(args, {"cache": str(cache), "here": here})

@@ -1,0 +1,63 @@
+"""The verb info: what is installed, the settings of a method, the content of a checkpoint."""
+
+from .. import _threads, checkpoint, datasets, learning, training
+from ..learning.settings import about
+from ..operations import backend_of
+from ._common import add_files, emit, one_of
+
+
+def add(verb):
+    """Add the verb to the parser; `verb` makes one."""
+    sub = verb("info", info, "Say what is installed, what computes, and what a checkpoint holds.",
+               "info", "info mnist", "info --settings", "info --settings proxy")
+    sub.add_argument("checkpoint", nargs="?", help="file or shipped network")
+    sub.add_argument("--settings", nargs="?", const="temporal", type=one_of(training.METHODS), metavar="METHOD",
+                     help="list all settings of a method with their values in its presets (default temporal)")
+    add_files(sub)
+
+
+def info(args):
+    """Print versions and places, or the settings of a method, or the content of a checkpoint."""
+    if args.settings:
+        rule = learning.get(args.settings)
+        presets = {name: rule.settings_for("mnist", name).plain() for name in rule.presets}
+        for name in rule.Settings.__dataclass_fields__:
+            values = "".join(f"{preset} {chosen[name]!s:<17} " for preset, chosen in presets.items())
+            print(f"{name:<14}{values}{_explained(about(rule.Settings, name))}".rstrip())
+        return emit(args, presets)
+    if args.checkpoint:
+        return _checkpoint(args)
+    from ..cuda import _target
+    backend = backend_of("temporal").__name__.split(".")[1]
+    facts = {**training.versions(), "backend": backend, "threads": _threads.get_threads(), "cache": str(datasets.cache_folder()),
+             "networks": checkpoint.names(), **_target.describe()}
+    for name, value in facts.items():
+        print(f"{name:<10}{', '.join(value) if isinstance(value, list) else value}")
+    return emit(args, facts)
+
+
+def _explained(words):
+    """Say what a setting is, and what it may be."""
+    allowed = words.get("allowed") or ()
+    what = ", ".join(allowed) if allowed and isinstance(allowed[0], str) else " to ".join(f"{x:g}" for x in allowed)
+    return words.get("text", "") + f" ({what})" * bool(what)
+
+
+def _checkpoint(args):
+    """Print what a checkpoint holds."""
+    run = training.load(args.checkpoint, args.files)      # raises where the parts do not fit together
+    header, arrays = checkpoint.read(args.checkpoint)
+    print(f"{args.checkpoint}: {header['method']}, trained on {header['data'].get('name')}, seed {header['seed']}, "
+          f"epoch {header['epoch']}, {'resumable' if header['resumable'] else 'weights only'}")
+    params = {name[7:]: x for name, x in arrays.items() if name.startswith("params/")}
+    width = max(6, *(len(name) + 2 for name in params))
+    for name, x in params.items():
+        print(f"  {name:<{width}}{' x '.join(map(str, x.shape)):<14} {x.dtype}" if width > 6 else
+              f"  {name:<6}{' x '.join(map(str, x.shape)):<14}{x.dtype}")
+    print(f"  {sum(x.size for x in params.values()):,} parameters")
+    if state := [name[6:] for name in arrays if name.startswith("state/")]:
+        print(f"  state: {', '.join(state)}")
+    default = type(run.nets.settings)().plain()
+    changed = {k: v for k, v in header["settings"].items() if v != default.get(k)}
+    print("  settings other than the default: " + (", ".join(f"{k}={v}" for k, v in changed.items()) or "none"))
+    return emit(args, header)

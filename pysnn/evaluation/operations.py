@@ -1,0 +1,101 @@
+"""What a network costs: multiply-adds of a ReLU network, additions of a spiking one, layer by layer."""
+
+import numpy as np
+
+from .. import models
+from ..models import AvgPool, Conv, Dense, MaxPool
+
+
+def _reach(n, size, stride, padding):
+    """Say how many windows each of n places in a row lies in, those on the zeros around it not counted."""
+    starts = stride * np.arange((n + 2 * padding - size) // stride + 1) - padding
+    return np.array([((starts <= i) & (i < starts + size)).sum() for i in range(n)])
+
+
+def fan_outs(model):
+    """Say how many weights each input of each weight layer meets; those that lie on the zeros around an image do not count.
+
+    Parameters
+    ----------
+    model : pysnn.models.Model, str or list
+        See `pysnn.models.read`.
+
+    Returns
+    -------
+    list of arrays
+        (H, W, 1) for convolutions, () for dense layers.
+    """
+    fans = []
+    for spec, site in models.read(model).sites():
+        if isinstance(spec, Conv):
+            rows, columns = (_reach(n, size, spec.stride, spec.padding) for n, size in zip(site.shape, spec.sides, strict=False))
+            fans.append((np.outer(rows, columns) * spec.n)[:, :, None])
+        elif isinstance(spec, Dense):
+            fans.append(np.array(spec.n))
+        elif "w" in spec.arrays(site):
+            fans.append(np.array(spec.arrays(site)["w"].shape[-1]))      # a layer of the user's own: as if it were dense
+    return fans
+
+
+def multiply_adds(model):
+    """Count the multiply-adds that a ReLU network takes for one sample.
+
+    Parameters
+    ----------
+    model : pysnn.models.Model, str or list
+        See `pysnn.models.read`.
+
+    Returns
+    -------
+    list of int
+        By weight layer, without batch normalisation; with spiking neurons the first layer takes them once, too, its input being constant.
+    """
+    model = models.read(model)
+    sizes = [site.shape for spec, site in model.sites() if "w" in spec.arrays(site)]
+    return [int(np.broadcast_to(fan, size).sum()) for fan, size in zip(fan_outs(model), sizes, strict=True)]
+
+
+def additions(layer_counts, model, n_steps):
+    """Count the synaptic operations: each spike adds the weights that it meets.
+
+    Parameters
+    ----------
+    layer_counts : list of (B, ...) arrays
+        Spike counts of each layer of neurons, before pooling.
+    model : pysnn.models.Model, str or list
+        See `pysnn.models.read`.
+    n_steps : int
+        Number of steps of these counts.
+
+    Returns
+    -------
+    list of float
+        Additions of the weight layers behind the first neurons, summed over the batch; one that gets no spikes, but the currents of the
+        weights before it, takes its multiply-adds at every step. Exact, also behind average pooling, where each spike adds a share of its
+        weights; behind max pooling an upper bound: of neurons in a window that spike c1, c2, ... times min(T, c1 + c2 + ...) spikes are
+        counted, as if no two came at the same step.
+    """
+    model = models.read(model)
+    totals, counts, spikes, k, fired = [], iter(layer_counts), None, 0, False
+    fans, macs = fan_outs(model), multiply_adds(model)
+    for spec, site in model.sites():
+        if "w" in spec.arrays(site):
+            if spikes is not None:
+                s = spikes.reshape(len(spikes), -1) if fans[k].ndim == 0 else spikes
+                totals.append(float((s * fans[k]).sum(dtype=np.float64)))
+            elif fired:
+                totals.append(float(macs[k] * n_steps * len(layer_counts[0])))
+            k, spikes = k + 1, None
+        if spec.fires:
+            spikes, fired = next(counts), True
+        elif isinstance(spec, (MaxPool, AvgPool)) and spikes is not None:
+            spikes = _windows(spikes, spec.size, spec.stride or spec.size)
+            spikes = np.minimum(spikes, n_steps) if isinstance(spec, MaxPool) else spikes
+    return totals
+
+
+def _windows(counts, size, stride):
+    """Sum the counts of each window."""
+    height, width = ((n - size) // stride + 1 for n in counts.shape[1:3])
+    return sum(counts[:, i:i + stride * (height - 1) + 1:stride, j:j + stride * (width - 1) + 1:stride]
+               for i in range(size) for j in range(size))

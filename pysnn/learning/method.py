@@ -1,0 +1,103 @@
+"""What a learning rule is: one record of functions, in the order in which training and evaluation call them.
+
+A rule of your own is such a record, too, most easily one of ours with something replaced:
+
+    rule = ann.METHOD._replace(name="mine", gradients=my_gradients)
+"""
+
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from .settings import optimiser, settings_for
+
+
+class Step(NamedTuple):
+    """What one batch says; nothing is updated yet."""
+
+    loss: float
+    y: np.ndarray           # (B, n_out) outputs, what `accuracy` takes
+    grads: dict             # name of a parameter -> gradient
+    stats: dict             # for the record of the epoch: n_* are summed, the others averaged
+    batch_stats: dict = MappingProxyType({})     # name -> (C,) array or list of them: statistics for the running ones, in this order
+
+
+class Method(NamedTuple):
+    """A learning rule. `nets` are what `build` returns, with at least `net` (whose params training changes), `settings` and `state`."""
+
+    name: str
+    Settings: type              # a frozen dataclass, pysnn.learning.settings.Settings with more fields
+    presets: dict               # name -> settings other than the defaults; "ours" is one
+    data_settings: dict         # name of a data set -> settings that it needs beyond the preset
+    needed: tuple               # which of these hold for every preset, not for "ours" alone
+    build: object               # (settings, params=None, rng=None, state=None) -> nets
+    gradients: object           # (nets, x, y, rng=None) -> Step; rng is given in training
+    predict: object             # (nets, x) -> outputs (N, n_out)
+    accuracy: object            # (outputs, labels) -> pysnn.metrics.Accuracy
+    update_running_stats: object = lambda nets, step: None       # after each update of the parameters
+    end_epoch: object = lambda nets, x_train: None
+    report: object = lambda nets, x: {}                          # for the record of an epoch: a dict of what to show
+    bytes_needed: object = None  # (settings) -> bytes that a training step keeps for its backward pass, if they grow with the steps
+    trains_with_steps: bool = True                               # whether another number of time steps is another training
+    family: str = ""             # temporal or rate: which evaluation and figures fit; "": accuracy alone
+
+    def settings_for(self, data, preset="ours", **chosen):
+        """Put settings together: the preset, what the data set needs, and what the user chose, each stronger than the one before.
+
+        Parameters
+        ----------
+        data : str
+            Name of the data set.
+        preset : str
+            A key of `presets`.
+        **chosen : object
+            Settings by name.
+
+        Returns
+        -------
+        Settings
+            Of a model on flat input without crop, shift and flip of the first two.
+
+        Raises
+        ------
+        ValueError
+            For an unknown preset or setting, or a value out of range.
+        """
+        return settings_for(self, data, preset, chosen)
+
+    def optimiser(self, settings, params):
+        """Return the optimiser that the settings say.
+
+        Parameters
+        ----------
+        settings : Settings
+            The choices.
+        params : dict of str to array
+            What it will change.
+
+        Returns
+        -------
+        object
+            With `update` and `state`.
+        """
+        return optimiser(settings, params)
+
+    def score(self, nets, x, y):
+        """Score the network on labelled samples.
+
+        Parameters
+        ----------
+        nets : tuple
+            From `build`.
+        x : (N, ...) array
+            Images or points.
+        y : (N,) array of integers
+            Labels.
+
+        Returns
+        -------
+        pysnn.metrics.Accuracy
+            The accuracy and its bounds.
+        """
+        return self.accuracy(self.predict(nets, x), y)
