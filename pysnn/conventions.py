@@ -103,4 +103,4 @@ CONVENTIONS = {
     # SRKH/ProxyLearning, read, not run: thresholds are 2, and what flows back goes through the ReLU network alone
     "proxy-authors": Convention(Rule(reset="zero"), None, True, "separate", "first"),
 }
-"""What released code does by default, by name; tests/test_adapters.py asks the releases themselves."""
+"""What released code does by default, by name; tests/verify/test_adapters.py asks the releases themselves."""
