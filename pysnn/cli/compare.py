@@ -54,7 +54,7 @@ def compare(args):
             _train(job, run, train, validation, folder, args.quiet)
             runs[k - 1] = None
             samples, on = (validation, "validation") if args.no_test else ((data.x_test, data.y_test), "test")
-            result = comparison.judge(job, run, folder, samples, on)
+            result = comparison.evaluate(job, run, folder, samples, on)
             results.append(result)
             if not args.quiet:
                 scores = "  ".join(f"T={r['n_steps']}: " * bool(r["n_steps"]) + f"{r['accuracy']:.2%}" for r in result["rows"])

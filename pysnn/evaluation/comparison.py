@@ -1,4 +1,4 @@
-"""Several methods on one model, one data set, equal numbers of steps, equal readout and equal epochs: runs, and what they say together."""
+"""Several methods on one model, with equal data, time steps, readout and epochs: the runs, their results, and one table of them."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ class Job(NamedTuple):
     method: str
     settings: object
     seed: int
-    at: tuple           # numbers of steps that it is judged at; of the plain ReLU network none
+    at: tuple           # numbers of steps that it is evaluated at; of the plain ReLU network none
 
 
 def plan(data, methods, steps, seeds, chosen):
@@ -38,7 +38,7 @@ def plan(data, methods, steps, seeds, chosen):
     methods : sequence of str
         Some of METHODS.
     steps : sequence of int
-        Numbers of steps; proxy, tandem and surrogate train anew for each, conversion trains once and is judged at each, ann has none.
+        Numbers of steps; proxy, tandem and surrogate train anew for each, conversion trains once and is evaluated at each, ann has none.
     seeds : sequence of int
         Seeds.
     chosen : dict
@@ -82,7 +82,7 @@ def plan(data, methods, steps, seeds, chosen):
 def begin(job, folder, data):
     """Load a job's run where there is one, or begin it.
 
-    A conversion trains without time steps, so that its run serves whatever numbers of steps it is judged at.
+    A conversion trains without time steps, so that its run serves whatever numbers of steps it is evaluated at.
 
     Parameters
     ----------
@@ -115,8 +115,8 @@ def begin(job, folder, data):
     return run
 
 
-def judge(job, run, folder, samples, on):
-    """Evaluate a finished run, or take what an earlier call found.
+def evaluate(job, run, folder, samples, on):
+    """Evaluate a finished run, or read what an earlier call wrote.
 
     Parameters
     ----------
@@ -134,8 +134,8 @@ def judge(job, run, folder, samples, on):
     Returns
     -------
     dict
-        method, seed, n_steps (None of the ReLU network), accuracy and what else `pysnn.evaluation.rate.evaluate` says, rows: one dict a
-        number of steps with accuracy, spikes and additions a sample, train_seconds.
+        method, seed, train_seconds, and rows: for each number of steps (None: the ReLU network) a dict of n_steps, accuracy, spikes and
+        additions a sample, and more of what `pysnn.evaluation.rate.evaluate` gives; key tells what all this is about.
     """
     path = Path(folder) / f"{job.name}.json"
     key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": vars(job.settings), "seed": job.seed,
@@ -149,10 +149,10 @@ def judge(job, run, folder, samples, on):
     rows, macs = [], evaluation_rate.multiply_adds(job.settings.model)
     for t in job.at or (None,):
         nets = run.nets if t is None or t == run.nets.settings.n_steps else _lasting(run.nets, t)
-        found = evaluation_rate.evaluate(nets, *samples, steps=[t or 1])
-        rows.append({"n_steps": t, **{k: found[k] for k in ("accuracy", "strict", "inclusive")}, "by_potential": found.get("by_potential"),
-                     "relu": found.get("relu"), "spikes": sum(found["spikes"]) if t else None,
-                     "additions": sum(found["additions"]) if t else None, "multiply_adds": macs[0] if t else sum(macs)})
+        e = evaluation_rate.evaluate(nets, *samples, steps=[t or 1])
+        rows.append({"n_steps": t, **{k: e[k] for k in ("accuracy", "strict", "inclusive")}, "by_potential": e.get("by_potential"),
+                     "relu": e.get("relu"), "spikes": sum(e["spikes"]) if t else None,
+                     "additions": sum(e["additions"]) if t else None, "multiply_adds": macs[0] if t else sum(macs)})
     result = {"key": key, "method": job.method, "seed": job.seed, "rows": rows, "train_seconds": sum(r["seconds"] for r in run.records)}
     write_text(path, json.dumps(result, indent=1) + "\n")
     return result
@@ -177,7 +177,7 @@ def table(results):
     Parameters
     ----------
     results : list of dict
-        From `judge`.
+        From `evaluate`.
 
     Returns
     -------
@@ -189,15 +189,15 @@ def table(results):
     for result in results:
         for row in result["rows"]:
             groups.setdefault((result["method"], row["n_steps"]), []).append({**row, "seconds": result["train_seconds"]})
-    found = []
+    lines = []
     for (method, n_steps), rows in groups.items():
         means = {k: None if rows[0][k] is None else float(np.mean([row[k] for row in rows]))
                  for k in ("accuracy", "strict", "by_potential", "spikes", "additions", "multiply_adds", "seconds")}
-        found.append({"method": method, "n_steps": n_steps, "n_seeds": len(rows), **means, **spread([row["accuracy"] for row in rows])})
-    return found
+        lines.append({"method": method, "n_steps": n_steps, "n_seeds": len(rows), **means, **deviation([row["accuracy"] for row in rows])})
+    return lines
 
 
-def spread(values):
+def deviation(values):
     """Say how far values lie apart, and how well their mean is known.
 
     Parameters

@@ -69,8 +69,8 @@ def mismatch(nets, x):
     return Mismatch(rows, end)
 
 
-def trains(nets, x):
-    """Give the spikes of every layer at every step.
+def trace(nets, x):
+    """Simulate a network once, and keep what happens at every step.
 
     Parameters
     ----------
@@ -81,15 +81,24 @@ def trains(nets, x):
 
     Returns
     -------
-    list of (T, B, ...) arrays
-        Spikes behind pooling; of an output that does not fire, its current.
+    spikes : list of (T, B, ...) arrays
+        0 and 1 by layer, before pooling; of outputs that do not fire 0.
+    v : (T, B, n_out) array
+        Potential of the outputs after each step.
     """
-    found, s = [], x[None]
     f, stages = spiking(nets).snn.firing, nets.snn.stages()
+    s, trains = x[None], []
     for k, stage in enumerate(stages):
-        s = _fire(stage, _current(stage, s, nets.settings.backend), f, (), f.output or k < len(stages) - 1)
-        found.append(s)
-    return found
+        current = _current(stage, s, nets.settings.backend)
+        current = np.broadcast_to(current, (f.n_steps, *current.shape[1:]))
+        if not f.output and k == len(stages) - 1:
+            return [*trains, np.zeros_like(current)], f.v_init + np.cumsum(current, axis=0)
+        spikes, v = np.empty_like(current), np.empty_like(current)
+        for t in range(f.n_steps):
+            spikes[t], v[t] = integrate_fire.step(v[t - 1] if t else f.v_init, current[t], f.threshold, f.rule)
+        trains.append(spikes)
+        s = _pooled(stage, spikes)
+    return trains, v
 
 
 def _through(stages, x, nets, without):
