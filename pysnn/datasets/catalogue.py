@@ -7,8 +7,11 @@ import numpy as np
 NAMES = ("xor", "yin-yang", "fashion-sample", "fashion-mnist", "mnist", "cifar10")
 """Every name that `load` takes."""
 
-FETCHABLE = ("fashion-mnist", "mnist", "cifar10")
-"""Those that `fetch` must bring first; the others are generated or shipped with the package."""
+STORED = {"fashion-mnist": "idx", "mnist": "idx", "cifar10": "cifar"}
+"""In which format of formats.py their files are: those that `fetch` must bring first. The others are generated or shipped."""
+
+FETCHABLE = tuple(STORED)
+"""Every name that `fetch` takes."""
 
 
 class DataError(RuntimeError):

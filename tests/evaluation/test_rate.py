@@ -5,7 +5,7 @@ import pytest
 
 from pysnn import checkpoint, datasets, training
 from pysnn.conventions import Rule
-from pysnn.evaluation import comparison
+from pysnn.evaluation import comparison, mismatch
 from pysnn.evaluation import rate as evaluation_rate
 from pysnn.learning import rate
 from pysnn.reference import conv, integrate_fire, pool
@@ -125,12 +125,12 @@ def test_widths_of_one():
 def test_trace(sample):
     nets = nets_of("proxy", n_steps=6)
     x = rate.encode_batch(nets, sample[0][:1])
-    spikes, v = evaluation_rate.trace(nets.snn, x)
+    spikes, v = mismatch.trace(nets, x)
     run = nets.snn.run(x, keep_counts=True)
-    assert [s.shape for s in spikes] == [(6, 20), (6, 10)] and v.shape == (6, 10)
-    assert all(set(np.unique(s)) <= {0, 1} for s in spikes) and (v[-1] == run.potential[0]).all()
-    assert all((s.sum(axis=0) == c[0]).all() for s, c in zip(spikes, run.layer_counts, strict=True))
-    spikes, _ = evaluation_rate.trace(nets_of("proxy", n_steps=6, readout="potential").snn, x)
+    assert [s.shape for s in spikes] == [(6, 1, 20), (6, 1, 10)] and v.shape == (6, 1, 10)
+    assert all(set(np.unique(s)) <= {0, 1} for s in spikes) and (v[-1] == run.potential).all()
+    assert all((s.sum(axis=0) == c).all() for s, c in zip(spikes, run.layer_counts, strict=True))
+    spikes, _ = mismatch.trace(nets_of("proxy", n_steps=6, readout="potential"), x)
     assert not spikes[-1].any() and spikes[0].any()
 
 
@@ -197,7 +197,7 @@ def test_a_conversion_serves_other_numbers_of_steps(sample, tmp_path):
         run = comparison.begin(job, tmp_path, {"name": "fashion-sample"})
         list(training.epochs(run, train))
         training.save(run, tmp_path / f"{job.name}.npz")
-        return run, comparison.judge(job, run, tmp_path, sample, "test")["rows"]
+        return run, comparison.evaluate(job, run, tmp_path, sample, "test")["rows"]
 
     (_, few), (run, more) = judged([3, 6]), judged([3, 9, 6])
     assert run.epoch == 1 and len(run.records) == 1 and more[:2] == few
@@ -212,13 +212,13 @@ def test_a_conversion_serves_other_numbers_of_steps(sample, tmp_path):
 def test_results_of_other_weights_are_not_taken(sample, tmp_path):
     job, = comparison.plan("fashion-sample", ["proxy"], [3], [0], {"model": "784-20-10", "epochs": 0, "backend": "reference"})
     run = comparison.begin(job, tmp_path, {})
-    first = comparison.judge(job, run, tmp_path, sample, "test")
-    assert comparison.judge(job, run, tmp_path, sample, "test") == first
+    first = comparison.evaluate(job, run, tmp_path, sample, "test")
+    assert comparison.evaluate(job, run, tmp_path, sample, "test") == first
     run.nets.net.params["w2"][...] = np.roll(run.nets.net.params["w2"], 1, axis=1)
-    second = comparison.judge(job, run, tmp_path, sample, "test")
+    second = comparison.evaluate(job, run, tmp_path, sample, "test")
     assert second["key"]["sha256"] != first["key"]["sha256"] and second["rows"] != first["rows"]
     run.nets.state["n_epochs"] += 1
-    assert comparison.judge(job, run, tmp_path, sample, "test")["key"]["sha256"] not in (first["key"]["sha256"], second["key"]["sha256"])
+    assert comparison.evaluate(job, run, tmp_path, sample, "test")["key"]["sha256"] not in (first["key"]["sha256"], second["key"]["sha256"])
 
 
 def test_conversion_is_judged_at_each_number_of_steps(sample, tmp_path):
@@ -226,7 +226,7 @@ def test_conversion_is_judged_at_each_number_of_steps(sample, tmp_path):
     job, = comparison.plan("fashion-sample", ["conversion"], [2, 7], [0], {"model": "784-20-10", "epochs": 1, "backend": "reference"})
     run = comparison.begin(job, tmp_path, {"name": "fashion-sample"})
     list(training.epochs(run, (data.x_train[:300], data.y_train[:300])))
-    rows = comparison.judge(job, run, tmp_path, sample, "test")["rows"]
+    rows = comparison.evaluate(job, run, tmp_path, sample, "test")["rows"]
     for row in rows:
         snn = evaluation_rate.with_steps(run.nets.snn, row["n_steps"])
         assert row["accuracy"] == rate.score(run.nets._replace(snn=snn), *sample).expected
@@ -235,14 +235,14 @@ def test_conversion_is_judged_at_each_number_of_steps(sample, tmp_path):
 
 
 def test_spread_is_students():
-    assert comparison.spread([0.5]) == {"std": None, "ci95": None}
-    found = comparison.spread([0.8, 0.9, 0.85])
+    assert comparison.deviation([0.5]) == {"std": None, "ci95": None}
+    found = comparison.deviation([0.8, 0.9, 0.85])
     assert found["std"] == pytest.approx(0.05) and found["ci95"] == pytest.approx(4.302652 * 0.05 / 3 ** 0.5, rel=1e-3)
     stats = pytest.importorskip("scipy.stats")
     for n in (2, 3, 5, 10, 31, 32, 50, 200):
         values = np.random.default_rng(n).random(n)
         low, high = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
-        assert comparison.spread(values)["ci95"] == pytest.approx((high - low) / 2, rel=2e-3)
+        assert comparison.deviation(values)["ci95"] == pytest.approx((high - low) / 2, rel=2e-3)
 
 
 def test_table_and_curves():
