@@ -19,10 +19,10 @@ class Operation(NamedTuple):
     """One differentiable operation: a pair of functions that stands three times under one name."""
 
     name: str
-    module: str                     # its file, in each of the three folders
-    prefix: str                     # what stands before forward and backward in the names of its functions
-    arguments: tuple                # of forward, in order
-    gradients: tuple                # the arguments that backward gives gradients of, in order
+    module: str = ""                # its file, in each of the three folders; "": it is not one of the package's
+    prefix: str = ""                # what stands before forward and backward in the names of its functions
+    arguments: tuple = ()           # of forward, in order
+    gradients: tuple = ()           # the arguments that backward gives gradients of, in order
     outputs: tuple = ("y",)         # of forward, before the cache
     options: tuple = ()             # further arguments of backward, behind the cache
     backends: tuple = tuple(BACKENDS)

@@ -7,9 +7,9 @@ import pytest
 
 from pysnn.conventions import CONVENTION_WORDS, CONVENTIONS, RULES, SURROGATES, Convention, Rule, Surrogate
 from pysnn.reference import integrate_fire
-from pysnn.verify import _probe, zoo
+from pysnn.verify import zoo
 from pysnn.verify.frameworks.adapters import Layer, from_callables, from_operation
-from pysnn.verify.identify import identify
+from pysnn.verify.identify import gradient_of, identify, spikes_of
 
 
 def random_convention(k):
@@ -80,8 +80,8 @@ def test_is_the_gradient_of_the_reference():
     for k in range(20):
         convention, threshold = random_convention(k)
         layer = from_operation(convention, threshold)
-        np.testing.assert_array_equal(_probe.spikes_of(convention, current, threshold), layer.forward(current))
-        got, ref = _probe.gradient_of(convention, current, dspikes, threshold), layer.vjp(current, dspikes)
+        np.testing.assert_array_equal(spikes_of(convention, current, threshold), layer.forward(current))
+        got, ref = gradient_of(convention, current, dspikes, threshold), layer.vjp(current, dspikes)
         assert np.abs(got - ref).max() <= 1e-12 * np.abs(ref).max() > 0
 
 

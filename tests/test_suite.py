@@ -12,7 +12,7 @@ from pysnn.reference import integrate_fire, temporal
 from pysnn.verify import suite
 from pysnn.verify.report import ledger
 from pysnn.verify.report.ledger import Entry, Ledger
-from pysnn.verify.suite import _book
+from pysnn.verify.suite import _recorder
 from pysnn.verify.zoo import Op
 
 INF = np.inf
@@ -142,7 +142,7 @@ def test_nan_is_wrong():
 
 @pytest.mark.parametrize("call, message", [
     (lambda: suite.run(["tempral"]), "operation: expected one of temporal, .* got 'tempral'"),
-    (lambda: suite.run(["relu"], backend="cuda"), "backend: expected reference or numba, got 'cuda'"),
+    (lambda: suite.run(["relu"], backend="gpu"), "backend: expected one of reference, numba, cuda, got 'gpu'"),
     (lambda: suite.run(["relu", "dense"], op=Op(None, None)), "operations: expected the one that op is, got 2"),
     (lambda: suite.checks("nothing"), "operation: expected one of")])
 def test_bad_input(call, message):
@@ -155,15 +155,15 @@ def test_bad_input(call, message):
 def test_relative_errors():
     wanted = np.array([1.0, 1e-6, 0.0, INF, 2.0])
     got = np.array([1.0 + 1e-9, 0.0, 1e-9, INF, np.nan])
-    np.testing.assert_allclose(_book.relative(got, wanted), [1e-9, 1e-6 / 2e-3, 1e-9 / 2e-3, 0, INF], rtol=1e-6)
-    assert _book.relative([1.0, 3.0], [INF, 3.0]).tolist() == [INF, 0] and _book.relative([0.0], [0.0]).tolist() == [0]
-    assert _book.relative([1e-300], [0.0]).tolist() == [INF]
+    np.testing.assert_allclose(_recorder.relative(got, wanted), [1e-9, 1e-6 / 2e-3, 1e-9 / 2e-3, 0, INF], rtol=1e-6)
+    assert _recorder.relative([1.0, 3.0], [INF, 3.0]).tolist() == [INF, 0] and _recorder.relative([0.0], [0.0]).tolist() == [0]
+    assert _recorder.relative([1e-300], [0.0]).tolist() == [INF]
 
 
 def test_places_in_words():
-    assert _book.place((3, 0, 7), "step", "sample", "neuron") == "step 3, sample 0, neuron 7"
-    assert _book.place((3, 0, 7, 2), "step", "sample", "neuron") == "step 3, sample 0, neuron [7, 2]"
-    assert _book.place((), "step") == ""
+    assert _recorder.place((3, 0, 7), "step", "sample", "neuron") == "step 3, sample 0, neuron 7"
+    assert _recorder.place((3, 0, 7, 2), "step", "sample", "neuron") == "step 3, sample 0, neuron [7, 2]"
+    assert _recorder.place((), "step") == ""
 
 
 # ---- the ledger
@@ -242,7 +242,7 @@ def test_what_the_single_checks_return_becomes_entries():
         found = verify.temporal.check_definition(z_in, w, np.array([[z_out]]))
         entry, = ledger.from_definition(found, "temporal", first="here")
         assert entry.verdict == verdict and entry.first == ("" if verdict == "right" else "here")
-    entry, = ledger.from_finding(verify.zoo_ops.Finding((("this", True), ("that", False))), "relu", "ties")
+    entry, = ledger.from_statements(verify.relu.Statements((("this", True), ("that", False))), "relu", "ties")
     assert (entry.verdict, entry.n_checked, entry.note) == ("WRONG", 2, "does not hold: that")
     for value, verdict in ((1e-13, "right"), (1e-11, "WRONG"), (np.nan, "unchecked"), (INF, "WRONG")):
         assert ledger.from_number(value, 1e-12, "a", "b")[0].verdict == verdict

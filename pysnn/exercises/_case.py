@@ -44,7 +44,7 @@ class Case(NamedTuple):
         except KeyboardInterrupt:
             raise
         except BaseException as error:             # whatever a student's code raises, and exit() too, is an answer
-            said = student._said(error)
+            said = student.one_line(error)
             return dict.fromkeys(self.outputs, OPEN if "llipsis" in said else f"raises {said}")
         for before, after in zip(self.args, args, strict=True):
             if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):

@@ -7,7 +7,7 @@ import numpy as np
 from ..verify import student, zoo
 from ..verify.compare import _item
 from ..verify.gradcheck import RTOL
-from ..verify.suite._book import relative
+from ..verify.suite._recorder import relative
 from ._case import OPEN
 
 SAME = 1e-9              # relative, of the largest entry: ours and theirs are the same but for rounding, and so are two mistakes
@@ -172,7 +172,7 @@ def _simple(wanted, answers, left):
     for output in dict.fromkeys(out for _, out in sorted(left)):
         pairs = [(got[output], want[output]) for want, got in zip(wanted, answers, strict=True) if want and output in want
                  and getattr(got[output], "shape", None) == want[output].shape]
-        said = student._simple([{output: a} for a, _ in pairs], [{output: b} for _, b in pairs])
+        said = student.simple_mistakes([{output: a} for a, _ in pairs], [{output: b} for _, b in pairs])
         for words in said:
             yield Hint((output,), "", words.split(": ", 1)[1])
 

@@ -11,11 +11,29 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from ..conventions import CONVENTIONS, Convention, Rule
-from . import _probe
+from ..conventions import SURROGATES, Rule, Surrogate
+from .conventions import CONVENTIONS, Convention
 from .report._table import plain
+from .witness import integrate_fire as by_definition
 
 FLOAT64, FLOAT32 = 1e-10, 1e-5     # largest error of a gradient, relative to the largest entry
+TINY, SMALL = 2.0 ** -40, 2.0 ** -20     # beyond float32, within float32
+STEPS = 6
+PROBES = {                               # in thresholds, followed by zeros
+    "twice": [2, -4],
+    "half": [0.5, 0, 0, 0.25],
+    "at": [1, -4],
+    "below": [1 - TINY, -4], "below, more": [1 - SMALL, -4],
+    "above": [1 + TINY, -4], "above, more": [1 + SMALL, -4],
+    "keeps": [1 - 2.0 ** -10, 0, 0, 0, 2.0 ** -9, -4],
+    "owes": [-1, 1.5, 0.625, -4],
+    "after": [1.5, 0.625],
+    "again": [1.5, 1.5, -4],
+    "anew": [1.5, 1 + SMALL, -4],
+}
+NEAR = [0] + [s * x for x in (2.0 ** -10, 2.0 ** -6, 2.0 ** -4, 0.125, 0.25, 0.375, 0.5, 0.75, 1, 1.5, 2, 3, 5) for s in (1, -1)]
+SHORT = 0.01                             # a rounder slope is taken if it misses by at most this share of the tolerance
+FAR = [s * x for x in (16, 64, 1024, 2.0 ** 17) for s in (1, -1)]
 
 
 class Identified(NamedTuple):
@@ -95,7 +113,7 @@ def _need(holds, otherwise):
 
 def _rule(layer, threshold, why, evidence):
     """Find the rule by the probes."""
-    seen, current, spikes = _probe.probes(layer, threshold)
+    seen, current, spikes = probes(layer, threshold)
     if getattr(layer, "returns", None):
         evidence["returns"] = layer.returns(current)
     _need(np.isin(spikes, (0, 1)).all(), f"spikes are 0 and 1 here; got {sorted(set(spikes.ravel().tolist()) - {0.0, 1.0})[:3]}")
@@ -167,13 +185,13 @@ def _timing(layer, threshold, reset, why):
 
 def _surrogate(layer, threshold, tolerance, why, evidence):
     """Find what stands for the derivative of a spike, from single steps."""
-    x = np.array([*_probe.NEAR, *_probe.FAR, -threshold])
+    x = np.array([*NEAR, *FAR, -threshold])
     current = (threshold + x).reshape(1, -1, 1)
     g = layer.vjp(current, np.ones(current.shape)).ravel()
     bad = ~np.isfinite(g)
-    found, nearest, miss = _probe.fit(x[~bad], g[~bad], tolerance) if (~bad).any() else (None, None, np.inf)
+    found, nearest, miss = fit(x[~bad], g[~bad], tolerance) if (~bad).any() else (None, None, np.inf)
     if found is None and tolerance == FLOAT64:
-        found, nearest, miss = _probe.fit(x[~bad], g[~bad], FLOAT32) if (~bad).any() else (None, None, np.inf)
+        found, nearest, miss = fit(x[~bad], g[~bad], FLOAT32) if (~bad).any() else (None, None, np.inf)
         evidence["precision"] = "float32" if found else evidence["precision"]
     evidence["surrogate"] = evidence["nearest surrogate"] = nearest
     like = f"; elsewhere it is that of {nearest.kind}, slope {nearest.slope:g}" if found else ""
@@ -183,7 +201,7 @@ def _surrogate(layer, threshold, tolerance, why, evidence):
     _need(g.any(), "no gradient goes through a spike")
     if found is None:
         evidence["surrogate"] = None
-        centred = _probe.fit(x + threshold, g, FLOAT32)[0]
+        centred = fit(x + threshold, g, FLOAT32)[0]
         _need(centred is None, f"the surrogate has its peak at V = 0, not at the threshold: {centred and centred.kind} of V")
         close = "" if nearest is None else f"; {nearest.kind}, slope {nearest.slope:g}, misses by {miss:.2g} of the peak"
         raise _Unknown(f"no surrogate known here explains the gradient through a spike{close}")
@@ -194,8 +212,8 @@ def _surrogate(layer, threshold, tolerance, why, evidence):
 
 def _spikes(layer, threshold, convention):
     """Hold the spikes of random currents against the definition."""
-    current = _probe.currents(threshold, 1)
-    got, wanted = layer.forward(current), _probe.spikes_of(convention, current, threshold)
+    current = currents(threshold, 1)
+    got, wanted = layer.forward(current), spikes_of(convention, current, threshold)
     wrong = np.argwhere(got != wanted)
     _need(len(wrong) == 0, f"its spikes are not those of {_words(convention)}: {len(wrong)} of {wanted.size} differ"
           + (f", the first in step {wrong[0][0] + 1} of sample {wrong[0][1]}" if len(wrong) else ""))
@@ -203,11 +221,11 @@ def _spikes(layer, threshold, convention):
 
 def _gradient(layer, threshold, convention, why, evidence):
     """Find whether the reset is detached, and hold gradients against those of the convention."""
-    current = _probe.currents(threshold, 1)
-    dspikes = _probe.currents(1.0, 2)[::-1].copy()
+    current = currents(threshold, 1)
+    dspikes = currents(1.0, 2)[::-1].copy()
     got, errors = layer.vjp(current, dspikes), {}
     for detach in (True, False):
-        wanted = _probe.gradient_of(convention._replace(detach_reset=detach), current, dspikes, threshold)
+        wanted = gradient_of(convention._replace(detach_reset=detach), current, dspikes, threshold)
         errors[detach] = float(np.abs(got - wanted).max() / np.abs(wanted).max())
     detach = min(errors, key=errors.get)
     evidence["gradient error"] = errors[detach]
@@ -218,7 +236,7 @@ def _gradient(layer, threshold, convention, why, evidence):
             why.append(f"the reset is {'detached' if detach else 'part of the graph'}: random gradients agree to {errors[detach]:.1g}"
                        + ("" if precision == "float64" else ", as float32 does"))
             return convention._replace(detach_reset=detach)
-    quiet = np.array([-16.0, 17 - _probe.SMALL]).reshape(2, 1, 1) * threshold      # far below the threshold, then next to it
+    quiet = np.array([-16.0, 17 - SMALL]).reshape(2, 1, 1) * threshold      # far below the threshold, then next to it
     first, last = layer.vjp(quiet, np.array([0.0, 1.0]).reshape(2, 1, 1)).ravel()
     _need(first != 0 or last == 0, "nothing flows back from one step to the one before it: the gradient of the state is lost")
     raise _Unknown(f"its gradients through time are not those of {_words(convention, False)}: off by {errors[True]:.2g} of the largest "
@@ -227,8 +245,8 @@ def _gradient(layer, threshold, convention, why, evidence):
 
 def _limits(layer, threshold, convention, evidence):
     """Say where the name stops to hold: currents so large that a reset leaves the potential above the threshold."""
-    current = _probe.currents(threshold, 4)
-    differ = layer.forward(current) != _probe.spikes_of(convention, current, threshold)
+    current = currents(threshold, 4)
+    differ = layer.forward(current) != spikes_of(convention, current, threshold)
     evidence["large currents"] = "differ" if differ.any() else "agree"
     if not differ.any():
         return []
@@ -241,3 +259,89 @@ def _words(convention, detach=True):
     said = f"reset {'by subtraction' if rule.reset == 'subtract' else 'to zero'} in the {rule.timing} step"
     said += f", fires at V {rule.fire} threshold, {surrogate.kind} of slope {surrogate.slope:.10g}"
     return said + (f", reset {'detached' if convention.detach_reset else 'attached'}" if detach else "")
+
+
+def probes(layer, threshold):
+    """Run all probes at once; give spikes by name, each a list of STEPS numbers."""
+    current = np.zeros((STEPS, len(PROBES), 1))
+    for k, row in enumerate(PROBES.values()):
+        current[:len(row), k, 0] = row
+    spikes = layer.forward(current * threshold)
+    return {name: spikes[:, k, 0].tolist() for k, name in enumerate(PROBES)}, current * threshold, spikes
+
+
+def currents(threshold, top, n_steps=12, n=48):
+    """Draw currents in eighths of the threshold, from -threshold to top times it."""
+    rng = np.random.default_rng(1901_09948)
+    return threshold * rng.integers(-8, 8 * top + 1, (n_steps, n, 1)) / 8
+
+
+def spikes_of(convention, current, threshold):
+    """Run the definition."""
+    case = by_definition.Setup(current, threshold, 0.0, convention.rule)
+    spikes, _ = by_definition.walk(case, current, np.zeros(current.shape[1:]), lambda k, v: (by_definition.fires(case, v),) * 2)
+    return np.stack(spikes)
+
+
+def gradient_of(convention, current, dspikes, threshold):
+    """Pull dspikes back by forward mode: one run with dual numbers for each step whose current moves."""
+    case = by_definition.Setup(current, threshold, 0.0, convention.rule, convention.surrogate, convention.detach_reset)
+    dual, rest = by_definition.Dual, np.zeros(current.shape[1:])
+
+    def spike(k, v):
+        fired, move = by_definition.fires(case, v.value), slope(v.value - threshold, case.surrogate) * v.dot
+        return dual(fired, move), dual(fired, 0.0 if case.detach_reset else move)
+    grads = []
+    for t in range(len(current)):
+        moving = [dual(x, np.full_like(x, s == t)) for s, x in enumerate(current)]
+        out, _ = by_definition.walk(case, moving, dual(rest, rest), spike)
+        grads.append(sum(c * s.dot for c, s in zip(dspikes, out, strict=True)))
+    return np.stack(grads)
+
+
+def slope(x, surrogate):
+    """Differentiate the soft step by a complex step, so that no second list of formulas is needed."""
+    h = 1e-20
+    return by_definition.soft_step(x + 1j * h, surrogate).imag / h
+
+
+def fit(x, g, tolerance):
+    """Lay each kind of surrogate through g(x).
+
+    Returns
+    -------
+    found : Surrogate or None
+        The first that misses no point by more than tolerance, in units of the peak.
+    nearest : Surrogate or None
+        The one that misses least.
+    miss : float
+        By how much.
+    """
+    peak = np.abs(g).max()
+    if not np.isfinite(peak) or peak == 0:
+        return None, None, np.inf
+    best = None, np.inf
+    for kind in SURROGATES["kind"]:
+        k = _slope_of(kind, x, g)
+        if not (k is not None and 0 < k < np.inf):
+            continue
+        for candidate in (Surrogate(kind, float(f"{k:.{digits}g}")) for digits in (3, 6, 9, 17)):     # the shortest number that will do
+            miss = float(np.abs(slope(x, candidate) - g).max() / peak)
+            if miss <= tolerance * SHORT:
+                return candidate, candidate, miss
+        if miss <= tolerance:
+            return candidate, candidate, miss
+        if miss < best[1]:
+            best = candidate, miss
+    return None, *best
+
+
+def _slope_of(kind, x, g):
+    """Read the slope off one point, for fast_sigmoid off the one where g is nearest to a quarter."""
+    if kind == "fast_sigmoid":
+        side = (x != 0) & (g > 0) & (g < 1)
+        if not side.any():
+            return None
+        i = np.flatnonzero(side)[np.abs(g[side] - 0.25).argmin()]
+        return (1 / np.sqrt(g[i]) - 1) / abs(x[i])
+    return g[np.abs(x).argmin()] * {"atan": 2.0, "sigmoid": 4.0, "triangle": 1.0}[kind]

@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import _checks
-from ...conventions import CONVENTION_WORDS, RULES, SURROGATES, Convention, Rule, Surrogate
+from ...conventions import RULES, SURROGATES, Rule, Surrogate
+from ...operations import Pair
 from ...reference import integrate_fire
-from ..zoo import Op
+from ..conventions import CONVENTION_WORDS, Convention
 
 INSTALL = {
     "torch": "pip install torch==2.13.0",
@@ -238,7 +239,7 @@ def torch_operation(run, dtype="float64"):
 
     Returns
     -------
-    Op
+    Pair
         ``forward(*args) -> out, cache`` and ``backward(dout, cache) -> one gradient an argument``, in float64.
 
     Raises
@@ -257,7 +258,7 @@ def torch_operation(run, dtype="float64"):
         tensors, out = cache
         grads = torch.autograd.grad(out, tensors, torch.as_tensor(np.array(dout)).to(out.dtype), retain_graph=True, allow_unused=True)
         return tuple(np.zeros(tuple(x.shape)) if g is None else _float64(g) for x, g in zip(tensors, grads, strict=True))
-    return Op(forward, backward)
+    return Pair(forward, backward)
 
 
 def _numpy(x):

@@ -19,10 +19,33 @@ from ..oracle import relu as maps
 from ..oracle import temporal as oracle
 from ..oracle._numbers import exact, rounded
 from ..witness.temporal import near_threshold
-from .case import Case
-from .vectors import FILES, FOLDER, INFINITE, MEANING, ROLES, VERSION, digest
+from .vectors import FOLDER, INFINITE, ROLES, VERSION, GoldenCase, digest
 
 INF = np.inf
+MEANING = {
+    "temporal": "forward(z_in, w, threshold) -> z_out; backward(dz_out) -> dz_in, dw. exp of times; inf: no spike. Neurons marked in "
+                "`near` (where given) are within rounding of a decision: leave their z_out out; their dz_out is 0.",
+    "integrate_fire": "forward(current, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
+                      "detach_reset) -> dcurrent, dv_init. (T, B, n). reset, timing, fire: the rule.",
+    "dense": "forward(x, w, b) -> y; backward(dy) -> dx, dw, db. y = x w + b; without b no db.",
+    "conv2d": "forward(x, w, stride, padding) -> y; backward(dy) -> dx, dw. Cross-correlation; (B, H, W, C), (kh, kw, C_in, C_out).",
+    "max_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx. Of equal numbers the first in row-major order wins.",
+    "avg_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx.",
+    "relu": "forward(x, top) -> y = min(max(x, 0), top); backward(dy) -> dx, 0 where x <= 0 or x >= top.",
+    "batch_norm": "forward(x, gamma, beta, mean, var, eps) -> y; backward(dy) -> dx, dgamma, dbeta. Without mean and var: of the batch, "
+                  "biased variance; given, they are constants.",
+    "softmax_z": "loss(z, labels) -> loss, d: mean cross-entropy of softmax(-z); silent outputs count z_max and get gradient 0.",
+    "softmax_t": "loss(z, labels, beta) -> loss, d: mean cross-entropy of softmax(-beta ln z); silent outputs as in softmax_z.",
+    "mse": "loss(y, labels) -> loss, d: mean over batch and outputs of (y - one-hot)^2.",
+    "cross_entropy": "loss(y, labels) -> loss, d: mean cross-entropy of softmax(y).",
+    "temporal_training": "ten steps w <- w - lr dw of layers of temporal neurons (threshold 1) with the loss softmax_z or softmax_t; "
+                         "losses before each step, weights after the last, gradients of the first.",
+    "proxy_training": "ten steps of proxy learning: constant current x w1 + b1 into integrate-and-fire neurons (at v_init times threshold "
+                      "before the first of n_steps), their spikes into the next layer; loss on counts or rates (counts / n_steps); its "
+                      "gradient goes back through the ReLU network of the same weights (hidden outputs end at the threshold if clip; no "
+                      "ReLU at the output). Losses, weights and gradients as in temporal_training.",
+}
+"""What each operation computes, in words; part of schema.json."""
 BY_HAND = (             # z_in, w (one neuron), what it shows
     ("jump-a", [1, 2], [2, -1]), ("jump-b", [1, 1.875], [2, -1.5]), ("jump-c", [1, 1.875, 4], [2, -1.5, 1]),
     ("tie-a", [1, 2, 2], [1.5, 1, -1]), ("tie-b", [1, 1], [2, -2]),
@@ -86,7 +109,7 @@ def temporal_case(name, z_in, w, threshold=1.0, small=False):
 
     Returns
     -------
-    Case
+    GoldenCase
         With kappa z_out as the unit of z_out. Neurons too near the threshold are marked in `near`, and their dz_out is 0.
     """
     rng = np.random.default_rng([ord(c) for c in name])
@@ -102,7 +125,7 @@ def temporal_case(name, z_in, w, threshold=1.0, small=False):
     single = all((x == x.astype(np.float32)).all() for x in (z_in, w)) and kappa.max() <= 1e4 and (
         small or not near_threshold(z_in.astype(np.float32), w.astype(np.float32), threshold).any())
     inputs = {"z_in": z_in, "w": w, "dz_out": dz_out} | ({"near": near} if near.any() else {})
-    return Case(name, "temporal", {"threshold": threshold}, inputs, {"z_out": z_out},
+    return GoldenCase(name, "temporal", {"threshold": threshold}, inputs, {"z_out": z_out},
                 {"dz_in": rounded(dz_in), "dw": rounded(dw)},
                 {"z_out": np.where(np.isfinite(z_out), kappa * np.where(np.isfinite(z_out), z_out, 0), 0), "dz_in": unit_z, "dw": unit_w},
                 bool(single))
@@ -113,7 +136,7 @@ def temporal():
 
     Yields
     ------
-    Case
+    GoldenCase
         By hand, random, ties, near the threshold, silent, large, with a bias, other thresholds and times.
     """
     for name, z, w in BY_HAND:
@@ -181,7 +204,7 @@ def spikes_case(name, current, rest, rule, surrogate=Surrogate(), detach_reset=T
 
     Returns
     -------
-    Case
+    GoldenCase
         Spikes and potentials are exact.
     """
     threshold, v_init = rest
@@ -192,7 +215,7 @@ def spikes_case(name, current, rest, rule, surrogate=Surrogate(), detach_reset=T
     unit = 4 * float(max(np.abs(x).max() for x in (dspikes, dv_final, dcurrent, dv_init)))
     convention = {"threshold": threshold, **rule._asdict(), "surrogate": surrogate.kind, "slope": surrogate.slope,
                   "detach_reset": detach_reset}
-    return Case(name, "integrate_fire", convention, {"current": current, "v_init": v_init, "dspikes": dspikes, "dv_final": dv_final},
+    return GoldenCase(name, "integrate_fire", convention, {"current": current, "v_init": v_init, "dspikes": dspikes, "dv_final": dv_final},
                 {"spikes": spikes, "v_final": rounded(v_final)}, {"dcurrent": dcurrent, "dv_init": dv_init},
                 {"spikes": 0.0, "v_final": 0.0, "dcurrent": unit, "dv_init": unit}, True)
 
@@ -202,7 +225,7 @@ def integrate_fire():
 
     Yields
     ------
-    Case
+    GoldenCase
         Every rule with every surrogate, detached and attached; constant currents with their counts; one step; other thresholds.
     """
     rng = np.random.default_rng(2)
@@ -242,7 +265,7 @@ def temporal_training(name, sizes, how, seed):
 
     Returns
     -------
-    Case
+    GoldenCase
         Losses before each step, the weights after ten, the first gradients.
     """
     rng = np.random.default_rng(seed)
@@ -281,7 +304,7 @@ def trained(name, operation, how, inputs, found):
 
     Returns
     -------
-    Case
+    GoldenCase
         The units allow 1e-10 of the largest entry: ten steps amplify rounding.
     """
     losses, weights, first = found
@@ -289,7 +312,7 @@ def trained(name, operation, how, inputs, found):
     outputs = {"losses": rounded(losses)} | {f"{key}_after": rounded(w) for key, w in zip(names, weights, strict=True)}
     gradients = {f"d{key}_first": rounded(g) for key, g in zip(names, first, strict=True)}
     units = {key: 1e5 * float(np.abs(x).max()) for key, x in {**outputs, **gradients}.items()}       # times 4 eps: 1e-10 of the largest
-    return Case(name, operation, how, inputs, outputs, gradients, units, False)
+    return GoldenCase(name, operation, how, inputs, outputs, gradients, units, False)
 
 
 def _case(name, operation, convention, inputs, found):
@@ -299,7 +322,7 @@ def _case(name, operation, convention, inputs, found):
     got = pull(dy)
     gradients = {key: rounded(g) for key, g in zip(names, got if isinstance(got, tuple) else (got,), strict=True) if g is not None}
     outputs = {"y": rounded(y)}
-    return Case(name, operation, convention, {**inputs, "dy": dy}, outputs, gradients,
+    return GoldenCase(name, operation, convention, {**inputs, "dy": dy}, outputs, gradients,
                 {key: float(np.abs(x).max()) for key, x in {**outputs, **gradients}.items()}, True)
 
 
@@ -308,7 +331,7 @@ def maps_cases():
 
     Yields
     ------
-    Case
+    GoldenCase
         Inputs are eighths; of poolings small whole numbers and 0/1, full of ties.
     """
     rng = np.random.default_rng(3)
@@ -359,7 +382,7 @@ def losses():
 
     Yields
     ------
-    Case
+    GoldenCase
         Silent labels and all silent for spike times; large scores, equal scores.
     """
     rng = np.random.default_rng(4)
@@ -395,7 +418,7 @@ def _loss(name, kind, convention, inputs, found):
     loss, d, largest, steep = found
     loss, d = rounded(loss), rounded(d)
     units = {"loss": float(np.abs(loss)) + largest + 1, "d": (largest + 4) * steep}
-    return Case(name, kind, convention, inputs, {"loss": loss}, {"d": d}, units, True)
+    return GoldenCase(name, kind, convention, inputs, {"loss": loss}, {"d": d}, units, True)
 
 
 def proxy_training(name, sizes, how, seed):
@@ -414,7 +437,7 @@ def proxy_training(name, sizes, how, seed):
 
     Returns
     -------
-    Case
+    GoldenCase
         Losses before each step, the parameters after ten, the first gradients.
     """
     rng = np.random.default_rng(seed)
@@ -472,7 +495,7 @@ def trainings():
 
     Yields
     ------
-    Case
+    GoldenCase
         Four of temporal neurons, four by proxy.
     """
     temporal = ((4, 5, 3), "t", 4.0), ((4, 5, 3), "z", 1.0), ((5, 4, 4, 2), "t", 2.0), ((3, 8, 3), "z", 1.0)
@@ -499,15 +522,15 @@ def rebuild(folder=FOLDER):
     int
         How many cases.
     """
-    made = [*temporal(), *integrate_fire(), *maps_cases(), *losses(),
-            *trainings()]
-    if len({case.name for case in made}) != len(made):
+    made = [(case, file) for file, make in {"temporal": temporal, "integrate_fire": integrate_fire, "maps": maps_cases, "losses": losses,
+                                            "training": trainings}.items() for case in make()]
+    if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     entries, sums, archives = [], [], {}
-    for case in made:
-        file = f"{FILES[case.operation]}.npz"
+    for case, archive in made:
+        file = f"{archive}.npz"
         arrays = {f"{case.name}/{role}/{key}": np.asarray(x) for role in ROLES for key, x in getattr(case, role).items()
                   if role != "units" or np.ndim(x)}
         archives.setdefault(file, {}).update(arrays)

@@ -1,7 +1,7 @@
 """The ledger of many checks: one line a check and argument, as a table, as JSON, as a figure, as an exception.
 
-Every check of this package ends in entries: `from_report`, `from_comparison`, `from_definition`, `from_finding` and `from_number` turn what
-the single checks return into them.
+Every check of this package ends in entries. `from_report`, `from_comparison`, `from_definition`, `from_statements` and `from_number` turn
+the results of the single checks into them.
 """
 
 from types import MappingProxyType
@@ -259,12 +259,12 @@ def from_definition(found, operation, check="definition", argument="z_out", firs
                   first="" if found.ok else first)]
 
 
-def from_finding(found, operation, check, argument=""):
+def from_statements(found, operation, check, argument=""):
     """Turn a list of statements that hold or do not into an entry.
 
     Parameters
     ----------
-    found : pysnn.verify.zoo.relu.Finding
+    found : pysnn.verify.witness.relu.Statements
         From `check_statistics`, `check_ties`.
     operation, check, argument : str
         What was checked, and how.
