@@ -9,7 +9,7 @@ import pytest
 
 from pysnn import verify
 from pysnn.reference import integrate_fire, temporal
-from pysnn.verify import suite
+from pysnn.verify import student, suite
 from pysnn.verify.report import ledger
 from pysnn.verify.report.ledger import Entry, Ledger
 from pysnn.verify.suite import _recorder
@@ -148,6 +148,89 @@ def test_nan_is_wrong():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# ---- an operation that the package does not know
+
+DELAY = """
+import numpy as np
+from pysnn.operations import Operation
+
+OPERATION = Operation("delay", arguments=("t_in", "scale", "delay"), gradients=("t_in", "delay"), outputs=("t_out", "total"))
+
+
+def forward(t_in, scale, delay):
+    t = t_in[:, :, None] + scale * np.maximum(delay, 0)
+    return t.min(axis=1), t.sum(axis=1), (t.argmin(axis=1), delay, scale)
+
+
+def backward(dt_out, cache, dtotal):
+    first, delay, scale = cache
+    dt = (np.arange(len(delay))[:, None] == first[:, None, :]) * dt_out[:, None, :] + dtotal[:, None, :]
+    return dt.sum(axis=2), scale * (dt * (delay > 0)).sum(axis=0)
+
+
+def cases(rng):
+    for n in (4, 1):
+        yield rng.uniform(0, 3, (3, n)), 2, rng.normal(1, 1, (n, 2))
+
+
+def decisions(t_in, scale, delay):
+    return (t_in[:, :, None] + scale * np.maximum(delay, 0)).argmin(axis=1), delay > 0
+
+
+def definition(t_in, scale, delay):
+    t = [[[a + scale * max(d, 0) for a, d in zip(row, column)] for column in delay.T] for row in t_in]
+    return np.min(t, axis=2), np.sum(t, axis=2)
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Load the delay, with one piece of its text changed."""
+    def load(old="", new="", more=""):
+        (tmp_path / "delay.py").write_text(DELAY.replace(old, new) + more if old else DELAY + more)
+        return student.load(str(tmp_path / "delay.py"))
+    return load
+
+
+def test_an_operation_of_your_own_is_checked_in_every_argument_and_output(own):
+    found = suite.run(op=own())
+    found.raise_if_failed()
+    assert [check.kind for check in suite.checks("delay", op=own())] == ["contract", "definition", "gradcheck"]
+    words = {f"{what}case {k}" for k in (1, 2) for what in ("", "t_out, ", "total, ", "t_in, ", "delay, ")}
+    assert {e.argument for e in found.entries} == words
+    assert suite.run(op=own()).entries == found.entries != suite.run(op=own(), seed=1).entries
+
+
+@pytest.mark.parametrize("old, new, kinds", [
+    ("return dt.sum(axis=2), scale", "return dt.sum(axis=2), 1.001 * scale", {"gradcheck"}),
+    (" + dtotal[:, None, :]", "", {"gradcheck"}),
+    ("return t.min(axis=1), t.sum", "return t.max(axis=1), t.sum", {"definition", "gradcheck"}),
+    ("first, delay, scale = cache", "first, delay, scale = cache\n    delay += 1", {"contract", "gradcheck"}),
+    ("first, delay, scale = cache", "first, delay, scale = cache\n    first[:] = first[::-1].copy()", {"contract", "gradcheck"}),
+    ("return t.min(axis=1)", "return t.min(axis=1).astype(float)", {"contract"}),
+    ("dt.sum(axis=2), scale", "dt.sum(axis=2).T, scale", {"contract", "gradcheck"})])
+def test_an_operation_of_your_own_that_is_wrong_fails(own, old, new, kinds):
+    assert {e.check for e in suite.run(op=own(old, new)).failed} == kinds
+
+
+def test_a_pair_to_trust_says_what_the_mistake_looks_like(own):
+    op = own("return dt.sum(axis=2), scale", "return dt.sum(axis=2), 2 * scale",
+             "\ndef halved(*args):\n    dt, delay = backward(*args)\n    return dt, delay / 2\n\n\nreference = forward, halved\n")
+    assert {e.argument for e in suite.run(op=op).failed if e.check == "reference"} == {"delay, case 1", "delay, case 2"}
+    assert student.likely(op) == ["gradient of delay: is 2 times what it should be"] and student.likely(own()) == []
+
+
+@pytest.mark.parametrize("old, new, message", [
+    ('outputs=("t_out"', 'outputs=("t_in"', "OPERATION: expected gradients of its arguments, and other names for its outputs, got t_in"),
+    ("def cases", "def points", "expected a function 'cases', found"),
+    ("yield rng", "yield 1  # ", r"does not run as delay: ValueError: cases: expected tuples of the arguments \(t_in, scale, delay\)"),
+    ("return dt.sum(axis=2), scale", "return scale", r"backward: expected 2 gradients \(t_in, delay\), got 1"),
+    ("dt_out, cache, dtotal", "dt_out, cache", "does not run as delay: TypeError: ")])
+def test_an_operation_of_your_own_that_cannot_be_checked(own, old, new, message):
+    with pytest.raises(ValueError, match=f"delay.py: {message}"):
+        own(old, new)
 
 
 # ---- how errors are measured

@@ -5,7 +5,7 @@ the contract and under the contract's name; a loss is a function (outputs, label
 An operation that the package does not know is an `Own`. For one seed the checks draw the same cases, whoever wrote what they check.
 """
 
-from .plain import Own
+from ._plain import Own
 from .runner import LEARNING, LOSSES, NAMES, OPERATIONS, SUITE, Check, apply, checks, examples, known, operation, run
 
 __all__ = ["LEARNING", "LOSSES", "NAMES", "OPERATIONS", "SUITE", "Check", "Own", "apply", "checks", "examples", "known", "operation", "run"]

@@ -16,23 +16,8 @@ TRANSPOSE, SAME = 1e-12, 1e-13
 FAR = -1e3                    # a current that leaves a potential where a careless sigmoid overflows
 
 
-def checks(right, few=False, subject=None):
-    """List the checks.
-
-    Parameters
-    ----------
-    right : Pair
-        The reference, to name places.
-    few : bool
-        Two rules and two surrogates instead of all.
-    subject : object, optional
-        What is under test, where it takes less than the contract: `rules`, `surrogates`, `detach` and `thresholds` are those it knows.
-
-    Returns
-    -------
-    list of (str, callable)
-        Name, and ``check(op, rng, recorder)``.
-    """
+def _checks(right, few=False, subject=None):
+    """List the checks."""
     rules = getattr(subject, "rules", None) or (FEW_RULES if few else ALL_RULES)
     surrogates = getattr(subject, "surrogates", None) or (SURROGATES[::2] if few else SURROGATES)
     detach = getattr(subject, "detach", None) or (True, False)
@@ -158,23 +143,8 @@ def first_divergence(op, right, case):
     return ""
 
 
-def examples(op, right, rng, subject=None):
-    """Run an operation on fixed arguments.
-
-    Parameters
-    ----------
-    op, right : module or Pair
-        The operation under test, and one to trust.
-    rng : numpy.random.Generator
-        Source of randomness.
-    subject : object, optional
-        As for `checks`.
-
-    Yields
-    ------
-    dict of str to array
-        Outputs and gradients of one case, by name.
-    """
+def _examples(op, right, rng, subject=None):
+    """Run an operation on fixed arguments."""
     rules, kinds, thresholds, detached = (getattr(subject, name, None) or default for name, default in (
         ("rules", FEW_RULES), ("surrogates", SURROGATES), ("thresholds", (0.875,)), ("detach", (True, False))))
     for rule, kind, detach, far in itertools.product(rules, kinds, detached, (False, True)):
@@ -185,4 +155,4 @@ def examples(op, right, rng, subject=None):
         yield {"spikes": spikes, "v_final": v, **named(("current", "v_init"), op.backward(c[0], cache, c[1], case.surrogate, detach))}
 
 
-SUITE = {"integrate_fire": Checked(OPERATIONS["integrate_fire"].pair, checks, examples, OPERATIONS["integrate_fire"].module)}
+SUITE = {"integrate_fire": Checked(OPERATIONS["integrate_fire"].pair, _checks, _examples, OPERATIONS["integrate_fire"].module)}

@@ -236,25 +236,8 @@ def check_gradients(nets, step, forward, n=12):
                      [nets.net.params[name].copy() for name in names], lambda ws, out, cache: named(ws)[1], names, n)
 
 
-def checks(method, right, few=False, subject=None):
-    """List the checks of a learning rule, ``gradients(nets, x, y, rng) -> Step``.
-
-    Parameters
-    ----------
-    method : str
-        One of CASES.
-    right : callable
-        Ours, for networks to stand on.
-    few : bool
-        One case.
-    subject : object, optional
-        Its `backend` is what computes; default the reference.
-
-    Returns
-    -------
-    list of (str, callable)
-        Name, and ``check(op, rng, recorder)``.
-    """
+def _checks(method, right, few=False, subject=None):
+    """List the checks of a learning rule, ``gradients(nets, x, y, rng) -> Step``."""
     backend = getattr(subject, "backend", "reference")
 
     def batch(rng):
@@ -290,5 +273,5 @@ def checks(method, right, few=False, subject=None):
     return [*listed, ("weights left alone", leaves_alone), ("weight decay", decay)]
 
 
-SUITE = {name: Checked(lambda backend, rule=rule: rule.gradients, partial(checks, name), module="temporal")
+SUITE = {name: Checked(lambda backend, rule=rule: rule.gradients, partial(_checks, name), module="temporal")
          for name, rule in training.METHODS.items() if name in CASES}

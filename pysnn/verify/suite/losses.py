@@ -7,8 +7,8 @@ import numpy as np
 
 from ... import losses
 from ..gradcheck import gradcheck
+from ._plain import CLOSE, SMOOTH
 from ._recorder import Checked
-from .plain import CLOSE, SMOOTH
 
 
 def _softmax_loss(scores, y):
@@ -32,25 +32,8 @@ def _of_times(name):
     return name.startswith("softmax")
 
 
-def checks(name, right, few=False, subject=None):
-    """List the checks of a loss, a function (outputs, labels) -> loss, gradient.
-
-    Parameters
-    ----------
-    name : str
-        A key of DEFINITIONS.
-    right : callable
-        Ours; not used.
-    few : bool
-        Not used: there are few.
-    subject : object, optional
-        Not used.
-
-    Returns
-    -------
-    list of (str, callable)
-        Name, and ``check(op, rng, recorder)``.
-    """
+def _checks(name, right, few=False, subject=None):
+    """List the checks of a loss, a function (outputs, labels) -> loss, gradient."""
     def case(rng):
         x = np.exp(rng.uniform(0, 0.5, (4, 3))) if _of_times(name) else rng.normal(0, 2, (4, 3))
         if _of_times(name):
@@ -72,25 +55,8 @@ def checks(name, right, few=False, subject=None):
     return [*listed, ("silence", silent)] if _of_times(name) else listed
 
 
-def examples(name, op, right, rng, subject=None):
-    """Run a loss on fixed arguments.
-
-    Parameters
-    ----------
-    name : str
-        A key of DEFINITIONS.
-    op, right : callable
-        The loss under test, and ours; the second is not used.
-    rng : numpy.random.Generator
-        Source of randomness.
-    subject : object, optional
-        Not used.
-
-    Yields
-    ------
-    dict of str to array
-        Loss and gradient of one case.
-    """
+def _examples(name, op, right, rng, subject=None):
+    """Run a loss on fixed arguments."""
     x = np.exp(rng.uniform(0, 2, (4, 3)))
     for silent in ((), (0, 1)):
         for b in silent if _of_times(name) else ():
@@ -99,5 +65,5 @@ def examples(name, op, right, rng, subject=None):
         yield {"loss": loss, "gradient": d}
 
 
-SUITE = {name: Checked(lambda backend, name=name: getattr(losses, name), partial(checks, name), partial(examples, name))
+SUITE = {name: Checked(lambda backend, name=name: getattr(losses, name), partial(_checks, name), partial(_examples, name))
          for name in DEFINITIONS}

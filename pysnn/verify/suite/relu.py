@@ -1,4 +1,4 @@
-"""The cases of the operations of a ReLU network, each with its definition in plain loops; see `plain` for their checks."""
+"""The cases of the operations of a ReLU network, each with its definition in plain loops; see `_plain` for their checks."""
 
 import functools
 import math
@@ -7,9 +7,9 @@ import numpy as np
 
 from ...operations import OPERATIONS
 from ..witness import relu as witness
-from . import plain
+from . import _plain as plain
+from ._plain import Problem
 from ._recorder import Checked
-from .plain import Problem
 
 
 def _dense(rng):

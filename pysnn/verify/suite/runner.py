@@ -8,7 +8,8 @@ import numpy as np
 
 from ... import operations as table
 from ..report.ledger import Entry, Ledger, joined
-from . import integrate_fire, learning, losses, plain, relu, temporal
+from . import _plain as plain
+from . import integrate_fire, learning, losses, relu, temporal
 from ._recorder import Recorder
 
 SUITE = {**temporal.SUITE, **integrate_fire.SUITE, **relu.SUITE, **losses.SUITE, **learning.SUITE}

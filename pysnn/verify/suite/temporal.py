@@ -79,23 +79,8 @@ def draw(rng, op, kind="continuous", threshold=1.0, sizes=SIZES, batch=3):
     raise RuntimeError("no net was found that is alive")
 
 
-def checks(right, few=False, subject=None):
-    """List the checks.
-
-    Parameters
-    ----------
-    right : Pair
-        The reference, to draw cases that are alive and to name places.
-    few : bool
-        One case of each.
-    subject : object, optional
-        What is under test, where it takes less than the contract; its `thresholds` are those it knows.
-
-    Returns
-    -------
-    list of (str, callable)
-        Name, and ``check(op, rng, recorder)``.
-    """
+def _checks(right, few=False, subject=None):
+    """List the checks."""
     kinds = ("continuous", "two times") if few else ("continuous", "two times", "silent input")
     thresholds = getattr(subject, "thresholds", None) or (1.0, 0.7)
     cases = [(kind, thresholds[0]) for kind in kinds] + [("continuous", x) for x in thresholds[1:] if not few]
@@ -225,23 +210,8 @@ def first_divergence(op, right, args, threshold=1.0):
     return ""
 
 
-def examples(op, right, rng, subject=None):
-    """Run an operation on fixed arguments.
-
-    Parameters
-    ----------
-    op, right : module or Pair
-        The operation under test, and one to trust.
-    rng : numpy.random.Generator
-        Source of randomness.
-    subject : object, optional
-        As for `checks`.
-
-    Yields
-    ------
-    dict of str to array
-        Outputs and gradients of one case, by name.
-    """
+def _examples(op, right, rng, subject=None):
+    """Run an operation on fixed arguments."""
     thresholds = getattr(subject, "thresholds", None) or (1.0, 0.7)
     for kind, threshold in product(("continuous", "two times", "silent input"), thresholds):
         z_in, w = draw(rng, right, kind, threshold)[:2]
@@ -250,4 +220,4 @@ def examples(op, right, rng, subject=None):
         yield {"z_out": z_out, **named(("z_in", "w"), op.backward(np.where(np.isfinite(z_out), dz, 0), cache))}
 
 
-SUITE = {"temporal": Checked(OPERATIONS["temporal"].pair, checks, examples, OPERATIONS["temporal"].module)}
+SUITE = {"temporal": Checked(OPERATIONS["temporal"].pair, _checks, _examples, OPERATIONS["temporal"].module)}

@@ -47,23 +47,7 @@ class Own(NamedTuple):
         return self.record.name
 
     def problems(self, rng):
-        """List its cases.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        list of Problem
-            Numbered from 1.
-
-        Raises
-        ------
-        ValueError
-            If there is none, or one is no tuple of arguments.
-        """
+        """List its cases."""
         listed = list(self.cases(rng))
         if not listed or not all(isinstance(args, tuple) for args in listed):
             raise ValueError(f"cases: expected tuples of the arguments ({', '.join(self.record.arguments)}), got {listed[:1]!r:.100}")
@@ -71,44 +55,12 @@ class Own(NamedTuple):
 
 
 def cut(problems, n_args):
-    """Leave away the arguments that a forward does not take, and the problems that it cannot compute then.
-
-    Parameters
-    ----------
-    problems : list of Problem
-        Any.
-    n_args : int or None
-        How many arguments forward takes; None: all.
-
-    Returns
-    -------
-    list of Problem
-        Those that are left.
-    """
+    """Leave away the arguments that a forward does not take, and the problems that it cannot compute then."""
     return [p._replace(args=p.args[:n_args]) for p in problems if n_args is None or len(p.args) <= n_args or p.short]
 
 
 def checks(record, problems, right=None, n_args=None, kinds=("definition", "gradcheck", "reference")):
-    """List the checks.
-
-    Parameters
-    ----------
-    record : Operation
-        Names of arguments, gradients and outputs.
-    problems : callable
-        ``problems(rng) -> list of Problem``.
-    right : Pair, optional
-        An operation to trust.
-    n_args : int, optional
-        How many arguments the forward under test takes; default: all.
-    kinds : sequence of str
-        Which checks.
-
-    Returns
-    -------
-    list of (str, callable)
-        Name, and ``check(op, rng, recorder)``.
-    """
+    """List the checks."""
     def definition(op, problem, recorder):
         *got, _ = op.forward(*problem.args)
         wanted = problem.definition(*problem.args)
@@ -138,41 +90,14 @@ def checks(record, problems, right=None, n_args=None, kinds=("definition", "grad
 
 
 def own_checks(own):
-    """List the checks of an operation of your own.
-
-    Parameters
-    ----------
-    own : Own
-        The operation.
-
-    Returns
-    -------
-    list of (str, callable)
-        As of `checks`; those for which it holds nothing to compare with are missing.
-    """
+    """List the checks of an operation of your own."""
     there = {"definition": own.definition, "reference": own.reference}
     return checks(own.record, own.problems, own.reference,
                   kinds=[kind for kind in ("contract", "definition", "gradcheck", "reference") if there.get(kind, True)])
 
 
 def gradients_by_differences(op, record, problem):
-    """Compare backward with differences of forward, in each argument that has a gradient.
-
-    Parameters
-    ----------
-    op : Pair
-        The operation under test.
-    record : Operation
-        Says which arguments have gradients. Of several outputs, backward gets the gradient of the first before the cache, the others
-        behind it.
-    problem : Problem
-        Where.
-
-    Returns
-    -------
-    Report
-        As of `gradcheck`.
-    """
+    """Compare backward with differences of forward, in each argument that has a gradient."""
     args, decisions, single = problem.args, problem.decisions, len(record.outputs) == 1
     places = [record.arguments.index(name) for name in record.gradients if record.arguments.index(name) < len(args)]
 
@@ -196,56 +121,29 @@ def gradients_by_differences(op, record, problem):
                      [record.arguments[k] for k in places], n=30)
 
 
+def _upstream(outputs, rng):
+    """Draw a gradient for each output, in its dtype; 0 where it is inf."""
+    return [np.where(np.isfinite(y), rng.normal(size=np.shape(y)), 0).astype(np.asarray(y).dtype) for y in outputs]
+
+
 def results(record, op, args, rng):
-    """Run forward, and backward with random gradients of the outputs.
-
-    Parameters
-    ----------
-    record : Operation
-        Names of outputs and gradients.
-    op : Pair
-        The operation.
-    args : tuple
-        Of forward.
-    rng : numpy.random.Generator
-        For the gradients of the outputs; they are 0 where an output is inf.
-
-    Returns
-    -------
-    dict of str to array
-        Outputs by their names, gradients by the names of the arguments.
-    """
+    """Run forward, and backward with random gradients of the outputs."""
     *outputs, cache = op.forward(*args)
-    first, *others = [np.where(np.isfinite(y), rng.normal(size=np.shape(y)), 0).astype(np.asarray(y).dtype) for y in outputs]
+    first, *others = _upstream(outputs, rng)
     grads = op.backward(first, cache, *others)
     grads = [g for g in (grads if isinstance(grads, (tuple, list)) else (grads,)) if g is not None]
     return dict(zip(record.outputs, outputs, strict=True)) | dict(zip(record.gradients, grads, strict=False))
 
 
 def check_contract(op, record, args):
-    """See whether an operation keeps what every operation of this package promises.
-
-    Parameters
-    ----------
-    op : Pair
-        The operation.
-    record : Operation
-        Names of arguments, gradients and outputs.
-    args : tuple
-        Of forward, float64.
-
-    Returns
-    -------
-    Statements
-        What must hold, in float64 and in float32, and whether it does.
-    """
+    """See whether an operation keeps what every operation of this package promises."""
     lines = []
     for dtype in (np.float64, np.float32):
         def like(x, dtype=dtype):
             return np.array(x, dtype) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
         given, name = [like(x) for x in args], np.dtype(dtype).name
         *outputs, cache = op.forward(*given)
-        first, *others = [np.isfinite(y) * np.ones_like(y) for y in outputs]
+        first, *others = _upstream(outputs, np.random.default_rng(7))
         once, twice = ([np.copy(g) for g in (grads if isinstance(grads, (tuple, list)) else (grads,))]
                        for grads in (op.backward(first, cache, *others) for _ in range(2)))
         wanted = [np.shape(given[record.arguments.index(g)]) for g in record.gradients if record.arguments.index(g) < len(given)]
@@ -260,24 +158,7 @@ def check_contract(op, record, args):
 
 
 def examples(record, problems, op, right, rng):
-    """Run an operation on some problems.
-
-    Parameters
-    ----------
-    record : Operation
-        Names of arguments, gradients and outputs.
-    problems : list of Problem
-        Which.
-    op, right : Pair
-        The operation under test, and one to trust: it gives the shapes of the outputs.
-    rng : numpy.random.Generator
-        For the gradients of the outputs.
-
-    Yields
-    ------
-    dict of str to array
-        Outputs and gradients of one problem, by name.
-    """
+    """Run an operation on some problems."""
     for problem in problems:
         *outputs, cache = op.forward(*problem.args)
         first, *others = [rng.normal(size=np.shape(y)) for y in right.forward(*problem.args)[:-1]]
