@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cuda_twin import twin
 
 from pysnn import cli
 from pysnn.verify import findings, suite, zoo
@@ -80,6 +81,25 @@ def test_seed_changes_the_cases(capsys):
         cli.main(["verify", "dense", "--backend", "reference", "--seed", seed, "--json", "-", "--quiet"])
         errors.append(strict_json(capsys.readouterr().out)["entries"])
     assert errors[0] == errors[1] != errors[2]
+
+
+@pytest.mark.cuda
+def test_by_cuda(capsys, place):
+    twin("activations")
+    assert cli.main(["verify", "relu", "mse", "--backend", "cuda", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert len(re.findall(r"^relu \(cuda\) .* right$", out, re.MULTILINE)) == 3 and re.search(r"^mse +.* right$", out, re.MULTILINE)
+    assert cli.main(["verify", "dense", "max_pool2d", "--backend", "cuda", "--golden", "--quiet"]) == 0
+    assert "dense (cuda)" in capsys.readouterr().out
+
+
+def test_by_cuda_without_it_is_told_in_one_line(capsys):
+    from pysnn.cuda import _target
+    if _target.available():
+        pytest.skip("it is installed, and finds a device")
+    assert cli.main(["verify", "relu", "--backend", "cuda", "--quiet"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and re.fullmatch("pysnn: error: .*(numba-cuda|GPU).*\n", err)
 
 
 def test_a_module_right_and_wrong(capsys, place):

@@ -208,7 +208,7 @@ def test_an_operation_of_your_own_is_checked_in_every_argument_and_output(own):
     (" + dtotal[:, None, :]", "", {"gradcheck"}),
     ("return t.min(axis=1), t.sum", "return t.max(axis=1), t.sum", {"definition", "gradcheck"}),
     ("first, delay, scale = cache", "first, delay, scale = cache\n    delay += 1", {"contract", "gradcheck"}),
-    ("first, delay, scale = cache", "first, delay, scale = cache\n    first[:] = first[::-1].copy()", {"contract", "gradcheck"}),
+    ("first, delay, scale = cache", "first, delay, scale = cache\n    first += 1", {"contract", "gradcheck"}),
     ("return t.min(axis=1)", "return t.min(axis=1).astype(float)", {"contract"}),
     ("dt.sum(axis=2), scale", "dt.sum(axis=2).T, scale", {"contract", "gradcheck"})])
 def test_an_operation_of_your_own_that_is_wrong_fails(own, old, new, kinds):
