@@ -70,7 +70,7 @@ def test_one_wrong_weight_is_found_and_located(layer):
     report = verify.gradcheck(temporal.forward, broken(change), layer)
     row = report.row("w")
     assert (row.verdict, row.worst, row.n_wrong) == ("WRONG", (3, 1), 1)
-    assert row.said - row.found == pytest.approx(1e-3, rel=1e-4)
+    assert row.by_backward - row.by_differences == pytest.approx(1e-3, rel=1e-4)
     assert report.row("z_in").verdict == "right"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..verify import student, zoo
 from ..verify.compare import _item
 from ..verify.gradcheck import RTOL
-from ..verify.suite._recorder import relative
+from ..verify.suite import relative
 from ._case import OPEN
 
 SAME = 1e-9              # relative, of the largest entry: ours and theirs are the same but for rounding, and so are two mistakes

@@ -1,6 +1,6 @@
 """Compare a backward pass with differences of its forward pass, minding kinks and jumps.
 
-Networks of spike times are piecewise smooth: the set of inputs that a neuron hears before it fires changes from place
+Networks of spike times are piecewise smooth: the set of inputs that come before a neuron's spike changes from place
 to place. A plain difference across such a border is neither right nor wrong. So every quotient here looks at the
 discrete decisions on both sides first:
 
@@ -42,13 +42,15 @@ class Outcome(NamedTuple):
 
     kind: str                 # smooth, kink, jump, skipped, at inf
     error: float = 0.0        # relative; above the tolerance means wrong
-    said: float | None = None     # by backward
-    found: float | None = None    # by differences
+    by_backward: float | None = None      # the slope
+    by_differences: float | None = None
     reason: str = ""
 
     def scaled(self, factor):
         """Convert the slopes from one step length to another."""
-        return self if self.said is None else self._replace(said=self.said * factor, found=self.found * factor)
+        if self.by_backward is None:
+            return self
+        return self._replace(by_backward=self.by_backward * factor, by_differences=self.by_differences * factor)
 
 
 class Row(NamedTuple):
@@ -65,8 +67,8 @@ class Row(NamedTuple):
     n_wrong: int
     max_error: float | None   # largest relative error (relative to the condition where that is larger)
     worst: tuple | None       # its index in the argument; for directions, which one
-    said: float | None        # by backward, there
-    found: float | None       # by differences, there
+    by_backward: float | None     # the gradient there
+    by_differences: float | None
     verdict: str              # right, WRONG, or unchecked if more was left out than compared
 
     @property
@@ -85,11 +87,11 @@ def _summarise(name, by, where, outcomes, rtol):
     left_out = kinds["jump"] + kinds["skipped"]
     verdict = "WRONG" if n_wrong else "unchecked" if left_out > len(compared) or not compared else "right"
     return Row(name, by, kinds["smooth"], kinds["kink"], kinds["jump"], kinds["skipped"], dict(reasons),
-               kinds["at inf"], n_wrong, outcome.error, worst, outcome.said, outcome.found, verdict)
+               kinds["at inf"], n_wrong, outcome.error, worst, outcome.by_backward, outcome.by_differences, verdict)
 
 
 class Report(NamedTuple):
-    """What `gradcheck` found. Print it; ask `ok`; call `raise_if_failed` in tests."""
+    """The result of `gradcheck`. Print it; ask `ok`; call `raise_if_failed` in tests."""
 
     rows: tuple
     n_outputs: int
@@ -123,7 +125,7 @@ class Report(NamedTuple):
         for r in self.rows:
             if r.n_wrong:
                 where = place(r.worst) if r.by == "coordinates" else f", direction {r.worst[0]}"
-                lines.append(f"{r.name}{where}: backward says {r.said:.9g}, differences say {r.found:.9g}")
+                lines.append(f"{r.name}{where}: backward says {r.by_backward:.9g}, differences say {r.by_differences:.9g}")
             lines += [f"{r.name}, {r.by}: {count} not compared: {reason}" for reason, count in r.reasons.items()]
             if r.at_inf and r.by == "coordinates":
                 lines.append(f"{r.name}: at inf (no spike): {r.at_inf}; backward says exactly 0 there, as it must")
@@ -274,8 +276,8 @@ def _move(point, k, step):
     used = point.c != 0
     alive = np.isfinite(out[used]).all()
     moved = out[used] - point.out[used] if alive else np.full(used.sum(), np.nan)
-    seen = moved != 0 if moved.any() else True            # if nothing moved, the change may be too small to be seen
-    noise = np.abs(point.c[used]) * np.where(seen, point.noise[used], 0)
+    changed = moved != 0 if moved.any() else True            # if nothing moved, the change may be too small to be seen
+    noise = np.abs(point.c[used]) * np.where(changed, point.noise[used], 0)
     same = bool(alive) and _equal(decisions, point.decisions)
     return _Move(decisions, same, point.c[used] * moved, float(noise.sum()))
 
@@ -316,10 +318,10 @@ def _differences(point, k, step, slope):
         if not (plus.same and minus.same):
             continue
         quotient = float((plus.gain - minus.gain).sum()) / (2 * h)
-        outcome = _judge(slope, quotient, quotient, ROUNDING * (plus.noise + minus.noise) / (2 * h))
+        outcome = _score(slope, quotient, quotient, ROUNDING * (plus.noise + minus.noise) / (2 * h))
         if disagreed:
             before = disagreed[-1]
-            if abs(quotient - before.found) <= 0.5 * abs(slope - before.found):
+            if abs(quotient - before.by_differences) <= 0.5 * abs(slope - before.by_differences):
                 return before                # quotients have settled, and elsewhere
         if slope == quotient == 0 and not (plus.gain.any() or minus.gain.any()) and _swallowed(point, k, step):
             return Outcome("skipped", reason=BLINDED)
@@ -337,7 +339,7 @@ def _swallowed(point, k, step):
     return plus.same and minus.same and abs((plus.gain - minus.gain).sum()) > ROUNDING * (plus.noise + minus.noise)
 
 
-def _judge(slope, low, high, floor):
+def _score(slope, low, high, floor):
     """Require that the slope lies between two one-sided derivatives (smooth: they are equal), up to rounding."""
     size = max(abs(slope), abs(low), abs(high))
     tolerance = max(RTOL * size, floor)
@@ -351,14 +353,14 @@ def _judge(slope, low, high, floor):
 
 
 def _one_sided(point, k, step, slope):
-    """Judge a place where decisions change however small the step: a kink or a jump."""
+    """Check a place where decisions change however small the step: a kink or a jump."""
     right, left = _side(point, k, step), _side(point, k, -step)
     for reason in (right.reason, left.reason):
         if reason:
             return Outcome("jump" if reason in (FALLS_SILENT, JUMPS) else "skipped", reason=reason)
     low = np.minimum(right.slope, -left.slope).sum()         # by output, since each has kinks of its own
     high = np.maximum(right.slope, -left.slope).sum()
-    return _judge(slope, float(low), float(high), right.floor + left.floor)
+    return _score(slope, float(low), float(high), right.floor + left.floor)
 
 
 class _Side(NamedTuple):
@@ -396,10 +398,10 @@ def _names(forward, n_args):
         parameters = inspect.signature(forward).parameters.values()
     except (TypeError, ValueError):
         parameters = []
-    found = []
+    known = []
     for p in parameters:
-        found += [f"{p.name}[{i}]" for i in range(n_args)] if p.kind is p.VAR_POSITIONAL else [p.name]
-    return found[:n_args] if len(found) >= n_args else [f"argument {i}" for i in range(n_args)]
+        known += [f"{p.name}[{i}]" for i in range(n_args)] if p.kind is p.VAR_POSITIONAL else [p.name]
+    return known[:n_args] if len(known) >= n_args else [f"argument {i}" for i in range(n_args)]
 
 
 def _float64(x, name):

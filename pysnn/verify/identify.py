@@ -37,11 +37,11 @@ FAR = [s * x for x in (16, 64, 1024, 2.0 ** 17) for s in (1, -1)]
 
 
 class Identified(NamedTuple):
-    """What `identify` found. Print it."""
+    """The convention that a layer follows, or why it follows none. Print it."""
 
     convention: Convention | None     # None: it follows none of ours; statistics and ties stay empty, a neuron does not show them
     why: tuple                        # sentences: what was seen; the last one says what was wrong, or what a name does not cover
-    evidence: dict                    # fire, reset, timing, surrogate, detach_reset, precision, ... as far as they were found
+    evidence: dict                    # fire, reset, timing, surrogate, detach_reset, precision, ... as far as they are known
 
     def to_dict(self):
         """Turn it into what JSON can hold; inf and NaN become strings."""
@@ -55,7 +55,7 @@ class Identified(NamedTuple):
 
 
 class _Unknown(Exception):
-    """The layer did what no convention does."""
+    """The layer does what no convention does."""
 
 
 def identify(layer, threshold=1.0):
@@ -63,7 +63,7 @@ def identify(layer, threshold=1.0):
 
     Parameters
     ----------
-    layer : Layer
+    layer : BlackBox
         From `pysnn.verify.adapters`; or any object with ``forward(current) -> spikes`` and ``vjp(current, dspikes) -> dcurrent``,
         float64 arrays (T, B, N), every run beginning at rest.
     threshold : float
@@ -72,7 +72,7 @@ def identify(layer, threshold=1.0):
     Returns
     -------
     Identified
-        The convention, or None; why; and what was found on the way. Whether the reset ends a step or begins the next one shows neither in
+        The convention, or None; why; and the evidence. Whether the reset ends a step or begins the next one shows neither in
         spikes nor in gradients with respect to the current: where the layer has no `state`, timing "same" stands for both, and `why`
         says so.
 
@@ -113,7 +113,7 @@ def _need(holds, otherwise):
 
 def _rule(layer, threshold, why, evidence):
     """Find the rule by the probes."""
-    seen, current, spikes = probes(layer, threshold)
+    answers, current, spikes = _probes(layer, threshold)
     if getattr(layer, "returns", None):
         evidence["returns"] = layer.returns(current)
     _need(np.isin(spikes, (0, 1)).all(), f"spikes are 0 and 1 here; got {sorted(set(spikes.ravel().tolist()) - {0.0, 1.0})[:3]}")
@@ -122,15 +122,15 @@ def _rule(layer, threshold, why, evidence):
     turned = layer.forward(np.ascontiguousarray(current.transpose(0, 2, 1)))
     _need(np.array_equal(turned.transpose(0, 2, 1), spikes), "neurons act on one another: the same currents as one sample of many neurons "
           "give other spikes")
-    _need(seen["twice"][0] == 1 or seen["twice"][1] == 0, "spikes are recorded one step late: twice the threshold in step 1 gives a spike "
-          "in step 2")
-    _need(seen["twice"][0] == 1, "twice the threshold in one step does not make it fire at once")
-    _need(not any(seen["half"]), "it fires below the threshold given: half of it, then a quarter, make a spike")
-    evidence["fire"] = _comparison({name: row[0] for name, row in seen.items()}, threshold, why, evidence)
-    _need(seen["keeps"][4] == 1, "the potential leaks: 1 - 2^-10 of the threshold, three steps of rest and 2^-9 make no spike")
-    _need(seen["owes"] == [0, 0, 1, 0, 0, 0], "it forgets what pulls it below zero, or takes it otherwise than as a sum: -1, 1.5 and 0.625 "
-          "thresholds in a row should make one spike in step 3")
-    evidence["reset"] = _reset(seen, threshold, why, evidence)
+    _need(answers["twice"][0] == 1 or answers["twice"][1] == 0, "spikes are recorded one step late: twice the threshold in step 1 gives "
+          "a spike in step 2")
+    _need(answers["twice"][0] == 1, "twice the threshold in one step does not make it fire at once")
+    _need(not any(answers["half"]), "it fires below the threshold given: half of it, then a quarter, make a spike")
+    evidence["fire"] = _comparison({name: row[0] for name, row in answers.items()}, threshold, why, evidence)
+    _need(answers["keeps"][4] == 1, "the potential leaks: 1 - 2^-10 of the threshold, three steps of rest and 2^-9 make no spike")
+    _need(answers["owes"] == [0, 0, 1, 0, 0, 0], "it forgets what pulls it below zero, or takes it otherwise than as a sum: -1, 1.5 and "
+          "0.625 thresholds in a row should make one spike in step 3")
+    evidence["reset"] = _reset(answers, threshold, why, evidence)
     evidence["timing"] = _timing(layer, threshold, evidence["reset"], why)
     return Rule(evidence["reset"], evidence["timing"] or "same", evidence["fire"])
 
@@ -151,9 +151,9 @@ def _comparison(first, threshold, why, evidence):
     return fire
 
 
-def _reset(seen, threshold, why, evidence):
+def _reset(answers, threshold, why, evidence):
     """Find where a spike leaves the potential."""
-    after = seen["after"]
+    after = answers["after"]
     if after == [1, 1, 0, 0, 0, 0]:
         why.append("after a spike at 1.5 thresholds 0.625 make the next: reset by subtraction")
         return "subtract"
@@ -161,10 +161,10 @@ def _reset(seen, threshold, why, evidence):
         evidence["reset"] = "none"
         raise _Unknown("it never resets: a spike follows in every step without any current")
     _need(after == [1, 0, 0, 0, 0, 0], f"after 1.5 and 0.625 thresholds its spikes are {[int(s) for s in after]}, which no reset explains")
-    if seen["again"][1] == 0:
+    if answers["again"][1] == 0:
         evidence["reset"] = "zero, with the next current"
         raise _Unknown("the reset to zero comes after the next current has been added, and throws that away, too")
-    _need(seen["anew"][1] == 1, "a spike leaves the potential below 0: 1.5 thresholds, then 1 + 2^-20, make one spike only")
+    _need(answers["anew"][1] == 1, "a spike leaves the potential below 0: 1.5 thresholds, then 1 + 2^-20, make one spike only")
     why.append("after a spike at 1.5 thresholds 0.625 do not suffice, and 1 + 2^-20 do: reset to zero")
     return "zero"
 
@@ -189,31 +189,31 @@ def _surrogate(layer, threshold, tolerance, why, evidence):
     current = (threshold + x).reshape(1, -1, 1)
     g = layer.vjp(current, np.ones(current.shape)).ravel()
     bad = ~np.isfinite(g)
-    found, nearest, miss = fit(x[~bad], g[~bad], tolerance) if (~bad).any() else (None, None, np.inf)
-    if found is None and tolerance == FLOAT64:
-        found, nearest, miss = fit(x[~bad], g[~bad], FLOAT32) if (~bad).any() else (None, None, np.inf)
-        evidence["precision"] = "float32" if found else evidence["precision"]
+    fitted, nearest, miss = _fit(x[~bad], g[~bad], tolerance) if (~bad).any() else (None, None, np.inf)
+    if fitted is None and tolerance == FLOAT64:
+        fitted, nearest, miss = _fit(x[~bad], g[~bad], FLOAT32) if (~bad).any() else (None, None, np.inf)
+        evidence["precision"] = "float32" if fitted else evidence["precision"]
     evidence["surrogate"] = evidence["nearest surrogate"] = nearest
-    like = f"; elsewhere it is that of {nearest.kind}, slope {nearest.slope:g}" if found else ""
+    like = f"; elsewhere it is that of {nearest.kind}, slope {nearest.slope:g}" if fitted else ""
     if bad.any():
         evidence["not finite at"] = sorted(x[bad].tolist())
         raise _Unknown(f"the gradient through a spike is {g[bad][0]} at V - threshold = {', '.join(f'{v:g}' for v in x[bad])}{like}")
     _need(g.any(), "no gradient goes through a spike")
-    if found is None:
+    if fitted is None:
         evidence["surrogate"] = None
-        centred = fit(x + threshold, g, FLOAT32)[0]
+        centred = _fit(x + threshold, g, FLOAT32)[0]
         _need(centred is None, f"the surrogate has its peak at V = 0, not at the threshold: {centred and centred.kind} of V")
         close = "" if nearest is None else f"; {nearest.kind}, slope {nearest.slope:g}, misses by {miss:.2g} of the peak"
         raise _Unknown(f"no surrogate known here explains the gradient through a spike{close}")
-    why.append(f"the gradient through a spike is that of {found.kind}, slope {found.slope:.10g}, at {len(x)} distances up to 2^17, "
+    why.append(f"the gradient through a spike is that of {fitted.kind}, slope {fitted.slope:.10g}, at {len(x)} distances up to 2^17, "
                f"within {miss:.1g} of the peak")
-    return found
+    return fitted
 
 
 def _spikes(layer, threshold, convention):
     """Hold the spikes of random currents against the definition."""
-    current = currents(threshold, 1)
-    got, wanted = layer.forward(current), spikes_of(convention, current, threshold)
+    current = _currents(threshold, 1)
+    got, wanted = layer.forward(current), _spikes_of(convention, current, threshold)
     wrong = np.argwhere(got != wanted)
     _need(len(wrong) == 0, f"its spikes are not those of {_words(convention)}: {len(wrong)} of {wanted.size} differ"
           + (f", the first in step {wrong[0][0] + 1} of sample {wrong[0][1]}" if len(wrong) else ""))
@@ -221,11 +221,11 @@ def _spikes(layer, threshold, convention):
 
 def _gradient(layer, threshold, convention, why, evidence):
     """Find whether the reset is detached, and hold gradients against those of the convention."""
-    current = currents(threshold, 1)
-    dspikes = currents(1.0, 2)[::-1].copy()
+    current = _currents(threshold, 1)
+    dspikes = _currents(1.0, 2)[::-1].copy()
     got, errors = layer.vjp(current, dspikes), {}
     for detach in (True, False):
-        wanted = gradient_of(convention._replace(detach_reset=detach), current, dspikes, threshold)
+        wanted = _gradient_of(convention._replace(detach_reset=detach), current, dspikes, threshold)
         errors[detach] = float(np.abs(got - wanted).max() / np.abs(wanted).max())
     detach = min(errors, key=errors.get)
     evidence["gradient error"] = errors[detach]
@@ -245,8 +245,8 @@ def _gradient(layer, threshold, convention, why, evidence):
 
 def _limits(layer, threshold, convention, evidence):
     """Say where the name stops to hold: currents so large that a reset leaves the potential above the threshold."""
-    current = currents(threshold, 4)
-    differ = layer.forward(current) != spikes_of(convention, current, threshold)
+    current = _currents(threshold, 4)
+    differ = layer.forward(current) != _spikes_of(convention, current, threshold)
     evidence["large currents"] = "differ" if differ.any() else "agree"
     if not differ.any():
         return []
@@ -256,12 +256,12 @@ def _limits(layer, threshold, convention, evidence):
 
 def _words(convention, detach=True):
     rule, surrogate = convention.rule, convention.surrogate
-    said = f"reset {'by subtraction' if rule.reset == 'subtract' else 'to zero'} in the {rule.timing} step"
-    said += f", fires at V {rule.fire} threshold, {surrogate.kind} of slope {surrogate.slope:.10g}"
-    return said + (f", reset {'detached' if convention.detach_reset else 'attached'}" if detach else "")
+    words = f"reset {'by subtraction' if rule.reset == 'subtract' else 'to zero'} in the {rule.timing} step"
+    words += f", fires at V {rule.fire} threshold, {surrogate.kind} of slope {surrogate.slope:.10g}"
+    return words + (f", reset {'detached' if convention.detach_reset else 'attached'}" if detach else "")
 
 
-def probes(layer, threshold):
+def _probes(layer, threshold):
     """Run all probes at once; give spikes by name, each a list of STEPS numbers."""
     current = np.zeros((STEPS, len(PROBES), 1))
     for k, row in enumerate(PROBES.values()):
@@ -270,26 +270,26 @@ def probes(layer, threshold):
     return {name: spikes[:, k, 0].tolist() for k, name in enumerate(PROBES)}, current * threshold, spikes
 
 
-def currents(threshold, top, n_steps=12, n=48):
+def _currents(threshold, top, n_steps=12, n=48):
     """Draw currents in eighths of the threshold, from -threshold to top times it."""
     rng = np.random.default_rng(1901_09948)
     return threshold * rng.integers(-8, 8 * top + 1, (n_steps, n, 1)) / 8
 
 
-def spikes_of(convention, current, threshold):
+def _spikes_of(convention, current, threshold):
     """Run the definition."""
     case = by_definition.Setup(current, threshold, 0.0, convention.rule)
     spikes, _ = by_definition.walk(case, current, np.zeros(current.shape[1:]), lambda k, v: (by_definition.fires(case, v),) * 2)
     return np.stack(spikes)
 
 
-def gradient_of(convention, current, dspikes, threshold):
+def _gradient_of(convention, current, dspikes, threshold):
     """Pull dspikes back by forward mode: one run with dual numbers for each step whose current moves."""
     case = by_definition.Setup(current, threshold, 0.0, convention.rule, convention.surrogate, convention.detach_reset)
     dual, rest = by_definition.Dual, np.zeros(current.shape[1:])
 
     def spike(k, v):
-        fired, move = by_definition.fires(case, v.value), slope(v.value - threshold, case.surrogate) * v.dot
+        fired, move = by_definition.fires(case, v.value), _slope(v.value - threshold, case.surrogate) * v.dot
         return dual(fired, move), dual(fired, 0.0 if case.detach_reset else move)
     grads = []
     for t in range(len(current)):
@@ -299,24 +299,14 @@ def gradient_of(convention, current, dspikes, threshold):
     return np.stack(grads)
 
 
-def slope(x, surrogate):
+def _slope(x, surrogate):
     """Differentiate the soft step by a complex step, so that no second list of formulas is needed."""
     h = 1e-20
     return by_definition.soft_step(x + 1j * h, surrogate).imag / h
 
 
-def fit(x, g, tolerance):
-    """Lay each kind of surrogate through g(x).
-
-    Returns
-    -------
-    found : Surrogate or None
-        The first that misses no point by more than tolerance, in units of the peak.
-    nearest : Surrogate or None
-        The one that misses least.
-    miss : float
-        By how much.
-    """
+def _fit(x, g, tolerance):
+    """Lay each kind of surrogate through g(x)."""
     peak = np.abs(g).max()
     if not np.isfinite(peak) or peak == 0:
         return None, None, np.inf
@@ -326,7 +316,7 @@ def fit(x, g, tolerance):
         if not (k is not None and 0 < k < np.inf):
             continue
         for candidate in (Surrogate(kind, float(f"{k:.{digits}g}")) for digits in (3, 6, 9, 17)):     # the shortest number that will do
-            miss = float(np.abs(slope(x, candidate) - g).max() / peak)
+            miss = float(np.abs(_slope(x, candidate) - g).max() / peak)
             if miss <= tolerance * SHORT:
                 return candidate, candidate, miss
         if miss <= tolerance:

@@ -31,7 +31,6 @@ from .. import _checks
 from ..conventions import RULES, SURROGATES, Rule, Surrogate
 from ..operations import OPERATIONS, Operation, Pair
 from . import suite, zoo
-from .suite._recorder import relative
 
 SAME = 1e-9              # relative: these numbers are those of a fault
 
@@ -50,7 +49,13 @@ class Subject(NamedTuple):
 
     @property
     def limited(self):
-        """Whether it takes less than the whole contract."""
+        """Whether it takes less than the whole contract.
+
+        Returns
+        -------
+        bool
+            True where some argument is missing, or some words are the only ones that it knows.
+        """
         return any(self[4:]) or (self.n_args is not None and self.n_args < len(OPERATIONS[self.operation].arguments))
 
     def __call__(self, *args):
@@ -337,7 +342,7 @@ def likely(subject):
 
 def _alike(a, b):
     """Say whether all numbers are the same; NaN is like NaN."""
-    return all((np.isnan(x[name]) & np.isnan(y[name]) | (relative(x[name], y[name]) <= SAME)).all()
+    return all((np.isnan(x[name]) & np.isnan(y[name]) | (suite.relative(x[name], y[name]) <= SAME)).all()
                for x, y in zip(a, b, strict=True) for name in y)
 
 
@@ -358,16 +363,16 @@ def simple_mistakes(got, wanted):
     for name in wanted[0]:
         pairs = [(np.asarray(a[name]), np.asarray(b[name])) for a, b in zip(got, wanted, strict=True)]
         a, b = (np.concatenate([np.ravel(p[k]) for p in pairs]).astype(float) for k in (0, 1))
-        if (relative(a, b) <= SAME).all():
+        if (suite.relative(a, b) <= SAME).all():
             continue
         if np.isnan(a).any():
             lines.append(f"{name}: {int(np.isnan(a).sum())} of {a.size} are NaN")
         elif not a.any():
             lines.append(f"{name}: is 0 everywhere")
-        elif (relative(a, -b) <= SAME).all():
+        elif (suite.relative(a, -b) <= SAME).all():
             lines.append(f"{name}: has the wrong sign")
         elif np.isfinite(a).all() and np.isfinite(b).all():
             factor = float(a @ b / (b @ b))
-            if factor and (relative(a, factor * b) <= SAME).all():
+            if factor and (suite.relative(a, factor * b) <= SAME).all():
                 lines.append(f"{name}: is {factor:.9g} times what it should be")
     return lines

@@ -92,8 +92,8 @@ def _temporal():
         yield _temporal_case(f"hand-{name}", np.array([z], float), np.array(w, float)[:, None], small=name != "tie-c")
     rng = np.random.default_rng(1)
     for n, k in product((1, 2, 3, 5, 8, 20, 50), range(4)):
-        mean, spread = (_short(4 / n), 1) if k % 2 else (_short(1.5 / n), 1.5)
-        yield _temporal_case(f"random-{n}-{k}", _whole(rng, 1, 6, (3, n), 1024), mean + _whole(rng, -spread, spread, (n, 4), 1024) / 2 ** k)
+        mean, half = (_short(4 / n), 1) if k % 2 else (_short(1.5 / n), 1.5)
+        yield _temporal_case(f"random-{n}-{k}", _whole(rng, 1, 6, (3, n), 1024), mean + _whole(rng, -half, half, (n, 4), 1024) / 2 ** k)
     for n, k in product((3, 6, 12), range(4)):
         yield _temporal_case(f"ties-{n}-{k}", _whole(rng, 1, 4, (3, n), 1 + k % 2), _whole(rng, -1, 1.5, (n, 4), 4), small=True)
     for n, bits in product((3, 20), (4, 8, 12, 16, 20, 24, 28, 30)):
@@ -158,14 +158,14 @@ def _integrate_fire():
     slopes = {"atan": 2.0, "fast_sigmoid": 25.0, "sigmoid": 4.0, "triangle": 1.0}
     for words in product(*RULES.values()):
         rule = Rule(*words)
-        said = f"{words[0]}-{words[1]}-{'ge' if words[2] == '>=' else 'gt'}"
+        spelt = f"{words[0]}-{words[1]}-{'ge' if words[2] == '>=' else 'gt'}"
         for kind, detach in product(SURROGATES["kind"], (True, False)):
             current, v_init = _whole(rng, -0.5, 1.5, (6, 2, 3), 8), _whole(rng, -0.5, 1.5, (2, 3), 8)
             current[3, 0] = 1.0                                          # reset to 0, then exactly the threshold
-            yield _spikes_case(f"{said}-{kind}-{'detached' if detach else 'attached'}", current, (1.0, v_init), rule,
+            yield _spikes_case(f"{spelt}-{kind}-{'detached' if detach else 'attached'}", current, (1.0, v_init), rule,
                               Surrogate(kind, slopes[kind]), detach)
         constant = np.broadcast_to([[-0.5, 0.5, 1.0, 1.875, 2.0, 2.5]], (15, 1, 6)).copy()
-        yield _spikes_case(f"{said}-constant", constant, (2.0, np.zeros((1, 6))), rule)
+        yield _spikes_case(f"{spelt}-constant", constant, (2.0, np.zeros((1, 6))), rule)
     for k, (threshold, kind) in enumerate(product((0.5, 4.0), SURROGATES["kind"])):
         current = _whole(rng, -0.5, 1.5, (1 if k % 4 == 0 else 5, 1, 4), 8) * threshold
         v_init = np.full((1, 4), threshold / 2)
@@ -279,9 +279,9 @@ def _losses():
             z[:] = 2.0                                                   # all at one time
         found = maps.softmax_z(z, labels) if kind == "softmax_z" else maps.softmax_t(z, labels, beta)
         convention = {"z_max": 1e3} | ({"beta": beta} if kind == "softmax_t" else {})
-        seen = np.where(np.isfinite(z), z, 1e3)
+        counted = np.where(np.isfinite(z), z, 1e3)
         yield _loss(f"{kind.replace('_', '-')}-{k}", kind, convention, {"z": z, "labels": labels},
-                    (*found, float(np.max(seen if kind == "softmax_z" else 1 + beta * np.log(seen))),
+                    (*found, float(np.max(counted if kind == "softmax_z" else 1 + beta * np.log(counted))),
                      1 / n if kind == "softmax_z" else beta / n / float(z.min())))
     for kind, k in product(("mse", "cross_entropy"), range(8)):
         n, classes = (1, 2) if k == 0 else (4, 5)

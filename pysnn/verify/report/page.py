@@ -91,7 +91,7 @@ def html(ledger, about, zoo=None, likely=()):
     Parameters
     ----------
     ledger : pysnn.verify.report.ledger.Ledger
-        What the checks found.
+        The results of the checks.
     about : dict
         What was run, by name: shown as it is.
     zoo : pysnn.verify.zoo.catch.Catch, optional
@@ -139,10 +139,10 @@ def _failures(ledger):
 
 
 def _row(e, notes=False):
-    said = "" if not notes else f'<td class="l w">{escape(says(e))}</td>'
+    words = "" if not notes else f'<td class="l w">{escape(says(e))}</td>'
     numbers = "".join(f"<td>{escape(cell(x))}</td>" for x in (e.n_checked, e.max_error, e.ulps, e.condition, e.kinks, e.skipped))
     return (f'<tr{"" if e.verdict == "right" else " class=bad"}><td class="l">{escape(e.check)}</td><td class="l">{escape(e.argument)}</td>'
-            f'{numbers}<td class="{e.verdict}">{e.verdict}</td>{said}</tr>')
+            f'{numbers}<td class="{e.verdict}">{e.verdict}</td>{words}</tr>')
 
 
 def _table(entries, notes=False):
@@ -194,17 +194,17 @@ def _strip(errors, entries):
     for e in sorted(entries, key=lambda e: e.verdict == "WRONG"):
         if e.max_error is None:
             continue
-        said = escape(f"{e.check}, {e.argument}: {e.max_error:.2g} ({e.verdict})")
+        words = escape(f"{e.check}, {e.argument}: {e.max_error:.2g} ({e.verdict})")
         radius, fill = (5, COLOURS["WRONG"]) if e.verdict == "WRONG" else (3.2, "var(--paper)")
         parts.append(f'<circle cx="{_at(e.max_error):.2f}%" cy="{base}" r="{radius}" fill="{fill}" stroke="{COLOURS[e.verdict]}" '
-                     f'stroke-width="1.4"><title>{said}</title></circle>')
+                     f'stroke-width="1.4"><title>{words}</title></circle>')
     return f'<svg width="100%" height="{ROW}" role="img" aria-label="errors">{"".join(parts)}</svg>'
 
 
 def _axis():
     """Draw the numbers below the strips."""
     ticks = [(k, f"1e{k}" if k else "1") for k in range(-16, 1, 4)]
-    words = "".join(f'<text x="{_at(10.0 ** k):.2f}%" y="14" text-anchor="middle">{said}</text>' for k, said in ticks)
+    words = "".join(f'<text x="{_at(10.0 ** k):.2f}%" y="14" text-anchor="middle">{label}</text>' for k, label in ticks)
     return f'<svg width="100%" height="20" class="ticks" aria-hidden="true">{words}</svg>'
 
 
@@ -230,7 +230,7 @@ def markdown(ledger, about, zoo=None, likely=()):
     Parameters
     ----------
     ledger : pysnn.verify.report.ledger.Ledger
-        What the checks found.
+        The results of the checks.
     about : dict
         What was run, by name: shown as it is.
     zoo : pysnn.verify.zoo.catch.Catch, optional

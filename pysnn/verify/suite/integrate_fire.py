@@ -70,14 +70,14 @@ def _dynamics(op, right, case, recorder):
 
 def _frozen(op, right, case, recorder):
     report = witness.frozen_offset_check(op, case, n=24, rng=np.random.default_rng(3))
-    recorder.report(report, _reset(case), "" if report.ok else first_divergence(op, right, case))
+    recorder.report(report, _reset(case), "" if report.ok else _first_divergence(op, right, case))
 
 
 def _transpose(op, right, case, recorder):
     gap = witness.transpose_identity(op, case)
     gap = np.inf if np.isnan(gap) else gap
     recorder.number(gap, TRANSPOSE, f"current, v_init, {_reset(case)}", case.current.size + case.current[0].size,
-                "" if gap <= TRANSPOSE else first_divergence(op, right, case))
+                "" if gap <= TRANSPOSE else _first_divergence(op, right, case))
 
 
 def _reference(op, right, case, recorder):
@@ -117,21 +117,8 @@ def _gradients(op, case):
     return spikes, v, *op.backward(c[0], cache, c[1], case.surrogate, case.detach_reset)
 
 
-def first_divergence(op, right, case):
-    """Say where a neuron first leaves the right one: forward step by step, then backward from the last step.
-
-    Parameters
-    ----------
-    op, right : module or Pair
-        The operation under test, and one to trust.
-    case : pysnn.verify.witness.integrate_fire.Setup
-        Where.
-
-    Returns
-    -------
-    str
-        Such as "step 3, sample 0, neuron 7"; "" if there is no such place.
-    """
+def _first_divergence(op, right, case):
+    """Say where a neuron first leaves the right one: forward step by step, then backward from the last step."""
     got, wanted = (_gradients(x, case) for x in (op, right))
     for k, words in ((0, ""), (2, " (backward)")):
         if np.shape(got[k]) != wanted[k].shape:

@@ -1,7 +1,7 @@
 """Witnesses for integrate-and-fire neurons and for gradients through a surrogate.
 
-The derivative of a spike is 0 almost everywhere, and differences of forward say so: they cannot judge a surrogate gradient. These checks
-share no code with what they check:
+The derivative of a spike is 0 almost everywhere, and differences of forward say so: they cannot check a surrogate gradient. These
+checks share no code with what they check:
 
     check_dynamics        spikes and potentials against the definition, step by step
     frozen_offset_check   backward against differences of (I11), whose ordinary gradient the surrogate gradient is
@@ -156,32 +156,87 @@ class Dual(NamedTuple):
 
 
 def start(case):
-    """Return v_init as an array."""
+    """Return v_init as an array.
+
+    Parameters
+    ----------
+    case : Setup
+        Where.
+
+    Returns
+    -------
+    (B, ...) float64 array
+        The potentials before the first step.
+    """
     return np.array(np.broadcast_to(np.asarray(case.v_init, np.float64), case.current.shape[1:]))
 
 
 def fires(case, v):
+    """Say who fires.
+
+    Parameters
+    ----------
+    case : Setup
+        Threshold and rule.
+    v : (B, ...) array
+        Potentials.
+
+    Returns
+    -------
+    (B, ...) float64 array
+        0 or 1.
+    """
     return (v >= case.threshold if case.rule.fire == ">=" else v > case.threshold) * 1.0
 
 
 def walk(case, current, v, spike):
-    """Go through all steps; spike(k, v) gives two spikes, the one to be seen and the one that resets; k = 0 is before the first step."""
+    """Go through all steps, (I1) to (I3).
+
+    Parameters
+    ----------
+    case : Setup
+        Threshold and rule.
+    current : sequence of arrays, or of Dual
+        One a step.
+    v : array or Dual
+        Potential before the first step.
+    spike : callable
+        ``spike(k, v)`` gives two spikes, that of the output and that of the reset; k counts steps from 1, and 0 is before the first.
+
+    Returns
+    -------
+    spikes : list of arrays, or of Dual
+        The output, one a step.
+    v : array or Dual
+        Potential after the last step.
+    """
     def reset(v, s):
         return v - s * case.threshold if case.rule.reset == "subtract" else v - s * v
-    seen = []
+    outputs = []
     for t, x in enumerate(current):
         if case.rule.timing == "next":
             v = reset(v, spike(t, v)[1])
         v = v + x
         out, resetting = spike(t + 1, v)
-        seen.append(out)
+        outputs.append(out)
         if case.rule.timing == "same":
             v = reset(v, resetting)
-    return seen, v
+    return outputs, v
 
 
 def operating_point(case):
-    """Return the potentials and spikes to freeze, by k."""
+    """Find the potentials and spikes that the frozen net keeps.
+
+    Parameters
+    ----------
+    case : Setup
+        Where.
+
+    Returns
+    -------
+    potentials, spikes : dict of int to array
+        By step, from 1; 0 is before the first, where timing is "next".
+    """
     potentials, spikes = {}, {}
 
     def spike(k, v):
@@ -192,7 +247,20 @@ def operating_point(case):
 
 
 def soft_step(x, surrogate):
-    """Evaluate the soft step G of (I7); complex x will do."""
+    """Evaluate the soft step G of (I7).
+
+    Parameters
+    ----------
+    x : array, real or complex
+        V - threshold.
+    surrogate : Surrogate
+        Kind and slope.
+
+    Returns
+    -------
+    array like x
+        G(x); its derivative is the surrogate.
+    """
     k = surrogate.slope
     size = np.where(x.real >= 0, x, -x)
     if surrogate.kind == "atan":

@@ -227,10 +227,10 @@ def frozen_net(sets, threshold=1.0):
     def net(z_in, *weights):
         z = z_in
         for causal, w in zip(sets, weights, strict=True):
-            heard = np.where(causal, w, 0)
-            excess = heard.sum(axis=1) - threshold
+            causal_w = np.where(causal, w, 0)
+            excess = causal_w.sum(axis=1) - threshold
             fired = causal.any(axis=1)
-            moment = np.einsum("bij,bi->bj", heard, np.where(np.isfinite(z), z, 0))
+            moment = np.einsum("bij,bi->bj", causal_w, np.where(np.isfinite(z), z, 0))
             z = np.where(fired, moment / np.where(fired, excess, 1), np.inf)
         return z
     return net
@@ -324,10 +324,10 @@ def homogeneity(z, dz):
     Returns
     -------
     float
-        Largest spread between layers, relative to the largest sum_i |z_i dL/dz_i|.
+        Largest difference between layers, relative to the largest sum_i |z_i dL/dz_i|.
     """
     products = [np.where(np.isfinite(a), a, 0) * np.where(np.isfinite(a), b, 0) for a, b in zip(z, dz, strict=True)]
     sums = np.array([p.sum(axis=1) for p in products])
     size = np.array([np.abs(p).sum(axis=1) for p in products]).max(axis=0)
-    spread = sums.max(axis=0) - sums.min(axis=0)
-    return float(np.max(spread / np.where(size > 0, size, 1)))
+    apart = sums.max(axis=0) - sums.min(axis=0)
+    return float(np.max(apart / np.where(size > 0, size, 1)))

@@ -23,11 +23,11 @@ def _update_early(gradients):
         def backward(dx, caches, need_dx=False):
             grads = {}
             for layer, cache in zip(reversed(net.layers), reversed(caches), strict=True):
-                _, found = layer.backward(dx, cache, True)
-                for name, dw in found.items():
+                _, dparams = layer.backward(dx, cache, True)
+                for name, dw in dparams.items():
                     net.params[name] -= LR * dw                          # the layer below gets the error through the new weights
                 dx, _ = layer.backward(dx, cache, True)
-                grads |= found
+                grads |= dparams
             return dx, grads
 
         net.backward = backward
