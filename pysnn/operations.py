@@ -55,7 +55,8 @@ OPERATIONS = {operation.name: operation for operation in (
     Operation("batch_norm", "batch_norm", "batch_norm_", ("x", "gamma", "beta", "mean", "var", "eps"), ("x", "gamma", "beta")),
     Operation("relu", "activations", "relu_", ("x", "top"), ("x",)),
 )}
-"""All operations by name. A new one is one line here, its three files (the reference alone will do) and its page in docs/derivations."""
+"""All operations by name. A new one is one line here, its three files (the reference alone will do), its
+cases in pysnn/verify/suite and its page in docs/derivations."""
 
 
 def backend_of(module, name="auto"):

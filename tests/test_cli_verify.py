@@ -64,6 +64,13 @@ def test_help_examples_parse_and_options_are_explained(capsys):
         assert name in text
 
 
+def test_names_are_loaded_for_the_help_alone():
+    code = "import sys; from pysnn import cli; cli.parser().parse_args(['verify', 'relu']); print(*sys.modules)"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True).stdout.split())
+    assert "pysnn.cli.verify" in loaded and not {"pysnn.verify", "numba"} & loaded
+
+
 def test_json_alone_on_standard_output(capsys):
     assert cli.main(["verify", "mse", "--json", "-", "--quiet"]) == 0
     out, err = capsys.readouterr()

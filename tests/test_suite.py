@@ -1,5 +1,6 @@
 """The suite: what is right passes on every operation, what is wrong fails and is placed; the ledger as table, JSON and figure."""
 
+import inspect
 import json
 import runpy
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysnn import verify
+from pysnn import losses, training, verify
+from pysnn.operations import OPERATIONS
 from pysnn.reference import integrate_fire, temporal
 from pysnn.verify import student, suite
 from pysnn.verify.report import ledger
@@ -74,6 +76,16 @@ def test_every_rule_and_surrogate_is_checked():
     assert sum(name.startswith("dynamics") for name in names) == 8
     assert sum(name.startswith("frozen offsets: ") for name in names) == 8 * 4 + 4
     assert len(names) == len(set(names))
+
+
+def test_all_operations_losses_and_rules_have_checks():
+    assert suite.OPERATIONS == tuple(OPERATIONS) == suite.NAMES[:len(OPERATIONS)]
+    public = {name for name, f in vars(losses).items() if inspect.isfunction(f) and f.__module__ == losses.__name__ and name[0] != "_"}
+    assert public == set(suite.LOSSES)
+    assert set(training.METHODS) - set(suite.LEARNING) == {"temporal", "conversion"}      # a net of one operation; nothing is trained
+    for name, operation in OPERATIONS.items():
+        for backend in operation.backends[:1]:
+            assert suite.operation(name, backend) == operation.pair(backend)
 
 
 def test_progress_counts_to_the_end():
