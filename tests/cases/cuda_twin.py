@@ -1,4 +1,4 @@
-"""What the tests of the CUDA twins share: the operations, or a skip that says why; blocks so small that tiny arrays cross their edges."""
+"""What the tests of the CUDA twins share: an operation, or a skip that says why; blocks so small that tiny arrays cross their edges."""
 
 import importlib
 import importlib.util
@@ -6,8 +6,6 @@ import os
 
 import numpy as np
 import pytest
-
-OPERATIONS = ("temporal", "integrate_fire", "conv", "dense", "pool", "batch_norm", "activations", "spiking")
 
 
 def twin(name):

@@ -8,10 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from cuda_twin import twin
 
 from pysnn import cli
-from pysnn.cli import verify as cli_verify
-from pysnn.verify import suite, zoo
+from pysnn.verify import findings, suite, zoo
 from pysnn.verify.report import page
 from pysnn.verify.report.ledger import Entry, Ledger
 from tests.cases import ROOT
@@ -50,10 +50,6 @@ def test_ours(capsys, place):
     assert (place / "out/v.md").read_text().startswith("# pysnn verify\n\n**6 entries")
 
 
-def test_names_are_those_of_the_suite():
-    assert cli_verify.OPERATIONS == suite.NAMES
-
-
 def test_help_examples_parse_and_options_are_explained(capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["verify", "--help"])
@@ -65,6 +61,13 @@ def test_help_examples_parse_and_options_are_explained(capsys):
         assert args.verb == "verify" and args.on_error == 2
     for name in suite.NAMES:
         assert name in text
+
+
+def test_names_are_loaded_for_the_help_alone():
+    code = "import sys; from pysnn import cli; cli.parser().parse_args(['verify', 'relu']); print(*sys.modules)"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    loaded = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True).stdout.split())
+    assert "pysnn.cli.verify" in loaded and not {"pysnn.verify", "numba"} & loaded
 
 
 def test_json_alone_on_standard_output(capsys):
@@ -84,6 +87,25 @@ def test_seed_changes_the_cases(capsys):
         cli.main(["verify", "dense", "--backend", "reference", "--seed", seed, "--json", "-", "--quiet"])
         errors.append(strict_json(capsys.readouterr().out)["entries"])
     assert errors[0] == errors[1] != errors[2]
+
+
+@pytest.mark.cuda
+def test_by_cuda(capsys, place):
+    twin("activations")
+    assert cli.main(["verify", "relu", "mse", "--backend", "cuda", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert len(re.findall(r"^relu \(cuda\) .* right$", out, re.MULTILINE)) == 3 and re.search(r"^mse +.* right$", out, re.MULTILINE)
+    assert cli.main(["verify", "dense", "max_pool2d", "--backend", "cuda", "--golden", "--quiet"]) == 0
+    assert "dense (cuda)" in capsys.readouterr().out
+
+
+def test_by_cuda_without_it_is_told_in_one_line(capsys):
+    from pysnn.cuda import _target
+    if _target.available():
+        pytest.skip("it is installed, and finds a device")
+    assert cli.main(["verify", "relu", "--backend", "cuda", "--quiet"]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and re.fullmatch("pysnn: error: .*(numba-cuda|GPU).*\n", err)
 
 
 def test_a_module_right_and_wrong(capsys, place):
@@ -113,31 +135,19 @@ def test_zoo(capsys, monkeypatch, place):
 
 
 def test_framework_findings_are_those_of_the_module(capsys, monkeypatch):
-    class Findings:
-        @staticmethod
-        def run(name):
-            if name == "norse":
-                return [Entry("norse", "bug", verdict="unchecked", note="norse is not installed: pip install norse")]
-            if name != "snntorch":
-                raise ValueError(f"framework: expected one of snntorch, got {name!r}")
-            return [Entry("snntorch", "sigmoid", "gradient", 1, 0.0, note="NaN as found")]
-    real = cli_verify.importlib.import_module
-    monkeypatch.setattr(cli_verify.importlib, "import_module",
-                        lambda name: Findings if name == "pysnn.verify.frameworks.findings" else real(name))
+    def run(name):
+        if name == "norse":
+            return [Entry("norse", "bug", verdict="unchecked", note="norse is not installed: pip install norse")]
+        if name != "snntorch":
+            raise ValueError(f"framework: expected one of snntorch, got {name!r}")
+        return [Entry("snntorch", "sigmoid", "gradient", 1, 0.0, note="NaN as found")]
+    monkeypatch.setattr(findings, "run", run)
     assert cli.main(["verify", "--framework", "snntorch"]) == 0
     assert "sigmoid: NaN as found" in capsys.readouterr().out
     assert cli.main(["verify", "--framework", "norse"]) == 2
     assert capsys.readouterr().err.strip() == "pysnn: error: --framework norse: norse is not installed: pip install norse"
     assert cli.main(["verify", "--framework", "brian"]) == 2
     assert capsys.readouterr().err.strip() == "pysnn: error: framework: expected one of snntorch, got 'brian'"
-
-
-def test_a_part_that_is_missing_is_said(capsys, monkeypatch):
-    def missing(name):
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    monkeypatch.setattr(cli_verify.importlib, "import_module", missing)
-    assert cli.main(["verify", "--golden"]) == 2
-    assert "this installation has no pysnn.verify.golden" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("args, message", [
@@ -163,7 +173,7 @@ def test_bad_input(args, message, capsys, place):
     assert out == "" and err.startswith(f"pysnn: error: {message}") and len(err.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("args", [["--backend", "cuda"], ["--seed", "-1"], ["--module"], ["--frobnicate"]], ids=" ".join)
+@pytest.mark.parametrize("args", [["--backend", "gpu"], ["--seed", "-1"], ["--module"], ["--frobnicate"]], ids=" ".join)
 def test_wrong_usage(args, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["verify", *args])

@@ -176,7 +176,7 @@ def test_every_layer_as_it_is_agrees_with_the_engine():
         nets, (x, _) = drawn(**chosen), samples()
         run = nets.snn.run(x, keep_counts=True)
         spikes, v = mismatch.trace(nets, x)
-        for s, counts in list(zip(spikes, run.layer_counts, strict=True))[:None if nets.snn.firing.output else -1]:
+        for s, counts in list(zip(spikes, run.layer_counts, strict=True))[:None if nets.snn.config.output else -1]:
             np.testing.assert_array_equal(s.sum(axis=0), counts)
         np.testing.assert_allclose(v[-1], run.potential, rtol=1e-12, atol=1e-12)
 

@@ -44,7 +44,7 @@ def functions_of(text, name, folder):
     """Import a file and return the functions of an exercise."""
     path = folder / f"{name}.py"
     path.write_text(text)
-    module = student._import(path)
+    module = student.import_file(path)
     return {f: getattr(module, f) for f in exercises.get(name).functions}
 
 

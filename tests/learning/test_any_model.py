@@ -9,7 +9,7 @@ from pysnn.evaluation import operations
 from pysnn.evaluation import rate as evaluation_rate
 from pysnn.layers import BatchNorm, NeuronConfig, stages
 from pysnn.learning import METHODS, rate
-from pysnn.verify.suite.learning import frozen, hold
+from pysnn.verify.suite.learning import check_gradients, frozen_loss
 from pysnn.verify.witness import relu as witness
 from tests.cases.tolerances import tol
 
@@ -70,7 +70,7 @@ def test_gradients_agree_with_differences(method, model):
     x, y = batch(4)
     nets = nets_for(method, model, v_init=0.5)
     step = RATE[method].gradients(nets, x, y)
-    report = hold(nets, step, frozen(method, nets, x, y, step), n=12)
+    report = check_gradients(nets, step, frozen_loss(method, nets, x, y, step), n=12)
     report.raise_if_failed()
     assert sum(row.smooth for row in report.rows) > 0.9 * sum(row.checked for row in report.rows)
     assert {row.name for row in report.rows} == set(nets.net.params)

@@ -12,7 +12,7 @@ from pysnn import _threads, checkpoint, datasets, encode, models, training
 from pysnn.layers import BatchNorm, Dropout, ReLU
 from pysnn.learning import conversion, rate, surrogate, temporal
 from pysnn.learning.settings import about
-from pysnn.verify.suite.learning import frozen, hold, masks
+from pysnn.verify.suite.learning import check_gradients, frozen_loss, masks
 from tests.cases import ROOT
 from tests.cases.learning import RATE, batch, begin, images, nets_for
 from tests.cases.tolerances import tol
@@ -25,7 +25,7 @@ SPIKING = {name: rule for name, rule in RATE.items() if name != "ann"}
 def check(nets, step, forward):
     """Hold a step's gradients against differences of forward(params) -> value, decisions; in every parameter."""
     assert set(step.grads) == set(nets.net.params)
-    report = hold(nets, step, forward, n=30)
+    report = check_gradients(nets, step, forward, n=30)
     assert sum(row.smooth for row in report.rows) > 0.9 * sum(row.checked for row in report.rows)
     assert not report.ok or max(row.max_error for row in report.rows) <= tol("frozen offsets")
     assert all(np.any(step.grads[name]) for name in nets.net.params), "a dead gradient says nothing"
@@ -41,14 +41,14 @@ def test_proxy_gradient(chosen):
     nets.state["n_epochs"] += 1
     step = RATE["proxy"].gradients(nets, x, y)
     assert (step.y > 0).any() and len(np.unique(step.y)) > 1
-    report = check(nets, step, frozen("proxy", nets, x, y, step))
+    report = check(nets, step, frozen_loss("proxy", nets, x, y, step))
     assert report.ok, report
 
 
 def test_ann_gradient():
     nets, (x, y) = nets_for("ann"), batch()
     step = RATE["ann"].gradients(nets, x, y)
-    assert check(nets, step, frozen("ann", nets, x, y, step)).ok
+    assert check(nets, step, frozen_loss("ann", nets, x, y, step)).ok
     other = RATE["conversion"].gradients(nets_for("conversion"), x, y)
     assert all((other.grads[name] == dw).all() for name, dw in step.grads.items()), "conversion trains as ann does"
 
@@ -68,7 +68,7 @@ def test_tandem_gradient(chosen):
         h = spikes if len(spikes) == len(x) else spikes.reshape(n_steps, len(x), *spikes.shape[1:]).sum(axis=0) / n_steps
         offsets.append(h - y_relu)
     assert np.abs(offsets[2]).max() > 0.05 and np.abs(offsets[0]).max() < 1e-12
-    report = check(nets, step, frozen("tandem", nets, x, y, step))
+    report = check(nets, step, frozen_loss("tandem", nets, x, y, step))
     assert report.ok, report
 
 
@@ -81,7 +81,7 @@ def test_surrogate_gradient_through_a_whole_net(chosen):
     nets, (x, y) = nets_for("surrogate", **chosen), batch()
     nets.state["n_epochs"] += 1
     step = RATE["surrogate"].gradients(nets, x, y)
-    report = check(nets, step, frozen("surrogate", nets, x, y, step))
+    report = check(nets, step, frozen_loss("surrogate", nets, x, y, step))
     assert report.ok, report
 
 
@@ -105,7 +105,7 @@ def test_updating_before_the_error_is_propagated_is_caught():
     wrong = RATE["proxy"].gradients(nets, x, y)
     for name, w in was.items():
         net.params[name][...] = w
-    forward = frozen("proxy", nets, x, y, right)
+    forward = frozen_loss("proxy", nets, x, y, right)
     assert check(nets, right, forward).ok and not check(nets, wrong, forward).ok
 
 

@@ -309,7 +309,7 @@ def test_surrogate_is_the_derivative_of_its_step(surrogate):
         assert (grad > 0).all() or now.kind == "triangle"
         for at in (x, np.array([-1e4, 1e4])):
             step = reference.surrogate_step(at, now)
-            theirs = witness._soft_step(at, now)
+            theirs = witness.soft_step(at, now)
             np.testing.assert_allclose(step - step[0], theirs - theirs[0], rtol=0, atol=tol("formula"))
         assert reference.surrogate_step(np.zeros(1), now)[0] == (0 if now.kind == "fast_sigmoid" else 0.5)    # half-way up
 
@@ -330,7 +330,7 @@ def cases(rng):
     x, v_init = rng.normal(0.3, 0.5, (7, 2, 4)), rng.uniform(-0.2, 1.3, (2, 4))
     for rule, surrogate, detach in itertools.product(EVERY_RULE, EVERY_SURROGATE, (True, False)):
         alive(reference.forward(x, 0.7, v_init, rule)[0])
-        yield witness.Case(x, 0.7, v_init, rule, surrogate, detach)
+        yield witness.Setup(x, 0.7, v_init, rule, surrogate, detach)
 
 
 def test_gradients_by_frozen_offsets(if_neuron, rng):

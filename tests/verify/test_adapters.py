@@ -32,7 +32,7 @@ def needed(name):
 # -------------------------------------------------------------------------------------------------------- no framework needed
 
 def test_frameworks_are_loaded_on_use_only():
-    modules = ("adapters", "adapters_ready", "identify", "findings")
+    modules = ("adapters", "identify", "findings")
     code = f"import sys; {'; '.join(f'import pysnn.verify.{m}' for m in modules)}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

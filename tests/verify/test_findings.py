@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pysnn.verify.frameworks import _finding, findings
-from pysnn.verify.frameworks.findings import CASES, LABELS, Case, Seen
+from pysnn.verify.frameworks.findings import CASES, LABELS, Finding, Observation
 from pysnn.verify.report.ledger import RIGHT, UNCHECKED, WRONG
 from tests.cases import ROOT
 
@@ -66,7 +66,7 @@ def test_a_framework_that_is_not_installed_is_not_passed(monkeypatch, name):
 
 
 def fake(label, look, version=np.__version__):
-    return Case("fake", "numpy", "numpy", version, label, "it is odd", look).run()[0]
+    return Finding("fake", "numpy", "numpy", version, label, "it is odd", look).run()[0]
 
 
 @pytest.mark.parametrize("label, shows, verdict", [
@@ -74,7 +74,7 @@ def fake(label, look, version=np.__version__):
     ("convention", False, UNCHECKED), ("different definition", True, RIGHT), ("different definition", False, UNCHECKED),
     ("positive control", True, RIGHT), ("positive control", False, WRONG)])
 def test_verdicts(label, shows, verdict):
-    entry = fake(label, lambda: Seen(shows, 3, 0.5, "3 seen"))
+    entry = fake(label, lambda: Observation(shows, 3, 0.5, "3 seen"))
     assert (entry.verdict, entry.n_checked, entry.max_error) == (verdict, 3, 0.5)
     assert f"numpy {np.__version__}: " in entry.note and "3 seen" in entry.note and "not the" not in entry.note
 
@@ -88,7 +88,7 @@ def test_a_bug_that_shows_otherwise_is_not_gone(monkeypatch):
 
 
 def test_another_version_runs_and_says_so():
-    entry = fake("bug", lambda: Seen(True, 3, None, "seen"), "0.1.0")
+    entry = fake("bug", lambda: Observation(True, 3, None, "seen"), "0.1.0")
     assert entry.verdict == WRONG and f"numpy {np.__version__} (not the 0.1.0 that was looked at)" in entry.note
 
 

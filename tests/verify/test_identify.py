@@ -7,9 +7,9 @@ import pytest
 
 from pysnn.conventions import CONVENTION_WORDS, CONVENTIONS, RULES, SURROGATES, Convention, Rule, Surrogate
 from pysnn.reference import integrate_fire
-from pysnn.verify import _probe, zoo
-from pysnn.verify.frameworks.adapters import Layer, from_callables, from_operation
-from pysnn.verify.identify import identify
+from pysnn.verify import zoo
+from pysnn.verify.frameworks.adapters import BlackBox, from_callables, from_operation
+from pysnn.verify.identify import _gradient_of, _spikes_of, identify
 
 
 def random_convention(k):
@@ -80,8 +80,8 @@ def test_is_the_gradient_of_the_reference():
     for k in range(20):
         convention, threshold = random_convention(k)
         layer = from_operation(convention, threshold)
-        np.testing.assert_array_equal(_probe.spikes_of(convention, current, threshold), layer.forward(current))
-        got, ref = _probe.gradient_of(convention, current, dspikes, threshold), layer.vjp(current, dspikes)
+        np.testing.assert_array_equal(_spikes_of(convention, current, threshold), layer.forward(current))
+        got, ref = _gradient_of(convention, current, dspikes, threshold), layer.vjp(current, dspikes)
         assert np.abs(got - ref).max() <= 1e-12 * np.abs(ref).max() > 0
 
 
@@ -154,7 +154,7 @@ def test_no_name_for_graded_random_and_lasting_layers():
         return layer.forward(current + (len(calls) > 1) * 0.125)
     for forward, says in ((lambda x: layer.forward(x) / 2, "0 and 1"), (lambda x: (rng.random(x.shape) < 0.5) * 1.0, "random"),
                           (lasting, "kept between")):
-        found = identify(Layer(forward, layer.vjp))
+        found = identify(BlackBox(forward, layer.vjp))
         assert found.convention is None and says in found.why[-1], str(found)
 
 
@@ -164,14 +164,14 @@ def test_large_currents_that_depart_are_told():
 
     def forward(current):
         return layer.forward(np.minimum(current, 2.0))
-    found = identify(Layer(forward, layer.vjp, state=layer.state))
+    found = identify(BlackBox(forward, layer.vjp, state=layer.state))
     assert found.convention is not None and found.evidence["large currents"] == "differ" and "but only while" in found.why[-1]
 
 
 def test_an_even_smaller_error_of_the_gradient_has_no_name():
     layer = from_operation(Convention())
     for size, named in ((1e-4, False), (1e-7, True), (1e-13, True)):
-        found = identify(Layer(layer.forward, lambda x, d, size=size: layer.vjp(x, d) * (1 + size * np.sign(x)), state=layer.state))
+        found = identify(BlackBox(layer.forward, lambda x, d, size=size: layer.vjp(x, d) * (1 + size * np.sign(x)), state=layer.state))
         assert (found.convention is not None) == named, str(found)
     assert found.evidence["precision"] == "float64"
 

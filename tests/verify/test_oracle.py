@@ -192,7 +192,7 @@ def test_refusals(monkeypatch):
     for bad in (0.0, -1.0, np.nan):
         with pytest.raises(ValueError, match="z_in: expected positive"):
             oracle.forward(np.array([[1.0, bad]]), np.ones((2, 1)))
-    monkeypatch.setattr(oracle, "_membrane", lambda t, z, w, theta: (CTX.one, CTX.one))
+    monkeypatch.setattr(oracle.temporal, "_membrane", lambda t, z, w, theta: (CTX.one, CTX.one))
     with pytest.raises(ArithmeticError, match="no certified root"):
         oracle.forward(np.ones((1, 1)), np.full((1, 1), 2.0))
 

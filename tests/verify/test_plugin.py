@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from pysnn.verify import student, suite, zoo
-from pysnn.verify.zoo import catch as zoo_catch
 from tests.cases import ROOT
 
 ENV = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -285,8 +284,7 @@ def test_a_small_threshold_is_no_obstacle(write):
 @pytest.mark.parametrize("name", sorted(set(zoo.every()) - {"updated_early", "unseen_regulariser"}))
 def test_known_mistakes_are_called_by_name(name):
     fault = zoo.every()[name]
-    operation = zoo_catch.TARGETS[fault.target]
-    faulty = fault.inject(suite.operation(operation))
-    subject = student.Subject(operation, getattr(faulty, "forward", faulty), getattr(faulty, "backward", None))
+    faulty = fault.inject(suite.operation(fault.operation))
+    subject = student.Subject(fault.operation, getattr(faulty, "forward", faulty), getattr(faulty, "backward", None))
     (said,) = student.likely(subject)
     assert said.startswith(f"looks like {name}: ")

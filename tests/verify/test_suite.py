@@ -1,17 +1,19 @@
 """The suite: what is right passes on every operation, what is wrong fails and is placed; the ledger as table, JSON and figure."""
 
+import inspect
 import json
 import runpy
 
 import numpy as np
 import pytest
 
-from pysnn import verify
+from pysnn import losses, training, verify
+from pysnn.operations import OPERATIONS
 from pysnn.reference import integrate_fire, temporal
-from pysnn.verify import suite
+from pysnn.verify import student, suite
 from pysnn.verify.report import ledger
 from pysnn.verify.report.ledger import Entry, Ledger
-from pysnn.verify.suite import _book
+from pysnn.verify.suite import _recorder
 from pysnn.verify.zoo import Op
 from tests.cases import ROOT
 
@@ -74,6 +76,16 @@ def test_every_rule_and_surrogate_is_checked():
     assert sum(name.startswith("dynamics") for name in names) == 8
     assert sum(name.startswith("frozen offsets: ") for name in names) == 8 * 4 + 4
     assert len(names) == len(set(names))
+
+
+def test_all_operations_losses_and_rules_have_checks():
+    assert suite.OPERATIONS == tuple(OPERATIONS) == suite.NAMES[:len(OPERATIONS)]
+    public = {name for name, f in vars(losses).items() if inspect.isfunction(f) and f.__module__ == losses.__name__ and name[0] != "_"}
+    assert public == set(suite.LOSSES)
+    assert set(training.METHODS) - set(suite.LEARNING) == {"temporal", "conversion"}      # a net of one operation; nothing is trained
+    for name, operation in OPERATIONS.items():
+        for backend in operation.backends[:1]:
+            assert suite.operation(name, backend) == operation.pair(backend)
 
 
 def test_progress_counts_to_the_end():
@@ -142,7 +154,7 @@ def test_nan_is_wrong():
 
 @pytest.mark.parametrize("call, message", [
     (lambda: suite.run(["tempral"]), "operation: expected one of temporal, .* got 'tempral'"),
-    (lambda: suite.run(["relu"], backend="cuda"), "backend: expected reference or numba, got 'cuda'"),
+    (lambda: suite.run(["relu"], backend="gpu"), "backend: expected one of reference, numba, cuda, got 'gpu'"),
     (lambda: suite.run(["relu", "dense"], op=Op(None, None)), "operations: expected the one that op is, got 2"),
     (lambda: suite.checks("nothing"), "operation: expected one of")])
 def test_bad_input(call, message):
@@ -150,20 +162,103 @@ def test_bad_input(call, message):
         call()
 
 
+# ---- an operation that the package does not know
+
+DELAY = """
+import numpy as np
+from pysnn.operations import Operation
+
+OPERATION = Operation("delay", arguments=("t_in", "scale", "delay"), gradients=("t_in", "delay"), outputs=("t_out", "total"))
+
+
+def forward(t_in, scale, delay):
+    t = t_in[:, :, None] + scale * np.maximum(delay, 0)
+    return t.min(axis=1), t.sum(axis=1), (t.argmin(axis=1), delay, scale)
+
+
+def backward(dt_out, cache, dtotal):
+    first, delay, scale = cache
+    dt = (np.arange(len(delay))[:, None] == first[:, None, :]) * dt_out[:, None, :] + dtotal[:, None, :]
+    return dt.sum(axis=2), scale * (dt * (delay > 0)).sum(axis=0)
+
+
+def cases(rng):
+    for n in (4, 1):
+        yield rng.uniform(0, 3, (3, n)), 2, rng.normal(1, 1, (n, 2))
+
+
+def decisions(t_in, scale, delay):
+    return (t_in[:, :, None] + scale * np.maximum(delay, 0)).argmin(axis=1), delay > 0
+
+
+def definition(t_in, scale, delay):
+    t = [[[a + scale * max(d, 0) for a, d in zip(row, column)] for column in delay.T] for row in t_in]
+    return np.min(t, axis=2), np.sum(t, axis=2)
+"""
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Load the delay, with one piece of its text changed."""
+    def load(old="", new="", more=""):
+        (tmp_path / "delay.py").write_text(DELAY.replace(old, new) + more if old else DELAY + more)
+        return student.load(str(tmp_path / "delay.py"))
+    return load
+
+
+def test_an_operation_of_your_own_is_checked_in_every_argument_and_output(own):
+    found = suite.run(op=own())
+    found.raise_if_failed()
+    assert [check.kind for check in suite.checks("delay", op=own())] == ["contract", "definition", "gradcheck"]
+    words = {f"{what}case {k}" for k in (1, 2) for what in ("", "t_out, ", "total, ", "t_in, ", "delay, ")}
+    assert {e.argument for e in found.entries} == words
+    assert suite.run(op=own()).entries == found.entries != suite.run(op=own(), seed=1).entries
+
+
+@pytest.mark.parametrize("old, new, kinds", [
+    ("return dt.sum(axis=2), scale", "return dt.sum(axis=2), 1.001 * scale", {"gradcheck"}),
+    (" + dtotal[:, None, :]", "", {"gradcheck"}),
+    ("return t.min(axis=1), t.sum", "return t.max(axis=1), t.sum", {"definition", "gradcheck"}),
+    ("first, delay, scale = cache", "first, delay, scale = cache\n    delay += 1", {"contract", "gradcheck"}),
+    ("first, delay, scale = cache", "first, delay, scale = cache\n    first += 1", {"contract", "gradcheck"}),
+    ("return t.min(axis=1)", "return t.min(axis=1).astype(float)", {"contract"}),
+    ("dt.sum(axis=2), scale", "dt.sum(axis=2).T, scale", {"contract", "gradcheck"})])
+def test_an_operation_of_your_own_that_is_wrong_fails(own, old, new, kinds):
+    assert {e.check for e in suite.run(op=own(old, new)).failed} == kinds
+
+
+def test_a_pair_to_trust_says_what_the_mistake_looks_like(own):
+    op = own("return dt.sum(axis=2), scale", "return dt.sum(axis=2), 2 * scale",
+             "\ndef halved(*args):\n    dt, delay = backward(*args)\n    return dt, delay / 2\n\n\nreference = forward, halved\n")
+    assert {e.argument for e in suite.run(op=op).failed if e.check == "reference"} == {"delay, case 1", "delay, case 2"}
+    assert student.likely(op) == ["gradient of delay: is 2 times what it should be"] and student.likely(own()) == []
+
+
+@pytest.mark.parametrize("old, new, message", [
+    ('outputs=("t_out"', 'outputs=("t_in"', "OPERATION: expected gradients of its arguments, and other names for its outputs, got t_in"),
+    ("def cases", "def points", "expected a function 'cases', found"),
+    ("yield rng", "yield 1  # ", r"does not run as delay: ValueError: cases: expected tuples of the arguments \(t_in, scale, delay\)"),
+    ("return dt.sum(axis=2), scale", "return scale", r"backward: expected 2 gradients \(t_in, delay\), got 1"),
+    ("dt_out, cache, dtotal", "dt_out, cache", "does not run as delay: TypeError: ")])
+def test_an_operation_of_your_own_that_cannot_be_checked(own, old, new, message):
+    with pytest.raises(ValueError, match=f"delay.py: {message}"):
+        own(old, new)
+
+
 # ---- how errors are measured
 
 def test_relative_errors():
     wanted = np.array([1.0, 1e-6, 0.0, INF, 2.0])
     got = np.array([1.0 + 1e-9, 0.0, 1e-9, INF, np.nan])
-    np.testing.assert_allclose(_book.relative(got, wanted), [1e-9, 1e-6 / 2e-3, 1e-9 / 2e-3, 0, INF], rtol=1e-6)
-    assert _book.relative([1.0, 3.0], [INF, 3.0]).tolist() == [INF, 0] and _book.relative([0.0], [0.0]).tolist() == [0]
-    assert _book.relative([1e-300], [0.0]).tolist() == [INF]
+    np.testing.assert_allclose(_recorder.relative(got, wanted), [1e-9, 1e-6 / 2e-3, 1e-9 / 2e-3, 0, INF], rtol=1e-6)
+    assert _recorder.relative([1.0, 3.0], [INF, 3.0]).tolist() == [INF, 0] and _recorder.relative([0.0], [0.0]).tolist() == [0]
+    assert _recorder.relative([1e-300], [0.0]).tolist() == [INF]
 
 
 def test_places_in_words():
-    assert _book.place((3, 0, 7), "step", "sample", "neuron") == "step 3, sample 0, neuron 7"
-    assert _book.place((3, 0, 7, 2), "step", "sample", "neuron") == "step 3, sample 0, neuron [7, 2]"
-    assert _book.place((), "step") == ""
+    assert _recorder.place((3, 0, 7), "step", "sample", "neuron") == "step 3, sample 0, neuron 7"
+    assert _recorder.place((3, 0, 7, 2), "step", "sample", "neuron") == "step 3, sample 0, neuron [7, 2]"
+    assert _recorder.place((), "step") == ""
 
 
 # ---- the ledger
@@ -242,7 +337,7 @@ def test_what_the_single_checks_return_becomes_entries():
         found = verify.temporal.check_definition(z_in, w, np.array([[z_out]]))
         entry, = ledger.from_definition(found, "temporal", first="here")
         assert entry.verdict == verdict and entry.first == ("" if verdict == "right" else "here")
-    entry, = ledger.from_finding(verify.zoo_ops.Finding((("this", True), ("that", False))), "relu", "ties")
+    entry, = ledger.from_statements(verify.relu.Statements((("this", True), ("that", False))), "relu", "ties")
     assert (entry.verdict, entry.n_checked, entry.note) == ("WRONG", 2, "does not hold: that")
     for value, verdict in ((1e-13, "right"), (1e-11, "WRONG"), (np.nan, "unchecked"), (INF, "WRONG")):
         assert ledger.from_number(value, 1e-12, "a", "b")[0].verdict == verdict

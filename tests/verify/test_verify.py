@@ -69,7 +69,7 @@ def test_one_wrong_weight_is_found_and_located(layer):
     report = verify.gradcheck(temporal.forward, broken(change), layer)
     row = report.row("w")
     assert (row.verdict, row.worst, row.n_wrong) == ("WRONG", (3, 1), 1)
-    assert row.said - row.found == pytest.approx(1e-3, rel=1e-4)
+    assert row.by_backward - row.by_differences == pytest.approx(1e-3, rel=1e-4)
     assert report.row("z_in").verdict == "right"
 
 
@@ -317,21 +317,21 @@ def test_compare_shapes_kinds_and_copies():
 
 # ------------------------------------------------------------------------------- integrate-and-fire neurons and surrogates
 
-IF_FAULTS = [name for name, fault in FAULTS.items() if fault.target == "integrate_fire"]
+IF_FAULTS = [name for name, fault in FAULTS.items() if fault.operation == "integrate_fire"]
 
 
 def witnesses(op, case):
     """Say which of the three checks an operation passes."""
-    return {"check_dynamics": verify.surrogate.check_dynamics(op, case).ok,
-            "frozen_offset_check": verify.surrogate.frozen_offset_check(op, case, n=30).ok,
-            "transpose_identity": verify.surrogate.transpose_identity(op, case) <= 1e-12}
+    return {"dynamics": verify.integrate_fire.check_dynamics(op, case).ok,
+            "frozen offsets": verify.integrate_fire.frozen_offset_check(op, case, n=30).ok,
+            "transpose_identity": verify.integrate_fire.transpose_identity(op, case) <= 1e-12}
 
 
 def where(rule=Rule(), surrogate=Surrogate("atan", 3.0), detach_reset=True, far=False):
     """Make a case in which some neurons fire and some do not."""
     current = np.random.default_rng(11).normal(0.3, 0.5, (6, 2, 3))
     current[0, 0, 0] = -1e4 if far else current[0, 0, 0]
-    case = verify.surrogate.Case(current, 0.7, 0.1, rule, surrogate, detach_reset)
+    case = verify.integrate_fire.Setup(current, 0.7, 0.1, rule, surrogate, detach_reset)
     assert 0.2 < integrate_fire.forward(current, 0.7, 0.1, rule)[0].mean() < 0.8
     return case
 
@@ -348,8 +348,8 @@ def test_if_faults_are_caught_by_name(if_neuron, name, rule):
     assert all(witnesses(if_neuron, case).values())
     found = witnesses(FAULTS[name].inject(if_neuron), case)
     assert not found[FAULTS[name].caught_by]
-    if FAULTS[name].caught_by == "frozen_offset_check":
-        assert found["check_dynamics"] and not found["transpose_identity"]
+    if FAULTS[name].caught_by == "frozen offsets":
+        assert found["dynamics"] and not found["transpose_identity"]
 
 
 def test_the_wrapping_of_the_faults_is_not_what_is_caught(if_neuron):
@@ -361,8 +361,8 @@ def test_the_wrapping_of_the_faults_is_not_what_is_caught(if_neuron):
 
 
 def test_transpose_identity_without_any_gradient_is_no_pass():
-    dead = verify.surrogate.Case(np.full((2, 1, 1), 3.0), surrogate=Surrogate("triangle", 1.0), rule=Rule("zero"))
-    assert verify.surrogate.transpose_identity(integrate_fire, dead) == INF
+    dead = verify.integrate_fire.Setup(np.full((2, 1, 1), 3.0), surrogate=Surrogate("triangle", 1.0), rule=Rule("zero"))
+    assert verify.integrate_fire.transpose_identity(integrate_fire, dead) == INF
 
 
 # ----------------------------------------------------------------------------------------------------- how-to page runs

@@ -1,4 +1,6 @@
-"""What the checks of the suite share: a book they write into, and how an error is measured."""
+"""What the checks of the suite share: what they are for the suite, a recorder of what they find, and how an error is measured."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,7 +11,16 @@ EPS = np.finfo(np.float64).eps
 SMALL = 1e-3               # errors are relative to the number, or to this share of the largest in its array where the number is smaller
 
 
-class Book:
+class Checked(NamedTuple):
+    """What the suite knows about one operation, one loss or one learning rule."""
+
+    load: object             # load(backend) -> ours
+    checks: object           # checks(right, few, subject) -> [(name of a check, check(op, rng, recorder))]
+    examples: object = None  # examples(op, right, rng, subject) -> for each of some fixed cases {output or gradient: array}
+    module: str = ""         # the file whose backends compute it; "": there is only one way
+
+
+class Recorder:
     """Collects the entries of one check of one operation, and the relative errors behind them.
 
     Parameters
@@ -22,17 +33,17 @@ class Book:
         self.operation, self.check, self.entries, self.errors = operation, check, [], []
 
     def report(self, report, argument="", first=""):
-        """Take what gradcheck found; `argument` says which case it was."""
+        """Take a report of `gradcheck`; `argument` says which case it was."""
         self._add(ledger.from_report(report, self.operation, self.check, first), argument)
         self.errors += [np.array([row.max_error]) for row in report.rows if row.max_error is not None]
 
-    def finding(self, found, argument=""):
+    def statements(self, result, argument=""):
         """Take statements that hold or do not."""
-        self._add(ledger.from_finding(found, self.operation, self.check, argument))
+        self._add(ledger.from_statements(result, self.operation, self.check, argument))
 
-    def definition(self, found, argument, first=""):
+    def definition(self, result, argument, first=""):
         """Take deviations from the definition of the temporal neuron."""
-        self._add(ledger.from_definition(found, self.operation, self.check, argument, first))
+        self._add(ledger.from_definition(result, self.operation, self.check, argument, first))
         self.errors.append(np.array([self.entries[-1].max_error]))
 
     def number(self, value, limit, argument, n=1, first=""):
@@ -79,3 +90,9 @@ def place(index, *axes):
     index = [int(i) for i in index]
     words = [f"{name} {i}" for name, i in zip(axes, index, strict=False)]
     return ", ".join(words) if len(index) <= len(axes) else f"{', '.join(words[:-1])}, {axes[-1]} {index[len(axes) - 1:]}"
+
+
+def named(names, grads):
+    """Name what a backward pass returned; None is no gradient."""
+    grads = [g for g in (grads if isinstance(grads, (tuple, list)) else (grads,)) if g is not None]
+    return dict(zip([f"gradient of {name}" for name in names], grads, strict=False)) | {"n_gradients": np.array(float(len(grads)))}
