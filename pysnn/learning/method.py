@@ -24,7 +24,19 @@ class Step(NamedTuple):
 
 
 class Method(NamedTuple):
-    """A learning rule. `nets` are what `build` returns, with at least `net` (whose params training changes), `settings` and `state`."""
+    """A learning rule: what it can choose, and its functions.
+
+    build(settings, params=None, rng=None, state=None) -> nets: on given parameters and state, as of a checkpoint, or on new ones drawn by
+    rng; a ValueError if they do not fit. nets is a tuple with at least `net`, whose `params` training changes, `settings` and `state`, a
+    dict of what changes in training and is no parameter.
+    gradients(nets, x, y, rng=None) -> Step: x (B, ...) images (uint8) or points in [0, 1], y (B,) labels; rng is given in training, to
+    disturb images and drop outputs. It updates nothing.
+    predict(nets, x) -> (N, n_out) outputs, and accuracy(outputs, labels) -> pysnn.metrics.Accuracy, which knows what decides: the largest
+    spike count, or the earliest spike.
+    update_running_stats(nets, step) lets the statistics of a batch into the running ones, in place, after the parameters were updated;
+    end_epoch(nets, x_train) ends an epoch; report(nets, x) returns a dict for its record.
+    bytes_needed(settings) -> what a training step keeps for its backward pass, where that grows with the time steps.
+    """
 
     name: str
     Settings: type              # a frozen dataclass, pysnn.learning.settings.Settings with more fields

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 
 from .. import _files, losses, models, optim
-from ..conventions import RULES, SURROGATES
+from ..conventions import RULES
 from ..operations import BACKENDS
 
 MAX_STEPS = 10_000
@@ -155,11 +155,6 @@ class Spiking(Common):
     readout: str = setting("spikes", "y: spike counts of the outputs (spikes), or their summed current, without firing (potential)",
                            ("spikes", "potential"))
     on: str = setting("counts", "what the loss sees: y (counts) or y/T (rates)", ("counts", "rates"))
-
-
-def surrogate_kind():
-    """Return the setting of a surrogate's kind."""
-    return setting("atan", "what stands for the derivative of a spike", SURROGATES["kind"])
 
 
 DATA = {   # what each data set needs
