@@ -64,7 +64,7 @@ def _fault(name, wrap):
 def _own_times(**how):
     """Make spike times by running sums, with a mistake."""
     def forward(z_in, w, threshold):
-        return zoo._spike_times(z_in, w, threshold, **how), None
+        return zoo.spike_times(z_in, w, threshold, **how), None
     return lambda right: {**right, "spike_time": _one(forward)}
 
 
