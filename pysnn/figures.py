@@ -1,9 +1,32 @@
 """Figures of a trained network: from a run and its data to `pysnn.plots`."""
 
+from typing import NamedTuple
+
 import numpy as np
 
-from . import evaluation, figures_rate, plots
-from .learning import temporal
+from . import evaluation
+from .evaluation import rate as evaluation_rate
+from .learning import rate, temporal
+
+SAMPLES = 100       # test samples in the figure of counts against activations
+PAIRS = 100_000     # of them, by layer
+CURVE = 2000        # test samples in the figure of accuracy against steps
+
+
+class Need(NamedTuple):
+    """What a figure needs of a run and its data."""
+
+    words: str
+    met: object             # (run, data) -> bool
+    got: object             # (run, data) -> str, what is there instead
+
+
+class Figure(NamedTuple):
+    """One kind of figure."""
+
+    draw: object            # (pysnn.plots, run, data, sample, seed) -> matplotlib figure
+    needs: tuple = ()
+    quick: bool = True      # `available` leaves out what takes long
 
 
 def draw(kind, run, data, sample=0, seed=0):
@@ -12,7 +35,7 @@ def draw(kind, run, data, sample=0, seed=0):
     Parameters
     ----------
     kind : str
-        A key of `FIGURES`, or of `pysnn.figures_rate.FIGURES` for networks of other methods than temporal coding.
+        A key of `FIGURES`.
     run : pysnn.training.Run
         The run, such as `pysnn.training.load` returns.
     data : pysnn.datasets.Dataset
@@ -20,7 +43,7 @@ def draw(kind, run, data, sample=0, seed=0):
     sample : int
         Which test sample, for the raster and the potentials.
     seed : int
-        For random disturbances.
+        For random disturbances and choices.
 
     Returns
     -------
@@ -32,16 +55,19 @@ def draw(kind, run, data, sample=0, seed=0):
     ValueError
         If the figure does not fit the run or the data.
     """
-    known = FIGURES if run.method == "temporal" else figures_rate.FIGURES
-    if kind not in known:
-        raise ValueError(f"figure: expected one of {', '.join(known)} for a network trained by {run.method}, got {kind!r}")
+    from . import plots  # here, for it loads matplotlib
+    if kind not in FIGURES:
+        raise ValueError(f"figure: expected one of {', '.join(FIGURES)}, got {kind!r}")
+    for need in FIGURES[kind].needs:
+        if not need.met(run, data):
+            raise ValueError(f"{kind}: expected {need.words}, got {need.got(run, data)}")
     if not 0 <= sample < len(data.x_test):
         raise ValueError(f"sample: expected 0 to {len(data.x_test) - 1}, got {sample}")
-    return known[kind](run, data, sample, seed)
+    return FIGURES[kind].draw(plots, run, data, sample, seed)
 
 
-def fitting(run, data):
-    """List the figures that fit a run and its data.
+def available(run, data):
+    """List the figures that fit a run and its data, but for those that take long.
 
     Parameters
     ----------
@@ -55,10 +81,28 @@ def fitting(run, data):
     list of str
         Kinds for `draw`.
     """
-    if run.method != "temporal":
-        return figures_rate.fitting(run, data)
-    leave_out = {"robustness", "regions" if data.kind == "image" else "weights"} | (set() if run.records else {"curves"})
-    return [kind for kind in FIGURES if kind not in leave_out]
+    return [kind for kind, figure in FIGURES.items() if figure.quick and all(need.met(run, data) for need in figure.needs)]
+
+
+def _is_temporal(run):
+    """Tell whether the network computes with spike times."""
+    return run.rule.family == "temporal"
+
+
+def _first_weights(run):
+    """Return the weights of the first layer, of no dimension where a layer of the user's own calls them otherwise."""
+    return run.nets.net.params.get("w1", np.zeros(()))
+
+
+def _decide(run, x):
+    """Return the class that each sample is given; -1 where there is no decision."""
+    return run.rule.decide(run.rule.predict(run.nets, x))
+
+
+def _layer_names(run):
+    """Name the layers of neurons of a rate network, the last one "output"."""
+    kinds = [kind for kind, _ in run.nets.settings.model.neuron_layers()]
+    return [*(f"{k + 1} {kind}" for k, kind in enumerate(kinds[:-1])), "output"]
 
 
 def _times(run, x):
@@ -67,55 +111,129 @@ def _times(run, x):
     return [np.log(z) for z in [z_in, *run.nets.net.forward(z_in)[0]]]
 
 
-def _raster(run, data, sample, seed):
-    t = [x[0] for x in _times(run, data.x_test[sample:sample + 1])]
-    figure = plots.raster(t, evaluation.layer_names(run.nets), float(t[-1].min()))
+def _trace(run, data, sample):
+    """Return the spikes of all layers, (T, N) each, and the potentials of the outputs, (T, n_out), for one test sample."""
+    return evaluation_rate.trace(run.nets.snn, rate.encode_batch(run.nets, data.x_test[sample:sample + 1]))
+
+
+def _raster(plots, run, data, sample, seed):
     label = int(data.y_test[sample])
-    figure.suptitle(f"Test sample {sample}, class {label} ({data.classes[label]}). {figure.get_suptitle()}", fontsize=9)
+    title = f"Test sample {sample}, class {label} ({data.classes[label]})"
+    if _is_temporal(run):
+        t = [x[0] for x in _times(run, data.x_test[sample:sample + 1])]
+        figure = plots.raster(t, evaluation.layer_names(run.nets), float(t[-1].min()))
+        figure.suptitle(f"{title}. {figure.get_suptitle()}", fontsize=9)
+        return figure
+    spikes, names = _trace(run, data, sample)[0], [f"layer {name}" if name != "output" else name for name in _layer_names(run)]
+    if not run.nets.snn.config.output:
+        spikes, names = spikes[:-1], names[:-1]      # an output that does not fire has nothing to show
+    figure = plots.step_raster(spikes, names)
+    figure.suptitle(f"{title}; behind each output its spikes", fontsize=9)
     return figure
 
 
-def _spike_times(run, data, sample, seed):
+def _spike_times(plots, run, data, sample, seed):
     return plots.spike_times(_times(run, data.x_test[:500]), evaluation.layer_names(run.nets))
 
 
-def _curves(run, data, sample, seed):
-    if not run.records:
-        raise ValueError("curves: expected a run with at least one epoch, got none")
+def _correlation(plots, run, data, sample, seed):
+    x = rate.encode_batch(run.nets, data.x_test[:SAMPLES])
+    counts = run.nets.snn.run(x, keep_counts=True).layer_counts
+    values = evaluation_rate.activations(evaluation_rate.relu_twin(run.nets), x)
+    rng = np.random.default_rng(seed)
+    some = [rng.permutation(c.size)[:PAIRS] for c in counts]
+    return plots.correlation(*([a.ravel()[k] for a, k in zip(arrays, some, strict=True)] for arrays in (counts, values)),
+                             _layer_names(run), run.nets.settings.n_steps)
+
+
+def _steps(plots, run, data, sample, seed):
+    results = evaluation_rate.evaluate(run.nets, data.x_test[:CURVE], data.y_test[:CURVE])
+    curves = {name: (results["steps"], results[f"{key}_at"]) for name, key in (
+        ("ties at random", "accuracy"), ("ties wrong", "strict"), ("ties right", "inclusive"))}
+    twin = {"ReLU network, same weights": results["relu"]} if "relu" in results else {}
+    return plots.accuracy_steps(curves, twin, results["n_steps"])
+
+
+def _potentials(plots, run, data, sample, seed):
+    spikes, v = _trace(run, data, sample)
+    label = int(data.y_test[sample])
+    first = [j for j in np.lexsort((-v[-1], -spikes[-1].sum(axis=0))) if j != label]
+    names = [f"{j} ({name})" + ", the right one" * (j == label) for j, name in enumerate(data.classes)]
+    return plots.potentials(v, spikes[-1], run.nets.snn.config.threshold, [label, *first[:3]], names)
+
+
+def _curves(plots, run, data, sample, seed):
     return plots.learning_curves(run.records)
 
 
-def _confusion(run, data, sample, seed):
-    z = temporal.predict(run.nets, data.x_test)
-    return plots.confusion(data.y_test, np.where(np.isfinite(z).any(axis=1), z.argmin(axis=1), -1), data.classes)
+def _confusion(plots, run, data, sample, seed):
+    return plots.confusion(data.y_test, _decide(run, data.x_test), data.classes)
 
 
-def _in_time(run, data, sample, seed):
+def _in_time(plots, run, data, sample, seed):
     e = evaluation.evaluate(run.nets, data.x_test, data.y_test)
     return plots.accuracy_in_time(np.array(e["t"]), np.array(e["accuracy_in_time"]), e["accuracy"], 1 / len(data.classes), e["t_decision"])
 
 
-def _robustness(run, data, sample, seed):
-    found = evaluation.robustness(run.nets, data.x_test, data.y_test, np.random.default_rng(seed))["jitter"]
-    undisturbed = temporal.score(run.nets, data.x_test, data.y_test).expected
-    return plots.robustness(*np.array(found).T, "jitter of the input times (tau)", undisturbed)
+def _robustness(plots, run, data, sample, seed):
+    rng = np.random.default_rng(seed)
+    if _is_temporal(run):
+        jitter = evaluation.robustness(run.nets, data.x_test, data.y_test, rng)["jitter"]
+        undisturbed = run.rule.score(run.nets, data.x_test, data.y_test).expected
+        return plots.robustness(*np.array(jitter).T, "jitter of the input times (tau)", undisturbed)
+    (_, undisturbed), *noise = evaluation_rate.robustness(run.rule, run.nets, data.x_test, data.y_test, rng)["noise"]
+    return plots.robustness(*np.array(noise).T, "noise on the input (share of the brightest intensity)", undisturbed)
 
 
-def _weights(run, data, sample, seed):
-    if data.kind != "image":
-        raise ValueError(f"weights: expected a network on images, got one on {data.name}")
+def _kernels(plots, run, data, sample, seed):
+    w = _first_weights(run)
+    return plots.weights(w.reshape(-1, w.shape[3]), w.shape[:3], name="kernel")
+
+
+def _weights(plots, run, data, sample, seed):
     shape = data.x_test.shape[1:]
-    return plots.weights(run.nets.net.params["w1"][:int(np.prod(shape))], shape)
+    return plots.weights(_first_weights(run)[:int(np.prod(shape))], shape)        # the rows behind these are the bias
 
 
-def _regions(run, data, sample, seed):
-    if data.kind != "points":
-        raise ValueError(f"regions: expected a network on points such as yin-yang, got one on {data.name}")
-    def decide(x):
-        return temporal.predict(run.nets, np.clip(x, 0, 1)).argmin(axis=1)
-
-    return plots.decision_regions(decide, data.x_test, data.y_test, data.classes)
+def _regions(plots, run, data, sample, seed):
+    return plots.decision_regions(lambda x: _decide(run, np.clip(x, 0, 1)), data.x_test, data.y_test, data.classes)
 
 
-FIGURES = {"raster": _raster, "times": _spike_times, "curves": _curves, "confusion": _confusion, "in-time": _in_time,
-           "robustness": _robustness, "weights": _weights, "regions": _regions}
+def _method(run, data):
+    return f"one trained by {run.method}"
+
+
+def _data(run, data):
+    return f"one on {data.name}"
+
+
+def _model(run, data):
+    return run.nets.settings.model
+
+
+TIMES = Need("a network of spike times", lambda run, data: _is_temporal(run), _method)
+STEPS = Need("a network that spikes over time steps", lambda run, data: run.spikes, _method)
+TWIN = Need("layers that ReLU neurons can have, too", lambda run, data: "relu" in run.nets.settings.model.neurons, _model)
+KNOWN = Need("a rule of the family temporal or rate", lambda run, data: bool(run.rule.family), _method)
+SPIKES = Need("a network that spikes", lambda run, data: TIMES.met(run, data) or STEPS.met(run, data), _method)
+EPOCHS = Need("a run with at least one epoch", lambda run, data: bool(run.records), lambda run, data: "none")
+IMAGES = Need("a network on images", lambda run, data: data.kind == "image", _data)
+POINTS = Need("a network on points such as yin-yang", lambda run, data: data.kind == "points", _data)
+CONV = Need("a convolution as the first layer", lambda run, data: _first_weights(run).ndim == 4, _model)
+DENSE = Need("a dense first layer", lambda run, data: _first_weights(run).ndim == 2, _model)
+
+FIGURES = {
+    "raster": Figure(_raster, (SPIKES,)),
+    "times": Figure(_spike_times, (TIMES,)),
+    "correlation": Figure(_correlation, (STEPS, TWIN)),
+    "steps": Figure(_steps, (STEPS,)),
+    "potentials": Figure(_potentials, (STEPS,)),
+    "curves": Figure(_curves, (EPOCHS,)),
+    "confusion": Figure(_confusion),
+    "in-time": Figure(_in_time, (TIMES,)),
+    "robustness": Figure(_robustness, (KNOWN,), quick=False),
+    "kernels": Figure(_kernels, (CONV, IMAGES)),
+    "weights": Figure(_weights, (IMAGES, DENSE)),
+    "regions": Figure(_regions, (POINTS,)),
+}
+"""The one table of figures."""

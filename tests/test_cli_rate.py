@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from test_cli import python, strict_json, weights
 
-from pysnn import cli, figures, figures_rate, training
-from pysnn.cli.plot import KINDS
+from pysnn import cli, training
 from pysnn.evaluation import rate as evaluation_rate
 
 RATE = ("proxy", "tandem", "surrogate", "conversion", "ann")
@@ -80,10 +79,6 @@ def test_regions_of_points(capsys):
     assert cli.main("plot all y.npz --out pictures".split()) == 0
     drawn = {path.stem for path in Path("pictures").iterdir()}
     assert drawn == {"raster", "correlation", "steps", "potentials", "curves", "confusion", "regions"}
-
-
-def test_kinds_are_those_of_the_figures():
-    assert set(KINDS) == set(figures.FIGURES) | set(figures_rate.FIGURES)
 
 
 @pytest.mark.parametrize("method", RATE)

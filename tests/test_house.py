@@ -65,7 +65,7 @@ def test_every_module_says_what_it_is_for():
 
 
 def test_every_public_function_is_explained():
-    optional = {"pysnn.plots": "matplotlib", "pysnn.plots._style": "matplotlib", "pysnn.figures": "matplotlib",
+    optional = {"pysnn.plots": "matplotlib", "pysnn.plots._style": "matplotlib",
                 "pysnn._jit": "numba", "pysnn.kernels": "numba"}
     missing = []
     for found in pkgutil.walk_packages(pysnn.__path__, "pysnn."):

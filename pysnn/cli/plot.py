@@ -4,11 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checkpoint
+from .. import checkpoint, figures
 from ._common import add_data, count, emit, trained
-
-KINDS = ("raster", "times", "curves", "confusion", "in-time", "robustness", "weights", "regions",      # as in figures.py
-         "correlation", "steps", "potentials", "kernels")
 
 
 def add(verb):
@@ -16,8 +13,8 @@ def add(verb):
     sub = verb("plot", plot, "Draw a figure of a checkpoint, or of one neuron.",
                "plot neuron --times 0 1 2 --weights 0.8 0.6 -0.3", "plot raster mnist --sample 7 --out raster.svg",
                "plot all runs/temporal-mnist.npz --out figures", "plot correlation runs/proxy-fashion-sample.npz")
-    sub.add_argument("kind", choices=("all", "neuron", *KINDS), metavar="KIND",
-                     help="all (a folder with each that fits), neuron, or one of " + ", ".join(KINDS))
+    sub.add_argument("kind", choices=("all", "neuron", *figures.FIGURES), metavar="KIND",
+                     help="all (a folder with each that fits), neuron, or one of " + ", ".join(figures.FIGURES))
     sub.add_argument("checkpoint", nargs="?", help="file or shipped network (not for neuron)")
     add_data(sub)
     sub.add_argument("--sample", type=count, default=0, help="which test sample (raster, potentials)")
@@ -28,14 +25,14 @@ def add(verb):
 
 def plot(args):
     """Draw one figure, or all."""
-    from .. import figures, plots
+    from .. import plots
     if args.kind == "neuron":
         drawn = {"neuron": plots.neuron(np.array(args.times), np.array(args.weights))}
     elif args.checkpoint is None:
         raise ValueError(f"plot {args.kind}: expected a checkpoint, or a shipped network ({', '.join(checkpoint.names()) or 'none'})")
     else:
         run, data = trained(args)
-        kinds = figures.fitting(run, data) if args.kind == "all" else [args.kind]
+        kinds = figures.available(run, data) if args.kind == "all" else [args.kind]
         drawn = {kind: figures.draw(kind, run, data, args.sample, args.seed) for kind in kinds}
     out = Path(args.out or "figures")
     written = [str(plots.save(figure, out if args.kind != "all" and out.suffix else out / f"{kind}.png")) for kind, figure in drawn.items()]

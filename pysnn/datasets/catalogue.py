@@ -4,9 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-NAMES = ("xor", "yin-yang", "fashion-sample", "fashion-mnist", "mnist", "cifar10")
-"""Every name that `load` takes."""
-
 FETCHABLE = ("fashion-mnist", "mnist", "cifar10")
 """Those that `fetch` must bring first; the others are generated or shipped with the package."""
 
@@ -69,14 +66,14 @@ FILES = {
 }
 
 
-def check_name(name, names=NAMES):
+def check_name(name, names):
     """Refuse an unknown name, with a ValueError that lists the known ones.
 
     Parameters
     ----------
     name : str
         What the user asked for.
-    names : tuple of str, optional
+    names : tuple of str
         What there is.
     """
     if name not in names:
