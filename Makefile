@@ -66,7 +66,7 @@ test-sim: .venv-cuda/ready  ## the CUDA kernels against the reference, in the si
 
 test-ptx: .venv-cuda/ready  ## every CUDA kernel compiles for 8.0 and 9.0 and spills nothing: no GPU needed
 	.venv-cuda/bin/python -m pytest -m ptx
-	.venv-cuda/bin/python -m pytest tests/test_cuda_absent.py -m "not cuda"
+	.venv-cuda/bin/python -m pytest tests/cuda/test_absent.py -m "not cuda"
 
 test-gpu: .venv-cuda/ready  ## the same tests as test-sim on a GPU; without one they are skipped, with the reason
 	.venv-cuda/bin/python -m pytest -m cuda -rs
@@ -89,12 +89,12 @@ golden: .venv/ready  ## rebuild the golden vectors from the oracles; the arrays 
 
 SEED ?= 2
 mutate: .venv/ready  ## do the tests notice small wrong changes? 600 of them, drawn by seed; a fresh sample: make mutate SEED=3
-	$(RUN) tests/mutate.py --n 600 --seed $(SEED) --jobs 2
-	$(RUN) tests/mutate.py --n 600 --seed $(SEED) --report
+	$(RUN) -m tools.mutation.mutate --n 600 --seed $(SEED) --jobs 2
+	$(RUN) -m tools.mutation.mutate --n 600 --seed $(SEED) --report
 
 tables: .venv/ready  ## rebuild the tables of docs/results.md and README.md from the records
 	$(RUN) docs/results/tables.py
-	$(RUN) docs/_benchmarks.py
+	$(RUN) docs/_ext/benchmarks.py
 
 .venv-docs/ready: setup.cfg
 	$(PYTHON) -m venv .venv-docs
@@ -112,7 +112,7 @@ lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/numpydoc lint $$(git ls-files 'pysnn/*.py' | grep -v -e '/_' -e kernels/ -e cuda/ -e /cli)    # the public modules
-	$(RUN) -m pytest tests/test_tags.py
+	$(RUN) -m pytest tests/house/test_tags.py
 
 clean:
 	rm -rf .venv .venv-py .venv-frameworks .venv-cuda .venv-docs docs/_build docs/gallery build dist *.egg-info runs figures

@@ -3,7 +3,7 @@
     python -m sphinx -E -W --keep-going -b html docs docs/_build/html          all of it: `make docs`
     PYSNN_DOCS_GALLERY=0 python -m sphinx -W -b html docs docs/_build/html     without running the examples, for a quick look at a page
 
-Nothing on the site is loaded from a network: MathJax is fetched once, at build time (_mathjax.py), there are no web fonts,
+Nothing on the site is loaded from a network: MathJax is fetched once, at build time (_ext/mathjax.py), there are no web fonts,
 and search is Sphinx's own.
 """
 
@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent)]
 
-import _mathjax  # noqa: E402
-from _repository import linkcode_resolve  # noqa: E402, F401
+import mathjax  # noqa: E402
+from repository import linkcode_resolve  # noqa: E402, F401
 
 import pysnn  # noqa: E402
 
@@ -23,7 +23,7 @@ project, author, copyright = "pysnn", "the pysnn authors", "the pysnn authors"
 version = release = pysnn.__version__
 language = "en"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.linkcode", "sphinx.ext.mathjax", "numpydoc", "sphinx_design",
-              "sphinx_copybutton", "sphinx_gallery.gen_gallery", "_repository", "_docstrings", "_command_line"]
+              "sphinx_copybutton", "sphinx_gallery.gen_gallery", "repository", "docstrings", "command_line"]
 exclude_patterns = ["_build", "results", "figures/*.py", "golden", "gallery/*.ipynb", "gallery/*.py", "gallery/*.json", "gallery/*.zip"]
 default_role = "py:obj"
 root_doc = "index"
@@ -35,7 +35,7 @@ suppress_warnings = ["config.cache"]          # the settings of the gallery hold
 
 html_theme = "furo"
 html_title = "pysnn"
-html_static_path = ["_static", str(_mathjax.folder())]
+html_static_path = ["_static", str(mathjax.folder())]
 templates_path = ["_templates"]
 html_css_files, html_js_files = ["site.css"], ["site.js"]
 html_favicon = "_static/favicon.svg"
@@ -56,7 +56,7 @@ numpydoc_show_class_members = False
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples", "gallery_dirs": "gallery", "filename_pattern": r"/\d\d_", "ignore_pattern": "notebooks",
-    "image_scrapers": ("_gallery",), "reset_argv": "_gallery.arguments", "within_subsection_order": "FileNameSortKey",
+    "image_scrapers": ("gallery",), "reset_argv": "gallery.arguments", "within_subsection_order": "FileNameSortKey",
     "plot_gallery": os.environ.get("PYSNN_DOCS_GALLERY", "1") != "0", "abort_on_example_error": True, "download_all_examples": False,
     "write_computation_times": False, "capture_repr": (), "show_signature": False,
     "default_thumb_file": str(HERE / "_static/thumbnail.png")}

@@ -26,7 +26,7 @@ data = datasets.load("fashion-sample")
 
 
 def train_all(folder, steps, n_seeds, epochs, n_train):
-    """Train and judge every job; return the results."""
+    """Train and evaluate every job; return the results."""
     (x, y), validation = datasets.held_out(data)
     shared = {"model": "784-100-10", "epochs": epochs, "batch": 50, "lr": 2e-3}
     results = []
@@ -34,7 +34,7 @@ def train_all(folder, steps, n_seeds, epochs, n_train):
         run = comparison.begin(job, folder, {"name": "fashion-sample", "n_train": n_train})
         for _ in training.epochs(run, (x[:n_train], y[:n_train]), validation):
             training.save(run, folder / f"{job.name}.npz")
-        results.append(comparison.judge(job, run, folder, (data.x_test, data.y_test), "test"))
+        results.append(comparison.evaluate(job, run, folder, (data.x_test, data.y_test), "test"))
         print(f"{job.name:<20}", "  ".join(f"T={row['n_steps'] or '-'}: {row['accuracy']:.2%}" for row in results[-1]["rows"]))
     return results
 

@@ -18,7 +18,6 @@ import sys
 from importlib.util import find_spec
 
 from pysnn.verify import suite, zoo
-from pysnn.verify.zoo.catch import TARGETS
 
 # %%
 # The mistakes are those of ``pysnn.verify.zoo``, shuffled.
@@ -38,7 +37,7 @@ def exercises():
 def show(number):
     """Print what the checks say of an exercise; return the ledger."""
     fault = zoo.every()[exercises()[number - 1]]
-    operation = TARGETS[fault.target]
+    operation = fault.operation
     found = suite.run([operation], op=fault.inject(suite.operation(operation)), few=True)
     print(f"Exercise {number}: {operation}, with one mistake\n")
     for entry in found.summary().entries:

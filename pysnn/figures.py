@@ -6,6 +6,7 @@ import numpy as np
 
 from . import evaluation
 from .evaluation import rate as evaluation_rate
+from .evaluation.mismatch import trace
 from .learning import rate, temporal
 
 SAMPLES = 100       # test samples in the figure of counts against activations
@@ -113,7 +114,8 @@ def _times(run, x):
 
 def _trace(run, data, sample):
     """Return the spikes of all layers, (T, N) each, and the potentials of the outputs, (T, n_out), for one test sample."""
-    return evaluation_rate.trace(run.nets.snn, rate.encode_batch(run.nets, data.x_test[sample:sample + 1]))
+    spikes, v = trace(run.nets, rate.encode_batch(run.nets, data.x_test[sample:sample + 1]))
+    return [s.reshape(len(s), -1) for s in spikes], v[:, 0]
 
 
 def _raster(plots, run, data, sample, seed):
@@ -220,7 +222,8 @@ EPOCHS = Need("a run with at least one epoch", lambda run, data: bool(run.record
 IMAGES = Need("a network on images", lambda run, data: data.kind == "image", _data)
 POINTS = Need("a network on points such as yin-yang", lambda run, data: data.kind == "points", _data)
 CONV = Need("a convolution as the first layer", lambda run, data: _first_weights(run).ndim == 4, _model)
-DENSE = Need("a dense first layer", lambda run, data: _first_weights(run).ndim == 2, _model)
+DENSE = Need("a dense first layer of the samples themselves",
+             lambda run, data: _first_weights(run).ndim == 2 and not run.nets.settings.own_encoding, _model)
 
 FIGURES = {
     "raster": Figure(_raster, (SPIKES,)),

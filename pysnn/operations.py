@@ -19,10 +19,10 @@ class Operation(NamedTuple):
     """One differentiable operation: a pair of functions that stands three times under one name."""
 
     name: str
-    module: str                     # its file, in each of the three folders
-    prefix: str                     # what stands before forward and backward in the names of its functions
-    arguments: tuple                # of forward, in order
-    gradients: tuple                # the arguments that backward gives gradients of, in order
+    module: str = ""                # its file, in each of the three folders; "": it is not one of the package's
+    prefix: str = ""                # what stands before forward and backward in the names of its functions
+    arguments: tuple = ()           # of forward, in order
+    gradients: tuple = ()           # the arguments that backward gives gradients of, in order
     outputs: tuple = ("y",)         # of forward, before the cache
     options: tuple = ()             # further arguments of backward, behind the cache
     backends: tuple = tuple(BACKENDS)
@@ -55,7 +55,8 @@ OPERATIONS = {operation.name: operation for operation in (
     Operation("batch_norm", "batch_norm", "batch_norm_", ("x", "gamma", "beta", "mean", "var", "eps"), ("x", "gamma", "beta")),
     Operation("relu", "activations", "relu_", ("x", "top"), ("x",)),
 )}
-"""All operations by name. A new one is one line here, its three files (the reference alone will do) and its page in docs/derivations."""
+"""All operations by name. A new one is one line here, its three files (the reference alone will do), its
+cases in pysnn/verify/suite and its page in docs/derivations."""
 
 
 def backend_of(module, name="auto"):

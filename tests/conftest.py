@@ -1,13 +1,15 @@
 """What all tests share: a fresh cache for compiled kernels, the backends, and randomness that does not depend on the order of tests."""
 
-import importlib
-import importlib.util
 import os
 import sys
 import tempfile
 
 import numpy as np
 import pytest
+
+pytest.register_assert_rewrite("tests.cases")
+
+from tests.cases.backends import operation  # noqa: E402
 
 # Numba's files go stale when a helper in another file changes, so each session compiles anew. The directory must be
 # known before any kernel is imported; processes that tests start inherit it.
@@ -22,40 +24,26 @@ def pytest_unconfigure():
     _cache.cleanup()
 
 
-def operation(name, backend):
-    """Return the module of an operation by one backend; numba may be missing on a user's machine, but not where CI=true."""
-    if backend == "numba" and importlib.util.find_spec("numba") is None:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("Numba is not installed, and CI=true demands it")
-        pytest.skip("Numba is not installed")
-    return importlib.import_module(f"pysnn.{'kernels' if backend == 'numba' else 'reference'}.{name}")
-
-
-def temporal(name):
-    """Return the temporal neuron by one backend."""
-    return operation("temporal", name)
-
-
 @pytest.fixture(params=["reference", "numba"])
-def backend(request):
+def temporal_neuron(request):
     """The temporal neuron, once by each backend."""
-    return temporal(request.param)
+    return operation("temporal", request.param)
 
 
 @pytest.fixture
-def kernel():
+def temporal_kernel():
     """The temporal neuron by Numba alone."""
-    return temporal("numba")
+    return operation("temporal", "numba")
 
 
 @pytest.fixture(params=["reference", "numba"])
-def neuron(request):
+def if_neuron(request):
     """The integrate-and-fire neuron, once by each backend."""
     return operation("integrate_fire", request.param)
 
 
 @pytest.fixture
-def neuron_kernel():
+def if_kernel():
     """The integrate-and-fire neuron by Numba alone."""
     return operation("integrate_fire", "numba")
 

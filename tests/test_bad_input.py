@@ -1,7 +1,7 @@
 """Bad input: one clear line that says what was expected and what came, an exit code, and nothing lost.
 
-Downloads that are cut off, run out of space or bring rubbish are in tests/test_datasets.py (test_interrupted_or_full_leaves_nothing and its
-neighbours); damaged checkpoints byte by byte are in tests/test_checkpoint.py.
+Downloads that are cut off, run out of space or bring rubbish are in tests/datasets/test_datasets.py
+(test_interrupted_or_full_leaves_nothing and its neighbours); damaged checkpoints byte by byte are in tests/learning/test_checkpoint.py.
 """
 
 import errno

@@ -78,18 +78,18 @@ def tune(methods, folder, about, data):
 
 
 def dense(methods, folder, about, data):
-    """Train and judge the methods' runs; return the record, or None while some of another method are missing."""
+    """Train and evaluate the methods' runs; return the record, or None while some of another method are missing."""
     chosen, results = {"model": DENSE, "epochs": DENSE_EPOCHS, **SAME, **PLAIN, **best()}, []
     jobs = comparison.plan(DATA, comparison.METHODS, DENSE_STEPS, SEEDS, chosen)
     for job in jobs:
         if job.method in methods or (folder / f"{job.name}.json").is_file():
             run = train(job, folder, about, datasets.held_out(data))
-            results.append(comparison.judge(job, run, folder, (data.x_test, data.y_test), "test"))
+            results.append(comparison.evaluate(job, run, folder, (data.x_test, data.y_test), "test"))
     return {"chosen": chosen, "table": comparison.table(results), "results": results} if len(results) == len(jobs) else None
 
 
 def conv(lines, folder, about, data):
-    """Train and judge single runs of the convolutional network; return the record, or None while some line is missing."""
+    """Train and evaluate single runs of the convolutional network; return the record, or None while some line is missing."""
     chosen, found = {"model": CONV, "epochs": CONV_EPOCHS, **SAME, **best()}, []
     jobs = {job.method: job for job in comparison.plan(DATA, comparison.METHODS, [CONV_STEPS], [CONV_SEED], chosen)}
     authors = proxy.settings_for(DATA, "authors", model=CONV, epochs=CONV_EPOCHS)

@@ -46,7 +46,7 @@ def main():
         case = oracle_check.problem(rng, dtype, KINDS[k // 2 % len(KINDS)], int(rng.choice(SIZES)))
         exact = oracle_check.ask(*case, rng)
         for name, op in ops.items():
-            found[name, dtype].append(oracle_check.judge(op, case, exact))
+            found[name, dtype].append(oracle_check.score(op, case, exact))
     series = [summary(key, one) for key, one in found.items()]
     for s in series:
         print({name: value for name, value in s.items() if name != "points"}, flush=True)

@@ -21,10 +21,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pysnn.operations import OPERATIONS
+
 HERE = Path(__file__).parent
 CAPABILITIES = ((8, 0), (9, 0))
 DTYPES = ("float32", "float64")
-MODULES = ("temporal", "integrate_fire", "conv", "dense", "pool", "batch_norm", "activations", "spiking")
+MODULES = (*dict.fromkeys(operation.module for operation in OPERATIONS.values() if "cuda" in operation.backends), "spiking")
 SHARED = {(8, 0): 164 * 1024, (9, 0): 228 * 1024}
 WHEELS = ("numba-cuda", "nvidia-nvvm", "nvidia-cuda-nvcc")
 REPORT = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads"

@@ -1,6 +1,5 @@
-"""The verb verify: all checks of our operations, of a student's, or of a framework's; the zoo; the golden vectors; the report."""
+"""The verb verify: all checks of our operations, of yours, or of a framework's; the zoo; the golden vectors; the report."""
 
-import importlib
 import os
 import sys
 import time
@@ -8,11 +7,8 @@ from pathlib import Path
 
 from .. import __version__
 from .._files import write_text
+from ..operations import BACKENDS
 from ._common import emit
-
-OPERATIONS = ("temporal", "integrate_fire", "dense", "conv2d", "max_pool2d", "avg_pool2d", "batch_norm", "relu",
-              "softmax_z", "softmax_t", "mse", "cross_entropy", "proxy", "tandem", "surrogate", "ann")
-FRAMEWORKS = ("spikingjelly", "snntorch", "norse", "torch", "jaxsnn", "exact-event-adjoint", "exact-snn-nn")
 
 
 def add(verb):
@@ -25,14 +21,15 @@ def add(verb):
                "verify --zoo                                     # known mistakes, and which check catches which",
                "verify --golden                                  # ours against the golden vectors",
                "verify --framework snntorch                      # the findings about a framework, run again")
-    sub.add_argument("operations", nargs="*", metavar="OPERATION", help=f"what to check: some of {', '.join(OPERATIONS)} (default: all)")
-    sub.add_argument("--backend", choices=("reference", "numba"), help="check ours by this backend alone (default: both; with --golden the "
-                     "reference)")
+    operations = sub.add_argument("operations", nargs="*", metavar="OPERATION")
+    sub.add_argument("--backend", choices=tuple(BACKENDS), help="check ours by this backend alone (default: reference and numba; with "
+                     "--golden the reference)")
     sub.add_argument("--module", metavar="FILE.py[:FORWARD,BACKWARD]", help="check the two functions of a file in place of ours (default "
-                     "names: forward and backward); see docs/howto/verify-your-gradient.md")
+                     "names: forward and backward), see docs/howto/verify-your-gradient.md; or an operation new to the package, see "
+                     "docs/howto/write-an-operation.md")
     sub.add_argument("--operation", metavar="NAME", help="what the functions of --module are: one of the operations (default: the line "
                      "OPERATION = NAME in the file)")
-    sub.add_argument("--framework", metavar="NAME", help=f"run the findings about a framework that is installed: {', '.join(FRAMEWORKS)}")
+    framework = sub.add_argument("--framework", metavar="NAME")
     sub.add_argument("--zoo", action="store_true", help="put known mistakes into our operations, and show which check catches which")
     sub.add_argument("--golden", action="store_true", help="check against the golden vectors, ours or --module")
     sub.add_argument("--html", metavar="FILE", help="write the report as a page with figures, too")
@@ -41,44 +38,48 @@ def add(verb):
     sub.add_argument("--quiet", action="store_true", help="no progress")
     sub.set_defaults(on_error=2)
 
+    def format_help(usual=sub.format_help):
+        from ..verify import findings, suite
+        operations.help = f"what to check: some of {', '.join(suite.NAMES)} (default: all)"
+        framework.help = f"run the findings about a framework that is installed: {', '.join(findings.FRAMEWORKS)}"
+        return usual()
+    sub.format_help = format_help                # the names are loaded for the help alone
+
 
 def verify(args):
     """Run the checks that were asked for; return 0 if all is right, else 1."""
-    _check(args)
+    _refuse(args)
+    from ..verify import student, suite
     from ..verify.report import ledger, page
     began, say = time.perf_counter(), _progress(args)
-    subject, likely = None, []
-    if args.module:
-        from ..verify import student
-        subject = student.load(args.module, args.operation)
+    for name in [*args.operations, *([args.operation] if args.operation else [])]:
+        suite.known(name)
+    subject = student.load(args.module, args.operation) if args.module else None
     parts = [_framework(args.framework)] if args.framework else []
     if args.golden:
         parts.append(_golden(args, subject))
     zoo = _zoo(args, say) if args.zoo else None
     if not (args.framework or args.zoo or args.golden) or (args.module and not args.golden):
-        from ..verify import suite
         names = [subject.operation] if subject else args.operations or None
         parts.append(suite.run(names, args.backend, subject, args.seed, say))
     say(None, None, "")
-    found = ledger.joined(parts)
-    if subject and not found.ok:
-        from ..verify import student
-        likely = student.likely(subject)
+    results = ledger.joined(parts)
+    likely = student.likely(subject) if subject and not results.ok else []
     about = {"pysnn": __version__, "command": "pysnn " + " ".join(sys.argv[1:]), "seed": args.seed,
              "seconds": f"{time.perf_counter() - began:.1f}", **_versions()}
-    _print(args, found, zoo, likely)
-    print(f"{page.headline(found, zoo)}; {about['seconds']} s")
+    _print(args, results, zoo, likely)
+    print(f"{page.headline(results, zoo)}; {about['seconds']} s")
     for path, write in ((args.html, page.html), (args.markdown, page.markdown)):
         if path:
-            write_text(path, write(found, about, zoo, likely))
+            write_text(path, write(results, about, zoo, likely))
             print(f"report: {path}")
-    ok = (found.ok or not found.entries) and (zoo is None or zoo.ok)
-    emit(args, {**about, "module": args.module, "framework": args.framework, "likely": likely, **found.to_dict(), "ok": ok,
+    ok = (results.ok or not results.entries) and (zoo is None or zoo.ok)
+    emit(args, {**about, "module": args.module, "framework": args.framework, "likely": likely, **results.to_dict(), "ok": ok,
                 "zoo": zoo.to_dict() if zoo else None})
     return 0 if ok else 1
 
 
-def _check(args):
+def _refuse(args):
     """Refuse, before any work, what does not go together, and files that cannot be written."""
     if args.operations and (args.module or args.framework or args.zoo):
         other = "--module" if args.module else "--framework" if args.framework else "--zoo"
@@ -92,9 +93,6 @@ def _check(args):
         raise ValueError(f"--module: expected no {'--backend' if args.backend else '--zoo'} beside it, which is about ours")
     if args.backend and (args.zoo or args.framework):
         raise ValueError(f"--backend: expected no {'--zoo' if args.zoo else '--framework'} beside it, which does not depend on it")
-    for name in [*args.operations, *([args.operation] if args.operation else [])]:
-        if name not in OPERATIONS:
-            raise ValueError(f"operation: expected one of {', '.join(OPERATIONS)}, got {name!r}")
     taken = {Path(args.json).resolve()} if args.json and args.json != "-" else set()
     for option in ("html", "markdown"):
         if file := getattr(args, option):
@@ -123,20 +121,11 @@ def _progress(args):
     return say
 
 
-def _part(name, what):
-    """Import a part of verify that may be missing from this installation."""
-    try:
-        return importlib.import_module(f"pysnn.verify.{name}")
-    except ModuleNotFoundError as error:
-        if error.name != f"pysnn.verify.{name}":
-            raise
-        raise ImportError(f"{what}: this installation has no pysnn.verify.{name}") from None
-
-
 def _framework(name):
     """Run the findings about a framework."""
+    from ..verify import findings
     from ..verify.report.ledger import Ledger
-    entries = _part("findings", "--framework").run(name)
+    entries = findings.run(name)
     if entries and not any(e.n_checked for e in entries):
         raise ImportError(f"--framework {name}: {entries[0].note}")      # says what to install
     return Ledger(tuple(entries))
@@ -144,20 +133,18 @@ def _framework(name):
 
 def _golden(args, subject):
     """Check against the golden vectors."""
-    from ..verify import student, suite
+    from ..verify import golden, suite
     from ..verify.report.ledger import Ledger
-    golden = _part("golden", "--golden")
-    entries = []
-    short = subject and subject.n_args is not None and subject.n_args < student.N_ARGS[subject.operation][0]
-    if subject and (short or subject.thresholds or subject.rules or subject.surrogates or subject.detach):
-        raise ValueError("--golden: expected functions that take all arguments of the contract (threshold, rule, stride, ...), "
-                         f"got fewer in {args.module}")
+    there, entries = golden.operations(), []
     for name in [subject.operation] if subject else args.operations or [*suite.OPERATIONS, *suite.LOSSES]:
-        if name not in golden.FILES:
-            raise ValueError(f"--golden: there are vectors for {', '.join(n for n in suite.NAMES if n in golden.FILES)}, got {name}")
-        for backend in [None] if subject else [args.backend or "reference"]:
-            found = golden.check(subject or suite.operation(name, backend), name)
-            entries += [e._replace(operation=f"{name} (numba)") if backend == "numba" else e for e in found]
+        if name not in there:
+            raise ValueError(f"--golden: there are vectors for {', '.join(n for n in suite.NAMES if n in there)}, got {name}")
+        if subject and subject.limited:
+            raise ValueError("--golden: expected functions that take all arguments of the contract (threshold, rule, stride, ...), "
+                             f"got fewer in {args.module}")
+        backend = args.backend or "reference"
+        checked = golden.check(subject or suite.operation(name, backend), name)
+        entries += [e if backend == "reference" else e._replace(operation=f"{name} ({backend})") for e in checked]
     return Ledger(tuple(entries))
 
 
@@ -173,15 +160,15 @@ def _versions():
     return {name: version for name, version in versions().items() if version and name != "pysnn"}
 
 
-def _print(args, found, zoo, likely):
+def _print(args, results, zoo, likely):
     """Print the tables, and what is wrong."""
     from ..verify.report.ledger import says
-    if found.entries:
-        shown = found if args.all_entries or args.framework else found.summary()
+    if results.entries:
+        shown = results if args.all_entries or args.framework else results.summary()
         print(str(shown._replace(entries=tuple(e._replace(note="", first="") for e in shown.entries))))
-        for e in found.entries if args.framework else ():
+        for e in results.entries if args.framework else ():
             print(f"{e.check}: {says(e)}")
-        for e, *others in () if args.framework else (entries for checks in found.groups().values() for entries in checks.values()):
+        for e, *others in () if args.framework else (entries for checks in results.groups().values() for entries in checks.values()):
             more = f"; and {len(others)} more" if others else ""
             print(f"{e.verdict}  {e.operation}, {e.check}{', ' + e.argument if e.argument else ''}: {says(e)}{more}")
     if zoo is not None:

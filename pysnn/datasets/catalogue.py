@@ -4,8 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-FETCHABLE = ("fashion-mnist", "mnist", "cifar10")
-"""Those that `fetch` must bring first; the others are generated or shipped with the package."""
+STORED = {"fashion-mnist": "idx", "mnist": "idx", "cifar10": "cifar"}
+"""In which format of formats.py their files are: those that `fetch` must bring first. The others are generated or shipped."""
+
+FETCHABLE = tuple(STORED)
+"""Every name that `fetch` takes."""
 
 
 class DataError(RuntimeError):

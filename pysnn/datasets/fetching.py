@@ -4,7 +4,7 @@ import pathlib
 
 from .cache import NO_ROOM, StorageError, cache_folder, move_all, storage_error, temporary_folder, write
 from .catalogue import FETCHABLE, FILES, DataError, check_name
-from .formats import verified
+from .formats import format_of, verified
 from .sources import sources
 
 
@@ -107,8 +107,7 @@ def _all_failed(name, target, failures):
     """Write the message for the case that nothing worked."""
     lines = [f"{name}: no source worked."]
     lines += [f"  {i}. {title}: {reason}" for i, (title, reason) in enumerate(failures, 1)]
-    form = "from cifar-10-binary.tar.gz, not the python version" if name == "cifar10" else "raw or gzipped (.gz)"
-    lines.append(f"By hand: get these files ({form}) on any machine and place them in {target}:")
+    lines.append(f"By hand: get these files ({format_of(name).by_hand}) on any machine and place them in {target}:")
     lines += [f"  {file}" for file in FILES[name]]
     lines.append(f"Then `pysnn data fetch {name}` says whether they are intact.")
     return "\n".join(lines)

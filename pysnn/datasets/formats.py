@@ -11,15 +11,15 @@ import json
 import math
 import pathlib
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 
-from .catalogue import FILES, DataError
+from .catalogue import FILES, STORED, DataError
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 8
 CIFAR_RECORD = 1 + 3 * 32 * 32
-SUBFOLDERS = {"cifar10": ("cifar-10-batches-bin",)}  # what unpacking the published archive makes
 CIFAR_LABELS = {"data": "train_lables.json", "test": "test_lables.json"}  # spelt so in the npm package
 
 
@@ -141,23 +141,16 @@ def verified(name, file, folder):
 
 def _find(name, file, folder):
     """Find a file in any of its accepted forms."""
-    stem = file.removesuffix(".bin")
-    if name == "cifar10":
-        forms = (file, stem + ".png")
-    else:
-        dotted = file.replace("-idx", ".idx")
-        forms = (file, dotted, file + ".gz", dotted + ".gz")
-    folders = (folder, *(folder / sub for sub in SUBFOLDERS.get(name, ())))
-    for place in folders:
-        for form in forms:
-            if (place / form).is_file():
-                return place / form
-    if name == "cifar10":
-        for pickle in (stem, "cifar-10-batches-py", "cifar-10-python.tar.gz"):
-            if (folder / pickle).exists():
-                raise DataError(f"{folder / pickle} belongs to the python version of CIFAR-10, which is a pickle and "
-                                "can run any code when read; pysnn loads without pickle. Wanted is the binary "
-                                "version (cifar-10-binary.tar.gz, unpacked)")
+    form = format_of(name)
+    for place in (folder, *(folder / sub for sub in form.subfolders)):
+        for stored in form.names(file):
+            if (place / stored).is_file():
+                return place / stored
+    for pickle in form.pickles(file):
+        if (folder / pickle).exists():
+            raise DataError(f"{folder / pickle} belongs to the python version of CIFAR-10, which is a pickle and "
+                            "can run any code when read; pysnn loads without pickle. Wanted is the binary "
+                            "version (cifar-10-binary.tar.gz, unpacked)")
     raise DataError(f"{folder} holds no {file}" if folder.is_dir() else f"there is no folder {folder}")
 
 
@@ -198,7 +191,59 @@ def _read_sheet(path, file):
 def _diagnosis(name, data):
     """Say why a content of the wrong md5 is wrong, where its format shows it."""
     try:
-        (parse_cifar if name == "cifar10" else parse_idx)(data, "it")
+        format_of(name).parse(data, "it")
     except ValueError as error:
         return f" ({error})"
     return " (well-formed: another data set, or altered numbers)"
+
+
+class Format(NamedTuple):
+    """How the files of a data set are stored, and what that takes."""
+
+    parse: object           # (content, path for messages) -> what one file holds
+    joined: object          # (what the files of catalogue.FILES hold, in order) -> x_train, y_train, x_test, y_test
+    names: object           # (file) -> names that it may have in a folder
+    by_hand: str            # which files to get without `fetch`
+    subfolders: tuple = ()                  # what unpacking the published archive makes
+    pickles: object = lambda file: ()       # (file) -> what a version as pickles looks like: it is refused
+    npm_has_png: bool = False
+
+
+def format_of(name):
+    """Tell how a data set is stored.
+
+    Parameters
+    ----------
+    name : str
+        One of `catalogue.FETCHABLE`.
+
+    Returns
+    -------
+    Format
+        The record.
+    """
+    return FORMATS[STORED[name]]
+
+
+def _joined_idx(parts):
+    x_train, y_train, x_test, y_test = parts
+    return x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64)
+
+
+def _joined_cifar(parts):
+    *train, test = parts
+    x_train, y_train = (np.concatenate(batches) for batches in zip(*train, strict=True))
+    return x_train, y_train, *test
+
+
+def _idx_names(file):
+    dotted = file.replace("-idx", ".idx")
+    return file, dotted, file + ".gz", dotted + ".gz"
+
+
+FORMATS = {
+    "idx": Format(parse_idx, _joined_idx, _idx_names, "raw or gzipped (.gz)"),
+    "cifar": Format(parse_cifar, _joined_cifar, lambda file: (file, file.removesuffix(".bin") + ".png"),
+                    "from cifar-10-binary.tar.gz, not the python version", ("cifar-10-batches-bin",),
+                    lambda file: (file.removesuffix(".bin"), "cifar-10-batches-py", "cifar-10-python.tar.gz"), npm_has_png=True),
+}

@@ -12,7 +12,7 @@ import numpy as np
 from .. import _checks, _files
 from .cache import cache_folder
 from .catalogue import CLASSES, FETCHABLE, FILES, DataError, Dataset, check_name
-from .formats import parse_cifar, parse_idx, verified
+from .formats import format_of, verified
 from .points import YIN_YANG_SETS, xor, yin_yang, yin_yang_validation
 
 SAMPLE = pathlib.Path(__file__).with_name("fashion_sample.npz")
@@ -146,18 +146,12 @@ def held_out(data, n_val=None, seed=0):
 def _read_full(name, folder):
     """Read one of the three full sets: x_train, y_train, x_test, y_test."""
     place = cache_folder() / name if folder is None else pathlib.Path(folder).expanduser()
-    parse = parse_cifar if name == "cifar10" else parse_idx
+    form = format_of(name)
     try:
-        parts = [parse(verified(name, file, place), file) for file in FILES[name]]
+        return form.joined([form.parse(verified(name, file, place), file) for file in FILES[name]])
     except (DataError, OSError) as error:
         hint = "To get or repair it, run" if folder is None else "To use a checked copy in the cache instead, run"
         raise DataError(f"{name} cannot be loaded: {error}.\n{hint}: pysnn data fetch {name}") from error
-    if name == "cifar10":
-        *train, test = parts
-        x_train, y_train = (np.concatenate(batches) for batches in zip(*train, strict=True))
-        return x_train, y_train, *test
-    x_train, y_train, x_test, y_test = parts
-    return x_train, y_train.astype(np.int64), x_test, y_test.astype(np.int64)
 
 
 def _xor(name, folder):

@@ -15,6 +15,7 @@ from functools import partial
 from typing import NamedTuple
 
 from .catalogue import FILES, DataError
+from .formats import format_of
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = pathlib.Path("/usr/share/datasets/fashion-mnist")
@@ -111,7 +112,7 @@ def npm(package, name, work, progress):
     pathlib.Path
         Folder with the files.
     """
-    if name == "cifar10" and importlib.util.find_spec("PIL") is None:
+    if format_of(name).npm_has_png and importlib.util.find_spec("PIL") is None:
         raise DataError("this package holds PNG images; reading them needs Pillow: pip install pillow")
     _run(["npm", "pack", "--ignore-scripts", "--loglevel=error", package], work)
     archives = list(work.glob("*.tgz"))

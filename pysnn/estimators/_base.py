@@ -1,15 +1,15 @@
-"""What the classifiers of `estimators` share: how they are told what to do, fitted, asked and scored."""
+"""What the classifiers share: parameters, fit, predict and score."""
 
 import inspect
 
 import numpy as np
 
 from .. import training
-from . import _input as given
+from ._input import check_fitted, check_samples, hidden_sizes, ranges, scaled, seed_of, sorted_classes
 
 
 class Classifier:
-    """A kind of classifier is a method and what it is given: `_settings`, `_inputs` and, made of its outputs, `_probabilities`."""
+    """A classifier names its method and defines `_settings`, `_inputs` and `_probabilities`, which it computes from the outputs."""
 
     _method = ""                # a key of training.METHODS
 
@@ -18,7 +18,7 @@ class Classifier:
         return x
 
     def get_params(self, deep=True):
-        """Return what the classifier was told to do.
+        """Return the parameters.
 
         Parameters
         ----------
@@ -33,7 +33,7 @@ class Classifier:
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self, **params):
-        """Change what the classifier will do in the next `fit`; the values are looked at there.
+        """Change parameters for the next `fit`, which checks their values.
 
         Parameters
         ----------
@@ -59,8 +59,8 @@ class Classifier:
 
     def __repr__(self):
         defaults = inspect.signature(type(self)).parameters
-        said = [f"{name}={value!r}" for name, value in self.get_params().items() if repr(value) != repr(defaults[name].default)]
-        return f"{type(self).__name__}({', '.join(said)})"
+        changed = [f"{name}={value!r}" for name, value in self.get_params().items() if repr(value) != repr(defaults[name].default)]
+        return f"{type(self).__name__}({', '.join(changed)})"
 
     def __sklearn_tags__(self):
         """Tell scikit-learn, which alone asks, that this is a classifier of dense samples."""
@@ -89,13 +89,13 @@ class Classifier:
         """
         self._forget()
         try:
-            X, y = given.checked(self, X, y)
-            classes, labels = given.classes(y)
-            self.low_, self.span_ = given.extent(X)
-            x = self._inputs(given.intensities(self, X))
-            sizes = [x.shape[1], *given.sizes(self.hidden), len(classes)]
+            X, y = check_samples(self, X, y)
+            classes, labels = sorted_classes(y)
+            self.low_, self.span_ = ranges(X)
+            x = self._inputs(scaled(self, X))
+            sizes = [x.shape[1], *hidden_sizes(self.hidden), len(classes)]
             settings = self._settings("-".join(map(str, sizes)), x.dtype.name)
-            run = training.start(self._method, settings, given.seed(self.random_state))
+            run = training.start(self._method, settings, seed_of(self.random_state))
             self.records_ = list(training.epochs(run, (x, labels)))
         except BaseException:
             self._forget()
@@ -104,16 +104,16 @@ class Classifier:
         return self
 
     def _forget(self):
-        """Remove what an earlier fit has found."""
+        """Remove the results of an earlier fit."""
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
 
-    def _told(self, *names, **others):
-        """Return parameters as settings, NumPy's numbers as Python's; the settings look at their values."""
-        told = {name: getattr(self, mine) for name, mine in ({name: name for name in names} | others).items()}
-        told = {name: value.item() if isinstance(value, np.generic) else value for name, value in told.items()}
-        lr = told["lr"]
-        return told | {"lr_end": max(lr / 100, 1e-12) if isinstance(lr, (int, float)) else lr}
+    def _chosen(self, *names, **others):
+        """Return parameters as settings, NumPy's numbers as Python's; the settings check their values."""
+        chosen = {name: getattr(self, mine) for name, mine in ({name: name for name in names} | others).items()}
+        chosen = {name: value.item() if isinstance(value, np.generic) else value for name, value in chosen.items()}
+        lr = chosen["lr"]
+        return chosen | {"lr_end": max(lr / 100, 1e-12) if isinstance(lr, (int, float)) else lr}
 
     def nets(self):
         """Build the trained network, for all else that this package can do with it.
@@ -128,7 +128,7 @@ class Classifier:
         ValueError
             If the classifier is not fitted.
         """
-        given.fitted(self)
+        check_fitted(self)
         arrays = [{name: np.require(x, requirements="W") for name, x in some.items()} for some in (self.weights_, self.state_)]
         return training.METHODS[self._method].build(self.settings_, arrays[0], state=arrays[1])
 
@@ -150,8 +150,8 @@ class Classifier:
         TypeError, ValueError
             If the classifier is not fitted, or the samples are not like those that it was fitted to.
         """
-        given.fitted(self)
-        return self._inputs(given.intensities(self, given.checked(self, X)))
+        check_fitted(self)
+        return self._inputs(scaled(self, check_samples(self, X)))
 
     def predict_proba(self, X):
         """Compute the probabilities of the classes.
@@ -215,12 +215,12 @@ class Classifier:
         TypeError, ValueError
             If the classifier is not fitted, or there are not as many labels as samples.
         """
-        found = self.predict(X)
+        predicted = self.predict(X)
         if y is None:
-            raise ValueError(f"y: expected {len(found)} labels, got None")
+            raise ValueError(f"y: expected {len(predicted)} labels, got None")
         y = np.ravel(y)
-        if len(found) != len(y):
-            raise ValueError(f"y: expected {len(found)} labels, got {len(y)}")
-        if isinstance(found[0], str) != isinstance(y[0], str):
-            raise ValueError(f"y: expected labels like those of fit, {found.tolist()[0]!r}, got {y.tolist()[0]!r}")
-        return float(np.mean(found == y))
+        if len(predicted) != len(y):
+            raise ValueError(f"y: expected {len(predicted)} labels, got {len(y)}")
+        if isinstance(predicted[0], str) != isinstance(y[0], str):
+            raise ValueError(f"y: expected labels like those of fit, {predicted.tolist()[0]!r}, got {y.tolist()[0]!r}")
+        return float(np.mean(predicted == y))

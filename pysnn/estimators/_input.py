@@ -1,4 +1,4 @@
-"""What goes into the estimators: samples, labels, sizes and seeds, each looked at once."""
+"""Checks of what the estimators are given: samples, labels, sizes and seeds."""
 
 import numpy as np
 from numpy.random import RandomState
@@ -8,18 +8,18 @@ from .._checks import describe, whole
 FLOATS = np.dtype(np.float64), np.dtype(np.float32)         # either stays what it is; all else becomes the first
 
 
-def checked(model, x, *y):
+def check_samples(model, x, *y):
     """Pass samples through as a (N, n) float array, and labels, if given, as (N,); in `predict`, without labels, samples like those of fit.
 
-    Where scikit-learn is installed its rules and messages hold, elsewhere those of `_checked_here`; both set `n_features_in_` and, for a
-    data frame, `feature_names_in_`.
+    Where scikit-learn is installed its rules and messages hold, elsewhere those of `_check_without_sklearn`; both set `n_features_in_`
+    and, for a data frame, `feature_names_in_`.
     """
     _no_dates(x)
     try:
         from sklearn.utils.multiclass import check_classification_targets
         from sklearn.utils.validation import validate_data
     except ImportError:                             # none, or one before 1.6
-        return _checked_here(model, x, *y)
+        return _check_without_sklearn(model, x, *y)
     if not y:
         return validate_data(model, x, reset=False, dtype=FLOATS)
     x, labels = validate_data(model, x, y[0], dtype=FLOATS)
@@ -34,7 +34,7 @@ def _no_dates(x):
         raise ValueError(f"X: expected numbers, got dates or times: {describe(x)}; subtract a date and divide by numpy.timedelta64")
 
 
-def _checked_here(model, x, *y):
+def _check_without_sklearn(model, x, *y):
     columns = list(getattr(x, "columns", ()))
     names = np.array(columns, dtype=object) if columns and all(isinstance(c, str) for c in columns) else None
     x = _numbers(x)
@@ -56,42 +56,42 @@ def _numbers(x):
     if hasattr(x, "toarray"):
         raise TypeError(f"X: expected a dense array, got a sparse {type(x).__name__}")
     try:
-        found = np.asarray(x)
-        if found.dtype.kind in "cmM":
-            raise ValueError("complex numbers" if found.dtype.kind == "c" else "dates or times")
-        found = found if found.dtype in FLOATS else found.astype(FLOATS[0])
+        a = np.asarray(x)
+        if a.dtype.kind in "cmM":
+            raise ValueError("complex numbers" if a.dtype.kind == "c" else "dates or times")
+        a = a if a.dtype in FLOATS else a.astype(FLOATS[0])
     except (TypeError, ValueError) as error:
         raise ValueError(f"X: expected numbers, got {describe(x)}: {error}") from error
-    if found.ndim != 2 or found.size == 0:
-        raise ValueError(f"X: expected samples as rows, (N, n), got {describe(found)}")
-    if not np.isfinite(found).all():
-        raise ValueError(f"X: expected finite numbers, got {found[~np.isfinite(found)].flat[0]} among {describe(found)}")
-    return found
+    if a.ndim != 2 or a.size == 0:
+        raise ValueError(f"X: expected samples as rows, (N, n), got {describe(a)}")
+    if not np.isfinite(a).all():
+        raise ValueError(f"X: expected finite numbers, got {a[~np.isfinite(a)].flat[0]} among {describe(a)}")
+    return a
 
 
 def _labels(y, n):
     """Pass n class labels through; floats only where they are whole."""
-    found = np.asarray(y)
-    found = found[:, 0] if found.ndim == 2 and found.shape[1] == 1 else found
-    if found.shape != (n,):
-        raise ValueError(f"y: expected {n} class labels, one a sample, got {describe(found if found.ndim else y)}")
-    if found.dtype.kind not in "biufUSO" or any(isinstance(v, float) and not v.is_integer() for v in found.tolist()):
-        raise ValueError(f"y: expected class labels, whole numbers or strings, got {describe(found)}")
-    return found
+    labels = np.asarray(y)
+    labels = labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels
+    if labels.shape != (n,):
+        raise ValueError(f"y: expected {n} class labels, one a sample, got {describe(labels if labels.ndim else y)}")
+    if labels.dtype.kind not in "biufUSO" or any(isinstance(v, float) and not v.is_integer() for v in labels.tolist()):
+        raise ValueError(f"y: expected class labels, whole numbers or strings, got {describe(labels)}")
+    return labels
 
 
-def classes(y):
+def sorted_classes(y):
     """Return the sorted classes, two at least, and each sample's place among them."""
     try:
-        found, labels = np.unique(y, return_inverse=True)
+        classes, labels = np.unique(y, return_inverse=True)
     except TypeError as error:
         raise ValueError(f"y: expected labels that can be sorted, got {describe(y)}: {error}") from error
-    if len(found) < 2:
-        raise ValueError(f"y: expected 2 classes or more, got 1 class, {found.tolist()[0]!r}")
-    return found, labels
+    if len(classes) < 2:
+        raise ValueError(f"y: expected 2 classes or more, got 1 class, {classes.tolist()[0]!r}")
+    return classes, labels
 
 
-def extent(x):
+def ranges(x):
     """Return the smallest value of each feature, and the extent of its values; 1 where they are all equal."""
     low = x.min(axis=0)
     with np.errstate(over="ignore"):
@@ -101,26 +101,26 @@ def extent(x):
     return low, np.where(span > 0, span, span.dtype.type(1))
 
 
-def intensities(model, x):
-    """Scale samples to [0, 1] by what `fit` saw."""
-    with np.errstate(over="ignore"):                # far outside of what was seen, or hardly any range: cut off below
+def scaled(model, x):
+    """Scale samples to [0, 1] by the ranges in the samples of `fit`."""
+    with np.errstate(over="ignore"):                # far outside of the range, or hardly any range: clipped below
         return np.clip((x - model.low_) / model.span_, 0, 1)
 
 
-def sizes(hidden):
+def hidden_sizes(hidden):
     """Return the numbers of hidden neurons, layer by layer."""
     several = isinstance(hidden, (list, tuple, range)) or np.ndim(hidden) > 0
     return [whole(n, "hidden", 1) for n in (hidden if several else [hidden[()] if isinstance(hidden, np.ndarray) else hidden])]
 
 
-def seed(random_state):
+def seed_of(random_state):
     """Turn scikit-learn's random_state into a seed; None draws from NumPy's global state, as everywhere there."""
     if random_state is None or isinstance(random_state, RandomState):
         return int((np.random if random_state is None else random_state).randint(2**31 - 1))
     return whole(random_state, "random_state", 0)
 
 
-def fitted(model):
+def check_fitted(model):
     """Refuse a model that is not fitted, by scikit-learn's error where that is installed."""
     if hasattr(model, "classes_"):
         return

@@ -1,8 +1,4 @@
-"""Classifiers in the style of scikit-learn: fit, predict, predict_proba and score, on the methods and the loop of this package.
-
-They work in a Pipeline and in GridSearchCV, and need no scikit-learn: where it is installed it checks the input, elsewhere a few lines of
-ours do. Each feature is scaled to [0, 1] by its range in the samples given to `fit`; later values outside of it are cut off.
-"""
+"""The two classifiers: the settings of their methods, and how outputs become probabilities."""
 
 import numpy as np
 
@@ -47,11 +43,11 @@ class TemporalClassifier(Classifier):
     low_, span_ : (n,) arrays
         The smallest value of each feature and the extent of its values, or 1 if they are all equal.
     settings_ : pysnn.learning.temporal.Settings
-        All that the method was told.
+        All settings of the method.
     weights_, state_ : dict of str to array
-        What was learned, as `pysnn.models.build` takes it.
+        The trained parameters and statistics, as `pysnn.models.build` takes them.
     records_ : list of dict
-        What `pysnn.training.epochs` says about each epoch.
+        The record of each epoch, as `pysnn.training.epochs` gives it.
     """
 
     _method = "temporal"
@@ -64,12 +60,12 @@ class TemporalClassifier(Classifier):
         return np.concatenate([x, 1 - x], axis=1)
 
     def _settings(self, model, dtype):
-        told = self._told("beta", "epochs", "batch", "lr", drop_hidden="drop")
+        chosen = self._chosen("beta", "epochs", "batch", "lr", drop_hidden="drop")
         # The preset's cost K of a neuron that lacks weight, 0.02, lets outputs of small networks fall silent for good.
         try:
-            return temporal.Settings(model, bias=True, code="latency", drop_in=0.0, weight_sum=2.0, dtype=dtype, **told)
+            return temporal.Settings(model, bias=True, code="latency", drop_in=0.0, weight_sum=2.0, dtype=dtype, **chosen)
         except ValueError as error:
-            raise ValueError(str(error).replace("drop_hidden:", "drop:")) from None          # by the name it was given here
+            raise ValueError(str(error).replace("drop_hidden:", "drop:")) from None          # by its name here
 
     def _probabilities(self, z):
         t = np.log(z)                                                                       # inf stays inf
@@ -113,11 +109,11 @@ class ProxyClassifier(Classifier):
     low_, span_ : (n,) arrays
         The smallest value of each feature and the extent of its values, or 1 if they are all equal.
     settings_ : pysnn.learning.proxy.Settings
-        All that the method was told.
+        All settings of the method.
     weights_, state_ : dict of str to array
-        What was learned, as `pysnn.models.build` takes it.
+        The trained parameters and statistics, as `pysnn.models.build` takes them.
     records_ : list of dict
-        What `pysnn.training.epochs` says about each epoch.
+        The record of each epoch, as `pysnn.training.epochs` gives it.
     """
 
     _method = "proxy"
@@ -127,8 +123,7 @@ class ProxyClassifier(Classifier):
         self.random_state = random_state
 
     def _settings(self, model, dtype):
-        told = self._told("n_steps", "epochs", "batch", "lr")
-        return proxy.Settings(model, bias=True, dtype=dtype, **told)
+        return proxy.Settings(model, bias=True, dtype=dtype, **self._chosen("n_steps", "epochs", "batch", "lr"))
 
     def _probabilities(self, counts):
         return (counts + 1 / counts.shape[1]) / (counts.sum(axis=1, keepdims=True) + 1)

@@ -1,4 +1,4 @@
-"""Several methods on one model, one data set, equal numbers of steps, equal readout and equal epochs: runs, and what they say together."""
+"""Several methods on one model, with equal data, time steps, readout and epochs: the runs, their results, and one table of them."""
 
 import hashlib
 import json
@@ -121,7 +121,7 @@ def begin(job, folder, data):
 
 
 def evaluate(job, run, folder, samples, on):
-    """Evaluate a finished run, or take what an earlier call found.
+    """Evaluate a finished run, or read what an earlier call wrote.
 
     Parameters
     ----------
@@ -139,8 +139,8 @@ def evaluate(job, run, folder, samples, on):
     Returns
     -------
     dict
-        method, seed, n_steps (None of the ReLU network), accuracy and what else `pysnn.evaluation.rate.evaluate` says, rows: one dict a
-        number of steps with accuracy, spikes and additions a sample, train_seconds.
+        method, seed, train_seconds, and rows: for each number of steps (None: the ReLU network) a dict of n_steps, accuracy, spikes and
+        additions a sample, and more of what `pysnn.evaluation.rate.evaluate` gives; key tells what all this is about.
     """
     path = Path(folder) / f"{job.name}.json"
     key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": job.settings.plain(), "seed": job.seed,
@@ -154,10 +154,10 @@ def evaluate(job, run, folder, samples, on):
     rows, macs = [], multiply_adds(job.settings.model)
     for t in job.at or (None,):
         nets = run.nets if t is None or t == run.nets.settings.n_steps else _with_steps(run.nets, t)
-        found = rate.evaluate(nets, *samples, steps=[t or 1])
-        rows.append({"n_steps": t, **{k: found[k] for k in ("accuracy", "strict", "inclusive")}, "by_potential": found.get("by_potential"),
-                     "relu": found.get("relu"), "spikes": sum(found["spikes"]) if t else None,
-                     "additions": sum(found["additions"]) if t else None, "multiply_adds": macs[0] if t else sum(macs)})
+        e = rate.evaluate(nets, *samples, steps=[t or 1])
+        rows.append({"n_steps": t, **{k: e[k] for k in ("accuracy", "strict", "inclusive")}, "by_potential": e.get("by_potential"),
+                     "relu": e.get("relu"), "spikes": sum(e["spikes"]) if t else None,
+                     "additions": sum(e["additions"]) if t else None, "multiply_adds": macs[0] if t else sum(macs)})
     result = {"key": key, "method": job.method, "seed": job.seed, "rows": rows, "train_seconds": sum(r["seconds"] for r in run.records)}
     _files.write_text(path, json.dumps(result, indent=1) + "\n")
     return result
@@ -194,15 +194,15 @@ def table(results):
     for result in results:
         for row in result["rows"]:
             groups.setdefault((result["method"], row["n_steps"]), []).append({**row, "seconds": result["train_seconds"]})
-    found = []
+    lines = []
     for (method, n_steps), rows in groups.items():
         means = {k: None if rows[0][k] is None else float(np.mean([row[k] for row in rows]))
                  for k in ("accuracy", "strict", "by_potential", "spikes", "additions", "multiply_adds", "seconds")}
-        found.append({"method": method, "n_steps": n_steps, "n_seeds": len(rows), **means, **spread([row["accuracy"] for row in rows])})
-    return found
+        lines.append({"method": method, "n_steps": n_steps, "n_seeds": len(rows), **means, **deviation([row["accuracy"] for row in rows])})
+    return lines
 
 
-def spread(values):
+def deviation(values):
     """Say how far values lie apart, and how well their mean is known.
 
     Parameters

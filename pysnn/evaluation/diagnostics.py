@@ -8,9 +8,10 @@ from itertools import combinations
 import numpy as np
 
 from .. import metrics, models
-from ..layers import NeuronConfig, ReLU
+from ..layers import NeuronConfig
 from ..learning import METHODS, rate
 from .mismatch import spiking
+from .rate import activations, relu_twin
 
 RULES = {name: rule for name, rule in METHODS.items() if "on" in rule.Settings.__dataclass_fields__}     # they share one loss
 
@@ -117,28 +118,26 @@ def agreement(nets, x):
         means of both. Of firing outputs the twin's activation counts from 0. NaN where nothing varies.
     """
     s, f = spiking(nets).settings, nets.snn.config
-    twin = nets.net if nets.net is not nets.snn else models.build(s.model, "relu", nets.net.params, s.bias, None, s.backend, nets.snn.state)
+    twin = relu_twin(nets)
     scales = getattr(nets.snn, "scales", None)
     sums = None
     for i in range(0, len(x), rate.PIECE):
         inputs = rate.encode_batch(nets, x[i:i + rate.PIECE])
         counts = nets.snn.run(inputs, keep_counts=True).layer_counts
-        outputs, _ = twin.forward(inputs)
-        last = np.maximum(outputs[-1], 0) if f.output else outputs[-1]
-        activations = [a for layer, a in zip(twin.layers, outputs, strict=True) if isinstance(layer, ReLU)] + [last]
+        *hidden, last = activations(twin, inputs)
         rows = []
-        for k, (n, a) in enumerate(zip(counts, activations, strict=True)):
+        for k, (n, a) in enumerate(zip(counts, [*hidden, np.maximum(last, 0) if f.output else last], strict=True)):
             unit = (f.threshold if f.output or k < len(counts) - 1 else 1.0) * (float(scales[k]) if scales else 1.0)
             r, a = (v.ravel().astype(np.float64) for v in (n * (unit / s.n_steps), a))
             rows.append([r.size, r.sum(), a.sum(), r @ r, a @ a, r @ a, np.abs(r - a).sum()])
         sums = np.array(rows) if sums is None else sums + rows
-    found = []
+    layers = []
     for n, r, a, rr, aa, ra, off in sums:
-        spread = (n * rr - r * r) * (n * aa - a * a)
-        found.append({"correlation": float((n * ra - r * a) / spread ** 0.5) if spread > 0 else float("nan"),
-                      "slope": float(ra / aa) if aa else float("nan"), "difference": float(off / n), "rate": float(r / n),
-                      "activation": float(a / n)})
-    return found
+        variances = (n * rr - r * r) * (n * aa - a * a)
+        layers.append({"correlation": float((n * ra - r * a) / variances ** 0.5) if variances > 0 else float("nan"),
+                       "slope": float(ra / aa) if aa else float("nan"), "difference": float(off / n), "rate": float(r / n),
+                       "activation": float(a / n)})
+    return layers
 
 
 def activity(nets, x):
@@ -190,9 +189,8 @@ def tie_policies(y, labels, potential=None):
         and last: the lowest and the highest index of a tie; potential: the highest potential of a tie, and at random if that is
         one, too; tied: share of samples with a tie.
     """
-    found = metrics.accuracy(-y, labels)
     n = y.shape[1]
-    scores = {**found._asdict(), "first": float(np.mean(y.argmax(axis=1) == labels)),
+    scores = {**metrics.accuracy(-y, labels)._asdict(), "first": float(np.mean(y.argmax(axis=1) == labels)),
               "last": float(np.mean(n - 1 - y[:, ::-1].argmax(axis=1) == labels))}
     tied = y == y.max(axis=1, keepdims=True)
     if potential is not None:

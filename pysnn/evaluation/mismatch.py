@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers import stages
+from ..layers import SpikingLayer, stages
 from ..learning import rate
 from ..operations import backend_of
 from ..reference import integrate_fire, pool
@@ -70,8 +70,8 @@ def mismatch(nets, x):
     return Mismatch(rows, end)
 
 
-def trains(nets, x):
-    """Give the spikes of every layer at every step.
+def trace(nets, x):
+    """Simulate a network once, and keep what happens at every step.
 
     Parameters
     ----------
@@ -82,15 +82,27 @@ def trains(nets, x):
 
     Returns
     -------
-    list of (T, B, ...) arrays
-        Spikes behind pooling; of an output that does not fire, its current.
+    spikes : list of (T, B, ...) arrays
+        0 and 1 by layer, before pooling; of outputs that do not fire 0.
+    v : (T, B, n_out) array
+        Potential of the outputs after each step.
     """
-    found, s = [], x[None]
-    f, weighted = spiking(nets).snn.config, _stages(nets)
-    for k, stage in enumerate(weighted):
-        s = _fire(stage, _current(stage, s, nets.settings.backend), f, (), f.output or k < len(weighted) - 1)
-        found.append(s)
-    return found
+    f, s, trains = spiking(nets).snn.config, x[None], []
+    for layer in nets.snn.folded_layers():
+        if not isinstance(layer, SpikingLayer):
+            y, _ = layer.forward(s.reshape(-1, *s.shape[2:]))
+            s = y.reshape(*s.shape[:2], *y.shape[1:])
+            continue
+        current = np.broadcast_to(s, (f.n_steps, *s.shape[1:]))
+        s, state, v = np.empty_like(current), None, []
+        for t in range(f.n_steps):
+            s[t], state = layer.step(state, current[t])
+            v.append(state)
+        trains.append(s)
+    if f.output:
+        return trains, np.stack(v)
+    current = np.broadcast_to(s, (f.n_steps, *s.shape[1:]))
+    return [*trains, np.zeros_like(current)], f.v_init + np.cumsum(current, axis=0)
 
 
 def _through(weighted, x, nets, without):

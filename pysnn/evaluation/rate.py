@@ -163,29 +163,6 @@ def activations(net, x):
     return [*(out for layer, out in zip(net.layers, outputs, strict=True) if isinstance(layer, ReLU)), outputs[-1]]
 
 
-def trace(snn, x):
-    """Find out what one sample causes at each step, by runs of 1, 2, ... steps.
-
-    Parameters
-    ----------
-    snn : pysnn.network.SpikingNetwork
-        The network.
-    x : (1, ...) array
-        Input of one sample.
-
-    Returns
-    -------
-    spikes : list of (T, N) arrays
-        0 and 1 by layer, before pooling; of outputs that do not fire 0.
-    v : (T, n_out) array
-        Potential of the outputs after each step.
-    """
-    runs = [with_steps(snn, t).run(x, keep_counts=True) for t in range(1, snn.config.n_steps + 1)]
-    totals = [np.stack([np.ravel(run.layer_counts[k]) for run in runs]) for k in range(len(runs[0].layer_counts))]
-    spikes = [np.diff(total, axis=0, prepend=0) for total in totals]
-    if not snn.config.output:
-        spikes[-1] = np.zeros_like(spikes[-1])
-    return spikes, np.concatenate([run.potential for run in runs])
 
 
 def robustness(method, nets, x, y, rng):

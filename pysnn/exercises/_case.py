@@ -44,7 +44,7 @@ class Case(NamedTuple):
         except KeyboardInterrupt:
             raise
         except BaseException as error:             # any error of a student's code is an answer, exit() included
-            message = student._said(error)
+            message = student.one_line(error)
             return dict.fromkeys(self.outputs, NOT_WRITTEN if "llipsis" in message else f"raises {message}")
         for before, after in zip(self.args, args, strict=True):
             if isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True):

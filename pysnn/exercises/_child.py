@@ -33,7 +33,7 @@ def main(path, name, seed, folder, *todo):
 def _load(path, exercise):
     """Import the file; return its functions by name."""
     try:
-        module = student._import(path)
+        module = student.import_file(path)
     except SystemExit as error:
         raise ValueError(f"{path.name}: does not run: it exits ({error.code})") from None
     return exercise.pick(vars(module), path.name)

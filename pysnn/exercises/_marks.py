@@ -7,7 +7,7 @@ import numpy as np
 from ..verify import student, zoo
 from ..verify.compare import _item
 from ..verify.gradcheck import RTOL
-from ..verify.suite._book import relative
+from ..verify.suite import relative
 from ._case import NOT_WRITTEN
 
 SAME = 1e-9              # relative to the largest entry: below this, two results are equal up to rounding
@@ -172,7 +172,7 @@ def _simple(right, answers, outputs):
     for output in sorted(outputs):
         pairs = [(got[output], want[output]) for want, got in zip(right, answers, strict=True) if want and output in want
                  and getattr(got[output], "shape", None) == want[output].shape]
-        for message in student._simple([{output: a} for a, _ in pairs], [{output: b} for _, b in pairs]):
+        for message in student.simple_mistakes([{output: a} for a, _ in pairs], [{output: b} for _, b in pairs]):
             yield Hint((output,), "", message.split(": ", 1)[1])
 
 

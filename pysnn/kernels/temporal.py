@@ -3,12 +3,13 @@
 The forward pass is the running form (T9): going through the sorted inputs, a = sum w - threshold and r = z (V - threshold) cost one add
 and one multiply-add a synapse, and a neuron has fired as soon as r >= 0. A neuron that has fired keeps its a and r, so no branch is
 needed. A block of weights, `_tile` outputs wide, stays in the cache while the samples stream past it. Inputs of but two times, as in
-binary images, take the shorter way through matrix products, two_valued.py.
+binary images, take the shorter way through matrix products, _two_valued.py.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from numba import config
 
 from .. import _checks
 from .._blas import matmul
@@ -206,6 +207,19 @@ def _advance(order, z_sorted, n_head, packed, a, r, bound):
                 live += np.int32(r[j] < zero)
             if live == 0:
                 break
+
+
+def _advance_in_python(order, z_sorted, n_head, packed, a, r, bound):
+    """Do what `_advance` does: one input at a time, for all outputs. Used under NUMBA_DISABLE_JIT=1."""
+    for k in range(n_head):
+        live = r < 0
+        a[live] += packed[order[k], live]
+        r[live] += (z_sorted[k + 1] - z_sorted[k]) * a[live]
+        bound[live] = z_sorted[k + 1]
+
+
+if config.DISABLE_JIT:
+    _advance = _advance_in_python
 
 
 def backward(dz_out, cache):

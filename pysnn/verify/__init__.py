@@ -1,11 +1,16 @@
 """Check a forward and backward pass that somebody wrote by hand: ours, yours, or a framework's.
 
-`gradcheck` compares backward with differences of forward; `compare` sets two functions side by side; `temporal` holds witnesses for the
-temporal neuron that share no code with it, `surrogate` those for integrate-and-fire neurons and surrogate gradients; `oracle` and
-`oracle_spikes` solve their definitions to 50 digits or without rounding (both need mpmath), and `golden` is the set of vectors made of
-that. `identify` finds out which convention a black-box layer follows, `adapters` make layers of other people's code, `findings` are what
-was found in released frameworks. `suite` runs all checks of an operation and `ledger` holds what they say; `zoo` holds known mistakes, to
-see that the checks catch them.
+    gradcheck     compares backward with differences of forward
+    compare       sets two functions side by side
+    witness       checks of the temporal neuron, of integrate-and-fire neurons and of ReLU networks that share no code with them
+    oracle        solves their definitions to 50 digits, or without rounding (needs mpmath)
+    golden        the test vectors made from the oracle
+    suite         runs all checks of an operation: of ours, or of yours
+    student       loads yours from a file, and names the mistake if it is a known one
+    zoo           known mistakes, to see that the checks catch them
+    identify      finds out which convention a layer follows that is a black box; `conventions` has those of released frameworks
+    frameworks    `adapters` make layers of other people's code, `findings` are statements about released frameworks that you can run
+    report        a ledger holds the results of many checks; as a table, as JSON, as a page
 """
 
 import sys

@@ -24,7 +24,7 @@ class Item(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """What `compare` found. Print it; ask `ok`; call `raise_if_failed` in tests."""
+    """The result of `compare`. Print it; ask `ok`; call `raise_if_failed` in tests."""
 
     items: tuple
 

@@ -1,6 +1,6 @@
 """Compare a backward pass with differences of its forward pass, minding kinks and jumps.
 
-Networks of spike times are piecewise smooth: the set of inputs that a neuron hears before it fires changes from place
+Networks of spike times are piecewise smooth: the set of inputs that come before a neuron's spike changes from place
 to place. A plain difference across such a border is neither right nor wrong. So every quotient here looks at the
 discrete decisions on both sides first:
 
@@ -14,13 +14,14 @@ all arguments are rounded anew, times the size of output over argument, over the
 would hide even an error of 1e-3, the coordinate is skipped, counted, with the reason. Nothing is skipped silently.
 """
 
+import inspect
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import _checks
-from . import _gate
-from .report import Outcome, Report, summarise
+from .report._table import place, plain, table
 
 STEPS = tuple(2.0 ** -k for k in (20, 23, 26, 29))   # 1e-6 ... 2e-9; powers of two, so that x + h - x = h exactly
 RTOL = 1e-7
@@ -34,6 +35,103 @@ CHANGING = "decisions change however small the step"
 FALLS_SILENT = "an output falls silent next to this point"
 JUMPS = "forward jumps: its quotients diverge"
 UNSETTLED = "quotients do not settle"
+
+
+class Outcome(NamedTuple):
+    """What became of one coordinate or direction."""
+
+    kind: str                 # smooth, kink, jump, skipped, at inf
+    error: float = 0.0        # relative; above the tolerance means wrong
+    by_backward: float | None = None      # the slope
+    by_differences: float | None = None
+    reason: str = ""
+
+    def scaled(self, factor):
+        """Convert the slopes from one step length to another."""
+        if self.by_backward is None:
+            return self
+        return self._replace(by_backward=self.by_backward * factor, by_differences=self.by_differences * factor)
+
+
+class Row(NamedTuple):
+    """One argument, checked by coordinates or along random directions."""
+
+    name: str
+    by: str                   # coordinates or directions
+    smooth: int               # compared with a central difference
+    kinks: int                # compared with two one-sided derivatives
+    jumps: int                # not compared: forward is discontinuous here
+    skipped: int              # not compared for another reason
+    reasons: dict             # why jumps and skipped were not compared -> how many
+    at_inf: int               # entries that are inf; backward says 0, as it must
+    n_wrong: int
+    max_error: float | None   # largest relative error (relative to the condition where that is larger)
+    worst: tuple | None       # its index in the argument; for directions, which one
+    by_backward: float | None     # the gradient there
+    by_differences: float | None
+    verdict: str              # right, WRONG, or unchecked if more was left out than compared
+
+    @property
+    def checked(self):
+        """How many were compared."""
+        return self.smooth + self.kinks
+
+
+def _summarise(name, by, where, outcomes, rtol):
+    """Sum up the outcomes of one argument in a row."""
+    kinds = Counter(o.kind for o in outcomes)
+    reasons = Counter(o.reason for o in outcomes if o.reason)
+    compared = [(at, o) for at, o in zip(where, outcomes, strict=True) if o.kind in ("smooth", "kink")]
+    n_wrong = sum(o.error > rtol for _, o in compared)
+    worst, outcome = max(compared, key=lambda pair: pair[1].error, default=(None, Outcome("skipped", error=None)))
+    left_out = kinds["jump"] + kinds["skipped"]
+    verdict = "WRONG" if n_wrong else "unchecked" if left_out > len(compared) or not compared else "right"
+    return Row(name, by, kinds["smooth"], kinds["kink"], kinds["jump"], kinds["skipped"], dict(reasons),
+               kinds["at inf"], n_wrong, outcome.error, worst, outcome.by_backward, outcome.by_differences, verdict)
+
+
+class Report(NamedTuple):
+    """The result of `gradcheck`. Print it; ask `ok`; call `raise_if_failed` in tests."""
+
+    rows: tuple
+    n_outputs: int
+    n_silent: int             # outputs that are inf: not in the loss
+
+    @property
+    def ok(self):
+        """Whether some output fired, and every argument was compared and found right."""
+        return self.n_silent < self.n_outputs and all(row.verdict == "right" for row in self.rows)
+
+    def row(self, name, by="coordinates"):
+        """Find the row of one argument."""
+        return next(row for row in self.rows if (row.name, row.by) == (name, by))
+
+    def to_dict(self):
+        """Turn the report into what JSON can hold; inf and NaN become strings."""
+        rows = [{**row._asdict(), "checked": row.checked} for row in self.rows]
+        return plain({"ok": self.ok, "n_outputs": self.n_outputs, "n_silent": self.n_silent, "rows": rows})
+
+    def raise_if_failed(self):
+        """Raise an AssertionError that holds the table, unless all is right."""
+        if not self.ok:
+            raise AssertionError(str(self))
+
+    def __str__(self):
+        header = ("argument", "by", "checked", "smooth", "kinks", "jumps", "skipped", "wrong", "max error", "at",
+                  "verdict")
+        cells = [(r.name, r.by, r.checked, r.smooth, r.kinks, r.jumps, r.skipped, r.n_wrong, r.max_error,
+                  place(r.worst), r.verdict) for r in self.rows]
+        lines = [f"gradcheck: {'backward agrees with forward' if self.ok else 'NOT PASSED'}", table(header, cells)]
+        for r in self.rows:
+            if r.n_wrong:
+                where = place(r.worst) if r.by == "coordinates" else f", direction {r.worst[0]}"
+                lines.append(f"{r.name}{where}: backward says {r.by_backward:.9g}, differences say {r.by_differences:.9g}")
+            lines += [f"{r.name}, {r.by}: {count} not compared: {reason}" for reason, count in r.reasons.items()]
+            if r.at_inf and r.by == "coordinates":
+                lines.append(f"{r.name}: at inf (no spike): {r.at_inf}; backward says exactly 0 there, as it must")
+        if self.n_silent:
+            lines.append(f"{self.n_silent} of {self.n_outputs} outputs are silent: they are not in the loss")
+        return "\n".join(lines)
 
 
 class _Point(NamedTuple):
@@ -121,19 +219,19 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
         For NaN, gradients that do not fit the arguments, or arguments changed in place.
     """
     rng = np.random.default_rng(0) if rng is None else rng
-    names = _gate.names(forward, len(args)) if names is None else list(names)
-    args = [_gate.float64(x, name) for x, name in zip(args, names, strict=True)]
+    names = _names(forward, len(args)) if names is None else list(names)
+    args = [_float64(x, name) for x, name in zip(args, names, strict=True)]
     before = [x.copy() for x in args]
     point, cache = _stand(forward, trace or spike_decisions, args, rng)
-    grads = _gate.gradients(backward(point.c.copy()[()], cache), args, names)
-    _gate.unchanged(args, before, names)
+    grads = _gradients(backward(point.c.copy()[()], cache), args, names)
+    _unchanged(args, before, names)
     rows = []
     for k, (x, grad, name) in enumerate(zip(args, grads, names, strict=True)):
         chosen = np.arange(x.size) if n is None or x.size <= n else np.sort(rng.choice(x.size, n, replace=False))
         where = [tuple(int(i) for i in np.unravel_index(flat, x.shape)) for flat in chosen]
-        rows.append(summarise(name, "coordinates", where, [_coordinate(point, k, grad, at) for at in where], RTOL))
+        rows.append(_summarise(name, "coordinates", where, [_coordinate(point, k, grad, at) for at in where], RTOL))
         along = [_direction(point, k, grad, rng) for _ in range(DIRECTIONS if np.isfinite(x).any() else 0)]
-        rows.append(summarise(name, "directions", [(i,) for i in range(len(along))], along, RTOL))
+        rows.append(_summarise(name, "directions", [(i,) for i in range(len(along))], along, RTOL))
     return Report(tuple(rows), n_outputs=point.out.size, n_silent=int(np.isinf(point.out).sum()))
 
 
@@ -178,8 +276,8 @@ def _move(point, k, step):
     used = point.c != 0
     alive = np.isfinite(out[used]).all()
     moved = out[used] - point.out[used] if alive else np.full(used.sum(), np.nan)
-    seen = moved != 0 if moved.any() else True            # if nothing moved, the change may be too small to be seen
-    noise = np.abs(point.c[used]) * np.where(seen, point.noise[used], 0)
+    changed = moved != 0 if moved.any() else True            # if nothing moved, the change may be too small to be seen
+    noise = np.abs(point.c[used]) * np.where(changed, point.noise[used], 0)
     same = bool(alive) and _equal(decisions, point.decisions)
     return _Move(decisions, same, point.c[used] * moved, float(noise.sum()))
 
@@ -220,10 +318,10 @@ def _differences(point, k, step, slope):
         if not (plus.same and minus.same):
             continue
         quotient = float((plus.gain - minus.gain).sum()) / (2 * h)
-        outcome = _judge(slope, quotient, quotient, ROUNDING * (plus.noise + minus.noise) / (2 * h))
+        outcome = _score(slope, quotient, quotient, ROUNDING * (plus.noise + minus.noise) / (2 * h))
         if disagreed:
             before = disagreed[-1]
-            if abs(quotient - before.found) <= 0.5 * abs(slope - before.found):
+            if abs(quotient - before.by_differences) <= 0.5 * abs(slope - before.by_differences):
                 return before                # quotients have settled, and elsewhere
         if slope == quotient == 0 and not (plus.gain.any() or minus.gain.any()) and _swallowed(point, k, step):
             return Outcome("skipped", reason=BLINDED)
@@ -241,7 +339,7 @@ def _swallowed(point, k, step):
     return plus.same and minus.same and abs((plus.gain - minus.gain).sum()) > ROUNDING * (plus.noise + minus.noise)
 
 
-def _judge(slope, low, high, floor):
+def _score(slope, low, high, floor):
     """Require that the slope lies between two one-sided derivatives (smooth: they are equal), up to rounding."""
     size = max(abs(slope), abs(low), abs(high))
     tolerance = max(RTOL * size, floor)
@@ -255,14 +353,14 @@ def _judge(slope, low, high, floor):
 
 
 def _one_sided(point, k, step, slope):
-    """Judge a place where decisions change however small the step: a kink or a jump."""
+    """Check a place where decisions change however small the step: a kink or a jump."""
     right, left = _side(point, k, step), _side(point, k, -step)
     for reason in (right.reason, left.reason):
         if reason:
             return Outcome("jump" if reason in (FALLS_SILENT, JUMPS) else "skipped", reason=reason)
     low = np.minimum(right.slope, -left.slope).sum()         # by output, since each has kinks of its own
     high = np.maximum(right.slope, -left.slope).sum()
-    return _judge(slope, float(low), float(high), right.floor + left.floor)
+    return _score(slope, float(low), float(high), right.floor + left.floor)
 
 
 class _Side(NamedTuple):
@@ -292,3 +390,46 @@ def _side(point, k, step):
         shrinks = np.abs(near.gain) <= np.maximum(0.5 * np.abs(far.gain), 100 * ROUNDING * near.noise)
         reason = UNSETTLED if shrinks.all() else JUMPS
     return _Side(reason=reason)
+
+
+def _names(forward, n_args):
+    """Take the names of the arguments from the signature, if it has any."""
+    try:
+        parameters = inspect.signature(forward).parameters.values()
+    except (TypeError, ValueError):
+        parameters = []
+    known = []
+    for p in parameters:
+        known += [f"{p.name}[{i}]" for i in range(n_args)] if p.kind is p.VAR_POSITIONAL else [p.name]
+    return known[:n_args] if len(known) >= n_args else [f"argument {i}" for i in range(n_args)]
+
+
+def _float64(x, name):
+    """Let only float64 arrays without NaN pass."""
+    if isinstance(x, np.ndarray) and x.dtype == np.float32:
+        raise TypeError(f"{name}: gradcheck needs float64, since differences drown in the rounding of float32; "
+                        f"got {_checks.describe(x)}. Pass {name}.astype(numpy.float64)")
+    x = _checks.array(x, name)
+    if np.isnan(x).any():
+        raise ValueError(f"{name}: expected numbers or inf, got NaN among {_checks.describe(x)}")
+    return x
+
+
+def _gradients(grads, args, arg_names):
+    """Let only gradients that fit the arguments pass."""
+    grads = list(grads) if isinstance(grads, (tuple, list)) else [grads]
+    if len(grads) != len(args):
+        raise ValueError(f"backward: expected {len(args)} gradients ({', '.join(arg_names)}), got {len(grads)}")
+    for x, grad, name in zip(args, grads, arg_names, strict=True):
+        if np.shape(grad) != x.shape:
+            raise ValueError(f"gradient of {name}: expected shape {x.shape}, got {_checks.describe(grad)}")
+        if np.asarray(grad).dtype != np.float64:
+            raise TypeError(f"gradient of {name}: expected float64 like {name}, got {_checks.describe(grad)}")
+    return [np.asarray(grad) for grad in grads]
+
+
+def _unchanged(args, before, arg_names):
+    """Refuse a forward or backward that works in place on its arguments."""
+    for x, old, name in zip(args, before, arg_names, strict=True):
+        if not np.array_equal(x, old):
+            raise ValueError(f"{name}: expected forward and backward to leave their arguments alone; it was changed")

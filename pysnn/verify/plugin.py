@@ -20,7 +20,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection(session):
-    """Load the layers before anything is collected, so that bad input is told in one line; without paths, collect nothing else.
+    """Load the layers before anything is collected: bad input gives one line. Without paths, nothing else is collected.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def pytest_collection(session):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session, config, items):
-    """Add the checks of each layer to what was collected, before -k and the like choose.
+    """Add the checks of each layer to the tests, before options such as -k choose among them.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class Conformance(pytest.Collector):
 
     def __init__(self, *, subject, **kwargs):
         super().__init__(**kwargs)
-        self.subject, self.seen = subject, None
+        self.subject, self._likely = subject, None
 
     def collect(self):
         """Make an item of each check.
@@ -100,10 +100,10 @@ class Conformance(pytest.Collector):
         list of str
             As of `student.likely`.
         """
-        if self.seen is None:
+        if self._likely is None:
             from pysnn.verify import student
-            self.seen = student.likely(self.subject)
-        return self.seen
+            self._likely = student.likely(self.subject)
+        return self._likely
 
 
 class CheckItem(pytest.Item):
@@ -122,11 +122,11 @@ class CheckItem(pytest.Item):
         self.check = check
 
     def runtest(self):
-        """Run the check; raise what it found, unless all is right."""
+        """Run the check; raise its entries, unless all are right."""
         from pysnn.verify import suite
-        found = suite.apply(self.check, self.parent.subject, self.config.getoption("--snn-seed"))
-        if not found.ok:
-            raise NotRight(found, self.parent.likely())
+        ledger = suite.apply(self.check, self.parent.subject, self.config.getoption("--snn-seed"))
+        if not ledger.ok:
+            raise NotRight(ledger, self.parent.likely())
 
     def repr_failure(self, excinfo, style=None):
         """Say what is wrong, where it first diverges, and what it looks like.
@@ -146,11 +146,11 @@ class CheckItem(pytest.Item):
         if not isinstance(excinfo.value, NotRight):
             return super().repr_failure(excinfo)
         from pysnn.verify.report.ledger import says
-        (found, likely), shown = excinfo.value.args, 4
-        n = len(found.failed)
-        lines = [f"{e.verdict}: {e.argument}: {says(e)}" for e in found.failed[:shown]]
+        (ledger, likely), shown = excinfo.value.args, 4
+        n = len(ledger.failed)
+        lines = [f"{e.verdict}: {e.argument}: {says(e)}" for e in ledger.failed[:shown]]
         lines += [f"... and {n - shown} more"] if n > shown else []
-        return "\n".join([*likely, f"{self.check.operation}, {self.check.name}: {n} of {len(found.entries)} comparisons failed", *lines])
+        return "\n".join([*likely, f"{self.check.operation}, {self.check.name}: {n} of {len(ledger.entries)} comparisons failed", *lines])
 
     def reportinfo(self):
         """Name the layer and the check.

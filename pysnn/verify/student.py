@@ -1,4 +1,4 @@
-"""Somebody's own forward and backward from a file: load them, run the suite, and say which known mistake they look like.
+"""Load forward and backward from a file of your own, for the suite, and say which known mistake they look like.
 
 The file holds two functions of the contract (docs/howto/verify-your-gradient.md), and may say what they are:
 
@@ -9,6 +9,14 @@ The file holds two functions of the contract (docs/howto/verify-your-gradient.md
     DETACH_RESET = True                        # whether its backward takes the reset as a constant
 
 A function that takes fewer arguments than the contract gets those that it takes: they come in the contract's order.
+
+An operation that the package does not know says what it is by a record, and gives cases (docs/howto/write-an-operation.md):
+
+    OPERATION = Operation("delay", arguments=("t_in", "delay"), gradients=("t_in", "delay"), outputs=("t_out",))
+    def cases(rng): yield ...                  # tuples of arguments
+    def decisions(*args): ...                  # discrete decisions, as arrays, if forward has kinks
+    def definition(*args): ...                 # what forward should give, or
+    reference = (forward, backward)            # a pair to compare with
 """
 
 import importlib.util
@@ -21,28 +29,34 @@ import numpy as np
 
 from .. import _checks
 from ..conventions import RULES, SURROGATES, Rule, Surrogate
+from ..operations import OPERATIONS, Operation, Pair
 from . import suite, zoo
-from .suite import probe as suite_probe
-from .suite._book import relative
-from .zoo.catch import TARGETS
 
-SAME = 1e-9              # relative: a student's numbers are a fault's numbers
-N_ARGS = {"temporal": (3, 2), "integrate_fire": (4, 5), "dense": (3, 2), "conv2d": (4, 2), "max_pool2d": (3, 2), "avg_pool2d": (3, 2),
-          "batch_norm": (6, 2), "relu": (2, 2)}
-"""How many arguments forward and backward of the contract take; further ones with defaults are not passed."""
+SAME = 1e-9              # relative: these numbers are those of a fault
 
 
 class Subject(NamedTuple):
-    """A student's operation, and what it takes less than the contract."""
+    """An operation from a file, and how far it follows the contract; None: in full."""
 
     operation: str
     forward: object
     backward: object         # None for a loss: forward is the loss
-    n_args: int | None = None
+    n_args: int | None = None      # how many arguments forward takes
     thresholds: tuple | None = None
     rules: tuple | None = None
     surrogates: tuple | None = None
     detach: tuple | None = None
+
+    @property
+    def limited(self):
+        """Whether it takes less than the whole contract.
+
+        Returns
+        -------
+        bool
+            True where some argument is missing, or some words are the only ones that it knows.
+        """
+        return any(self[4:]) or (self.n_args is not None and self.n_args < len(OPERATIONS[self.operation].arguments))
 
     def __call__(self, *args):
         """Run a loss or the gradients of a learning rule."""
@@ -62,8 +76,8 @@ def load(spec, operation=None):
 
     Returns
     -------
-    Subject
-        To be given to `suite.run` as op.
+    Subject or suite.Own
+        To be given to `suite.run` as op; an `Own` where the file's OPERATION is an `Operation`.
 
     Raises
     ------
@@ -72,8 +86,10 @@ def load(spec, operation=None):
         message is one line.
     """
     path, names = _split(spec)
-    module = _import(path)
+    module = import_file(path)
     operation = operation or getattr(module, "OPERATION", None)
+    if isinstance(operation, Operation):
+        return _own(operation, module, names, path.name)
     if operation not in suite.NAMES:
         raise ValueError(f"{path.name}: expected --operation NAME, or a line OPERATION = NAME in the file, with one of "
                          f"{', '.join(suite.NAMES)}; got {operation!r}")
@@ -82,16 +98,40 @@ def load(spec, operation=None):
     if len(names) != (1 if single else 2):
         raise ValueError(f"{path.name}: expected {'one name' if single else 'two names, forward and backward,'} for {operation}, "
                          f"got {', '.join(names)}")
-    found = []
-    for name in names:
-        if not callable(getattr(module, name, None)):
-            there = [k for k, v in vars(module).items() if inspect.isfunction(v) and not k.startswith("_")]
-            raise ValueError(f"{path.name}: expected a function {name!r}, found {', '.join(there) or 'no function'}")
-        found.append(getattr(module, name))
-    subject = Subject(operation, found[0], None) if single else _subject(operation, found, module, path.name)
+    functions = _functions(module, names, path.name)
+    subject = Subject(operation, *functions, None) if single else _subject(operation, functions, module, path.name)
     if operation not in suite.LEARNING:
         _try(subject, path.name)
     return subject
+
+
+def _functions(module, names, file):
+    """Take functions out of a file."""
+    for name in names:
+        if not callable(getattr(module, name, None)):
+            there = [k for k, v in vars(module).items() if inspect.isfunction(v) and not k.startswith("_")]
+            raise ValueError(f"{file}: expected a function {name!r}, found {', '.join(there) or 'no function'}")
+    return [getattr(module, name) for name in names]
+
+
+def _own(record, module, names, file):
+    """Make an `Own` of a file, and try it on its cases."""
+    if (double := set(record.outputs) & set(record.arguments)) or not set(record.gradients) <= set(record.arguments):
+        raise ValueError(f"{file}: OPERATION: expected gradients of its arguments, and other names for its outputs, got "
+                         f"{', '.join(double) or ', '.join(record.gradients)}")
+    names = names or [f"{record.prefix}forward", f"{record.prefix}backward"]
+    forward, backward, cases = _functions(module, [*names, "cases"], file)
+    reference = getattr(module, "reference", None)
+    own = suite.Own(record, forward, backward, cases, *(getattr(module, name, None) for name in ("decisions", "definition")),
+                    reference and Pair(*reference))
+    try:
+        results = suite.examples(own.operation, own, own)
+    except Exception as error:
+        raise ValueError(f"{file}: does not run as {own.operation}: {one_line(error)}") from None
+    if any(result["n_gradients"] != len(record.gradients) for result in results):
+        raise ValueError(f"{file}: backward: expected {len(record.gradients)} gradients ({', '.join(record.gradients)}), "
+                         f"got {int(results[0]['n_gradients'])}")
+    return own
 
 
 def _split(spec):
@@ -106,8 +146,24 @@ def _split(spec):
     return path, [name.strip() for name in names.split(",") if name.strip()]
 
 
-def _import(path):
-    """Run a file as a module of its own."""
+def import_file(path):
+    """Run a file as a module of its own; it stays in no list of modules.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A Python file.
+
+    Returns
+    -------
+    module
+        What it defines.
+
+    Raises
+    ------
+    ValueError
+        If it does not run, in one line.
+    """
     name = f"_pysnn_student_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
@@ -119,7 +175,7 @@ def _import(path):
     except SyntaxError as error:
         raise ValueError(f"{path.name}, line {error.lineno}: {error.msg}") from None
     except Exception as error:
-        raise ValueError(f"{path.name}: does not run: {_said(error)}") from None
+        raise ValueError(f"{path.name}: does not run: {one_line(error)}") from None
     finally:
         sys.dont_write_bytecode = kept
         sys.path.remove(str(path.resolve().parent))
@@ -127,8 +183,19 @@ def _import(path):
     return module
 
 
-def _said(error):
-    """Say an error in one line, with the line of the student's file, or the function and line of a notebook, where it arose."""
+def one_line(error):
+    """Put an error into one line, with the line of the file, or the function and line of a notebook, where it arose.
+
+    Parameters
+    ----------
+    error : Exception
+        As it was raised.
+
+    Returns
+    -------
+    str
+        At most 300 characters.
+    """
     trace, line, other = error.__traceback__, "", ""
     while trace is not None:
         module, code = trace.tb_frame.f_globals.get("__name__") or "", trace.tb_frame.f_code
@@ -138,8 +205,8 @@ def _said(error):
             place = Path(code.co_filename).name if Path(code.co_filename).is_file() else "its cell"
             other = f" ({code.co_name}, line {trace.tb_lineno} of {place})"
         trace = trace.tb_next
-    said, line = f"{type(error).__name__}: {' '.join(str(error).split())}", line or other
-    return said[:300 - len(line)] + line
+    message, line = f"{type(error).__name__}: {' '.join(str(error).split())}", line or other
+    return message[:300 - len(line)] + line
 
 
 def _taken(function, most):
@@ -155,8 +222,8 @@ def _taken(function, most):
 
 def _subject(operation, functions, module, name):
     """Wrap two functions so that they can be called by the contract."""
-    (n, m), (forward, backward) = N_ARGS[operation], functions
-    n_forward, n_backward = _taken(forward, n), _taken(backward, m)
+    record, (forward, backward) = OPERATIONS[operation], functions
+    n_forward, n_backward = _taken(forward, len(record.arguments)), _taken(backward, 2 + len(record.options))
     subject = Subject(operation, lambda *a: forward(*a[:n_forward]), lambda *a: backward(*a[:n_backward]), n_forward)
     if operation == "temporal":
         only = getattr(module, "THRESHOLD", 1.0 if n_forward < 3 else None)
@@ -219,22 +286,36 @@ def _whole(subject, taken, late):
 
 def _try(subject, name):
     """Run it once; refuse what does not run or has other shapes."""
-    right = suite.operation(subject.operation)
     try:
-        got = suite_probe.numbers(subject.operation, subject, right, subject)
+        got = suite.examples(subject.operation, subject, subject)
     except Exception as error:
-        raise ValueError(f"{name}: does not run as {subject.operation}: {_said(error)}") from None
-    wrong = suite_probe.misfit(got, suite_probe.numbers(subject.operation, right, right, subject))
+        raise ValueError(f"{name}: does not run as {subject.operation}: {one_line(error)}") from None
+    wrong = _misfit(got, suite.examples(subject.operation, suite.operation(subject.operation), subject))
     if wrong:
         raise ValueError(f"{name}: {wrong}")
 
 
+def _misfit(got, wanted):
+    """Say what is wrong with results besides their numbers: the number of gradients, shapes, dtypes; "" if nothing is."""
+    for a, b in zip(got, wanted, strict=True):
+        if a.get("n_gradients", 0) != b.get("n_gradients", 0):
+            wants = ", ".join(name for name in b if name.startswith("gradient"))
+            return f"backward: expected {int(b['n_gradients'])} gradients ({wants}), got {int(a['n_gradients'])}"
+        for name, want in b.items():
+            have, shape = a[name], np.shape(want)
+            if not isinstance(have, (np.ndarray, float)):
+                return f"{name}: expected an array of shape {shape} and dtype float64, got {_checks.describe(have)}"
+            if np.shape(have) != shape or np.asarray(have).dtype != np.float64:
+                return f"{name}: expected an array of shape {shape} and dtype float64, got {_checks.describe(np.asarray(have))}"
+    return ""
+
+
 def likely(subject):
-    """Say which mistake a student's operation looks like.
+    """Say which mistake an operation looks like.
 
     Parameters
     ----------
-    subject : Subject
+    subject : Subject or suite.Own
         From `load`.
 
     Returns
@@ -243,45 +324,55 @@ def likely(subject):
         "looks like NAME: description", for a fault of the zoo whose numbers these are to 1e-9; else what simple thing makes a result
         right: another sign, a factor. Empty if nothing fits, or nothing is wrong.
     """
-    name = subject.operation
-    if name in suite.LEARNING:
+    name, own = subject.operation, isinstance(subject, suite.Own)
+    if name in suite.LEARNING or (own and not subject.reference):
         return []
-    right = suite.operation(name)
-    got, wanted = (suite_probe.numbers(name, op, right, subject) for op in (subject, right))
+    right = subject.reference if own else suite.operation(name)
+    got, wanted = (suite.examples(name, op, subject) for op in (subject, right))
     if _alike(got, wanted):
         return []
-    for fault in zoo.every().values():
-        target = "loss" if name in suite.LOSSES else name
-        if name != TARGETS[fault.target] and fault.target != target:
+    for fault in () if own else zoo.every().values():
+        if fault.operation != name and not {name, fault.operation} <= set(suite.LOSSES):
             continue
-        seen = suite_probe.numbers(name, fault.inject(right), right, subject)
-        if not _alike(seen, wanted) and _alike(got, seen):
+        faulty = suite.examples(name, fault.inject(right), subject)
+        if not _alike(faulty, wanted) and _alike(got, faulty):
             return [f"looks like {fault.name}: {fault.description}"]
-    return _simple(got, wanted)
+    return simple_mistakes(got, wanted)
 
 
 def _alike(a, b):
     """Say whether all numbers are the same; NaN is like NaN."""
-    return all((np.isnan(x[name]) & np.isnan(y[name]) | (relative(x[name], y[name]) <= SAME)).all()
+    return all((np.isnan(x[name]) & np.isnan(y[name]) | (suite.relative(x[name], y[name]) <= SAME)).all()
                for x, y in zip(a, b, strict=True) for name in y)
 
 
-def _simple(got, wanted):
-    """Look for results that a sign, a factor or a missing part would make right."""
-    found = []
+def simple_mistakes(got, wanted):
+    """Look for results that another sign, a factor or a missing part would make right.
+
+    Parameters
+    ----------
+    got, wanted : list of dict of str to array
+        Outputs and gradients by name, one dict a case.
+
+    Returns
+    -------
+    list of str
+        One line for each result that is wrong in such a way.
+    """
+    lines = []
     for name in wanted[0]:
         pairs = [(np.asarray(a[name]), np.asarray(b[name])) for a, b in zip(got, wanted, strict=True)]
         a, b = (np.concatenate([np.ravel(p[k]) for p in pairs]).astype(float) for k in (0, 1))
-        if (relative(a, b) <= SAME).all():
+        if (suite.relative(a, b) <= SAME).all():
             continue
         if np.isnan(a).any():
-            found.append(f"{name}: {int(np.isnan(a).sum())} of {a.size} are NaN")
+            lines.append(f"{name}: {int(np.isnan(a).sum())} of {a.size} are NaN")
         elif not a.any():
-            found.append(f"{name}: is 0 everywhere")
-        elif (relative(a, -b) <= SAME).all():
-            found.append(f"{name}: has the wrong sign")
+            lines.append(f"{name}: is 0 everywhere")
+        elif (suite.relative(a, -b) <= SAME).all():
+            lines.append(f"{name}: has the wrong sign")
         elif np.isfinite(a).all() and np.isfinite(b).all():
             factor = float(a @ b / (b @ b))
-            if factor and (relative(a, factor * b) <= SAME).all():
-                found.append(f"{name}: is {factor:.9g} times what it should be")
-    return found
+            if factor and (suite.relative(a, factor * b) <= SAME).all():
+                lines.append(f"{name}: is {factor:.9g} times what it should be")
+    return lines

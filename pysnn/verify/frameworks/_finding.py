@@ -1,4 +1,4 @@
-"""What a finding is: what it says, about which release, how it is looked at, and how what it shows is judged."""
+"""What a finding is: a statement about a release, the run that shows it, and how the run is scored."""
 
 import importlib.metadata
 import importlib.util
@@ -11,20 +11,20 @@ from .adapters import INSTALL, needed
 LABELS = ("bug", "precision", "convention", "different definition", "positive control")
 
 
-class Seen(NamedTuple):
-    """What one run showed."""
+class Observation(NamedTuple):
+    """The result of one run."""
 
-    as_described: bool           # whether it is what the case says
+    as_described: bool           # whether it is what the finding says
     n: int                       # numbers compared
     error: float | None          # the largest deviation, relative where that makes sense; inf for NaN
     shown: str                   # the numbers, in words
     first: str = ""              # where it shows first
 
 
-NOTHING = Seen(False, 0, None, "")
+NOTHING = Observation(False, 0, None, "")
 
 
-class Case(NamedTuple):
+class Finding(NamedTuple):
     """One finding in one release."""
 
     name: str
@@ -33,7 +33,7 @@ class Case(NamedTuple):
     version: str                 # the release looked at
     label: str                   # one of LABELS
     says: str                    # the finding, in a sentence
-    look: object                 # look() -> Seen
+    look: object                 # look() -> Observation
     page: str = ""               # in docs/findings, if its authors may want to know
 
     @property
@@ -42,7 +42,7 @@ class Case(NamedTuple):
         return f"{self.package}=={self.version}"
 
     def run(self):
-        """Run the case and judge it.
+        """Run it, and score what it shows.
 
         Returns
         -------
@@ -50,15 +50,15 @@ class Case(NamedTuple):
             One. A bug or a loss of precision that shows is WRONG, and right once it has gone; a convention, a different definition and a
             positive control are right where they are as described. Without the framework: unchecked, with what to install.
         """
-        return [_judged(self)]
+        return [_scored(self)]
 
 
-def installed(case):
-    """Say which version of a case's framework is there.
+def installed(finding):
+    """Say which version of a finding's framework is installed.
 
     Parameters
     ----------
-    case : Case
+    finding : Finding
         One of CASES.
 
     Returns
@@ -67,37 +67,38 @@ def installed(case):
         None if there is none, or one that cannot be found by its package name.
     """
     try:
-        return importlib.metadata.version(case.package) if importlib.util.find_spec(case.framework) else None
+        return importlib.metadata.version(finding.package) if importlib.util.find_spec(finding.framework) else None
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def _judged(case):
-    """Run a case, quietly, and turn what it showed into an entry."""
-    def entry(verdict, note, seen=NOTHING):
-        return Entry(operation=case.framework, check=f"{case.label}: {case.name}", n_checked=seen.n, max_error=seen.error, verdict=verdict,
-                     note=note, first=seen.first if verdict == WRONG else "")
-    version = installed(case)
+def _scored(finding):
+    """Run a finding, quietly, and turn its observation into an entry."""
+    def entry(verdict, note, result=NOTHING):
+        return Entry(operation=finding.framework, check=f"{finding.label}: {finding.name}", n_checked=result.n, max_error=result.error,
+                     verdict=verdict, note=note, first=result.first if verdict == WRONG else "")
+    version = installed(finding)
     if version is None:
-        return entry(UNCHECKED, f"{case.versions} is not installed: {INSTALL[case.framework]}")
-    ran = f"{case.package} {version}"
-    if _release(version) != case.version:
-        ran += f" (not the {case.version} that was looked at)"
+        return entry(UNCHECKED, f"{finding.versions} is not installed: {INSTALL[finding.framework]}")
+    ran = f"{finding.package} {version}"
+    if _release(version) != finding.version:
+        ran += f" (not the {finding.version} that was looked at)"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
-            needed(case.framework)
-            seen = case.look()
+            needed(finding.framework)
+            result = finding.look()
         except Exception as error:
-            if _release(version) == case.version and not isinstance(error, ImportError):
+            if _release(version) == finding.version and not isinstance(error, ImportError):
                 raise
             return entry(UNCHECKED, f"{ran}: could not be run, {type(error).__name__}: {' '.join(str(error).split())[:200]}")
-    if case.label in ("bug", "precision"):
-        return entry(WRONG if seen.as_described else RIGHT, f"{ran}: {case.says if seen.as_described else 'not seen'}; {seen.shown}", seen)
-    if seen.as_described:
-        return entry(RIGHT, f"{ran}: {case.says}; {seen.shown}", seen)
-    otherwise = WRONG if case.label == "positive control" else UNCHECKED
-    return entry(otherwise, f"{ran}: not so: {case.says}; {seen.shown}", seen)
+    if finding.label in ("bug", "precision"):
+        verdict, words = (WRONG, finding.says) if result.as_described else (RIGHT, "not seen")
+        return entry(verdict, f"{ran}: {words}; {result.shown}", result)
+    if result.as_described:
+        return entry(RIGHT, f"{ran}: {finding.says}; {result.shown}", result)
+    otherwise = WRONG if finding.label == "positive control" else UNCHECKED
+    return entry(otherwise, f"{ran}: not so: {finding.says}; {result.shown}", result)
 
 
 def _release(version):

@@ -6,7 +6,7 @@
     from_jax          a function over JAX arrays; its gradient comes from jax.vjp
     torch_operation   a differentiable function of several tensors as a pair forward, backward, for `gradcheck`
 
-`adapters_ready` has the neurons of released frameworks. A framework is imported when one of its layers is made, never before.
+`neurons` has those of released frameworks. A framework is imported when one of its layers is made, never before.
 """
 
 import contextlib
@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import _checks
-from ...conventions import CONVENTION_WORDS, RULES, SURROGATES, Convention, Rule, Surrogate
+from ...conventions import RULES, SURROGATES, Rule, Surrogate
+from ...operations import Pair
 from ...reference import integrate_fire
-from ..zoo import Op
+from ..conventions import CONVENTION_WORDS, Convention
 
 INSTALL = {
     "torch": "pip install torch==2.13.0",
@@ -33,7 +34,7 @@ INSTALL = {
 """What to type where a framework is missing, by the name of its import: the releases that were looked at."""
 
 
-class Layer(NamedTuple):
+class BlackBox(NamedTuple):
     """A layer of spiking neurons as it is seen from outside; all arrays are NumPy, float64, (T, B, N), and runs begin at rest."""
 
     forward: object         # forward(current) -> spikes
@@ -41,6 +42,9 @@ class Layer(NamedTuple):
     name: str = "layer"
     state: object = None    # state(current) -> (B, N) membrane potential after the last step, where the layer shows it
     returns: object = None  # returns(current) -> name of the dtype that the layer itself gives its spikes
+
+
+Layer = BlackBox          # its name in version 0.1
 
 
 def needed(name):
@@ -85,7 +89,7 @@ def from_operation(convention, threshold=1.0, op=integrate_fire, name="pysnn"):
 
     Returns
     -------
-    Layer
+    BlackBox
         With its potential.
 
     Raises
@@ -109,7 +113,7 @@ def from_operation(convention, threshold=1.0, op=integrate_fire, name="pysnn"):
 
     def vjp(current, dspikes):
         return op.backward(np.array(dspikes), run(current)[2], None, surrogate, detach_reset)[0]
-    return Layer(lambda current: run(current)[0], vjp, name, lambda current: run(current)[1], lambda current: str(run(current)[0].dtype))
+    return BlackBox(lambda current: run(current)[0], vjp, name, lambda current: run(current)[1], lambda current: str(run(current)[0].dtype))
 
 
 def from_callables(forward, vjp, to=None, name="callables"):
@@ -128,13 +132,13 @@ def from_callables(forward, vjp, to=None, name="callables"):
 
     Returns
     -------
-    Layer
+    BlackBox
         What they return may be NumPy, may speak DLPack, or be anything that numpy.asarray takes.
     """
     def give(x):
         x = np.array(x, np.float64)                                      # theirs to keep
         return x if to is None else to(x)
-    return Layer(lambda current: _float64(forward(give(current)), np.shape(current)),
+    return BlackBox(lambda current: _float64(forward(give(current)), np.shape(current)),
                  lambda current, dspikes: _float64(vjp(give(current), give(dspikes)), np.shape(current)), name,
                  returns=lambda current: str(_numpy(forward(give(current))).dtype))
 
@@ -154,7 +158,7 @@ def from_torch(run, dtype="float64", name="torch"):
 
     Returns
     -------
-    Layer
+    BlackBox
         Of whatever dtype the spikes are, they come out as float64; `returns` tells what they were.
 
     Raises
@@ -185,7 +189,7 @@ def from_torch(run, dtype="float64", name="torch"):
     def state(current):
         v = go(current)[2]
         return None if v is None else _float64(v, np.shape(current)[1:])
-    return Layer(lambda current: _float64(go(current)[1], np.shape(current)), vjp, name, state,
+    return BlackBox(lambda current: _float64(go(current)[1], np.shape(current)), vjp, name, state,
                  lambda current: str(go(current)[1].dtype).removeprefix("torch."))
 
 
@@ -201,7 +205,7 @@ def from_jax(run, name="jax"):
 
     Returns
     -------
-    Layer
+    BlackBox
         Without its potential.
 
     Raises
@@ -223,7 +227,7 @@ def from_jax(run, name="jax"):
     def returns(current):
         with _x64(jax):
             return str(run(jax.numpy.asarray(current)).dtype)
-    return Layer(forward, vjp, name, None, returns)
+    return BlackBox(forward, vjp, name, None, returns)
 
 
 def torch_operation(run, dtype="float64"):
@@ -238,7 +242,7 @@ def torch_operation(run, dtype="float64"):
 
     Returns
     -------
-    Op
+    Pair
         ``forward(*args) -> out, cache`` and ``backward(dout, cache) -> one gradient an argument``, in float64.
 
     Raises
@@ -257,7 +261,7 @@ def torch_operation(run, dtype="float64"):
         tensors, out = cache
         grads = torch.autograd.grad(out, tensors, torch.as_tensor(np.array(dout)).to(out.dtype), retain_graph=True, allow_unused=True)
         return tuple(np.zeros(tuple(x.shape)) if g is None else _float64(g) for x, g in zip(tensors, grads, strict=True))
-    return Op(forward, backward)
+    return Pair(forward, backward)
 
 
 def _numpy(x):

@@ -1,4 +1,4 @@
-"""What was found in released frameworks, as cases that run: each reproduces one finding live, and says which version it ran on.
+"""Findings about released frameworks. Each can be run: it shows itself anew, and says which version it ran on.
 
     bug                    wrong by what the framework says itself, or by arithmetic
     precision              right in exact arithmetic, and less exact than what goes in
@@ -6,26 +6,28 @@
     different definition   another quantity by the same name
     positive control       agrees with ours: the comparison itself works
 
-`findings.CASES["snntorch-sigmoid-nan"].run()` runs one; `findings.run("snntorch")` runs those of a framework. A framework that is not
-installed is said to be so, never passed. docs/findings/ has a page for each that its authors may want to know, with a script to run.
+`findings.CASES["snntorch-sigmoid-nan"].run()` runs one; `findings.run("snntorch")` runs those of a framework. One about a framework
+that is not installed says so; it never passes. docs/findings/ has a page for each that its authors may want to know, with a script to run.
 """
 
-from ._finding import LABELS, Case, Seen, installed
+from ._finding import LABELS, Finding, Observation, installed
 from .others import CASES as _others
 from .snntorch import CASES as _snntorch
 from .spikingjelly import CASES as _spikingjelly
 
-__all__ = ["CASES", "FRAMEWORKS", "LABELS", "Case", "Seen", "installed", "run"]
+__all__ = ["CASES", "FRAMEWORKS", "LABELS", "Case", "Finding", "Observation", "installed", "run"]
 
-CASES = {case.name: case for case in _spikingjelly + _snntorch + _others}
-"""The cases by name."""
+Case = Finding          # its name in version 0.1
 
-FRAMEWORKS = tuple(dict.fromkeys(case.package for case in CASES.values()))
-"""What `run` takes: packages with at least one case."""
+CASES = {finding.name: finding for finding in _spikingjelly + _snntorch + _others}
+"""The findings by name."""
+
+FRAMEWORKS = tuple(dict.fromkeys(finding.package for finding in CASES.values()))
+"""What `run` takes: packages with at least one finding."""
 
 
 def run(framework=None):
-    """Run all cases, or those of one framework.
+    """Run all findings, or those about one framework.
 
     Parameters
     ----------
@@ -35,14 +37,14 @@ def run(framework=None):
     Returns
     -------
     list of Entry
-        One a case.
+        One a finding.
 
     Raises
     ------
     ValueError
-        If no case is about it.
+        If no finding is about it.
     """
-    chosen = [case for case in CASES.values() if framework in (None, case.framework, case.package)]
+    chosen = [finding for finding in CASES.values() if framework in (None, finding.framework, finding.package)]
     if not chosen:
         raise ValueError(f"framework: expected one of {', '.join(sorted(FRAMEWORKS))}, got {framework!r}")
-    return [entry for case in chosen for entry in case.run()]
+    return [entry for finding in chosen for entry in finding.run()]

@@ -24,7 +24,7 @@ def spikingjelly_if(threshold=1.0, reset="zero", detach_reset=False, surrogate=N
 
     Returns
     -------
-    Layer
+    BlackBox
         In float64, with its potential.
 
     Raises
@@ -66,7 +66,7 @@ def snntorch_leaky(threshold=1.0, reset="subtract", reset_delay=True, surrogate=
 
     Returns
     -------
-    Layer
+    BlackBox
         With its potential.
 
     Raises
@@ -103,7 +103,7 @@ def norse_if(threshold=1.0, method="super", alpha=100.0):
 
     Returns
     -------
-    Layer
+    BlackBox
         In float64, with its potential.
 
     Raises
@@ -137,7 +137,7 @@ def exact_event_adjoint_linear(n_in, n_out, **options):
 
     Returns
     -------
-    Op
+    Pair
         ``forward(t_in, w)``: (B, n_in) spike times, (n_out, n_in) weights; for `gradcheck`.
 
     Raises
@@ -161,7 +161,7 @@ def exact_snn_linear(n_in, n_out, **options):
 
     Returns
     -------
-    Op
+    Pair
         ``forward(t_in, w)``: (n_in, B) spike times, (n_out, n_in + 1) weights, the last column for the bias; for `gradcheck`.
 
     Raises

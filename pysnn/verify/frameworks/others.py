@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..gradcheck import gradcheck
-from ._finding import Case, Seen
+from ._finding import Finding, Observation
 from .adapters import needed
 from .neurons import exact_event_adjoint_linear, exact_snn_linear
 
@@ -21,8 +21,9 @@ def _alpha():
     x = np.array([-0.5, -0.1, 0.0, 0.1, 0.5])
     same = all(np.array_equal(g, grads[0]) for g in grads)
     off = max(float(np.abs(g - 1 / (a * np.abs(x) + 1) ** 2).max()) for g, a in zip(grads, ALPHAS, strict=True))
-    said = "identical" if same else "differ"
-    return Seen(same, x.size * len(ALPHAS), off, f"gradients for alpha = 1, 10, 100 {said}: {grads[0].round(4).tolist()}", "alpha = 10")
+    words = "identical" if same else "differ"
+    return Observation(same, x.size * len(ALPHAS), off,
+                       f"gradients for alpha = 1, 10, 100 {words}: {grads[0].round(4).tolist()}", "alpha = 10")
 
 
 def _adjoint():
@@ -44,7 +45,7 @@ def _adjoint():
         grads.append(w.grad.numpy().ravel())
     cosine = float(grads[0] @ grads[1] / np.linalg.norm(grads[0]) / np.linalg.norm(grads[1]))
     equal = np.array_equal(*spikes) and spikes[0].sum() > 0
-    return Seen(equal and abs(cosine) < 0.9, grads[0].size, None,
+    return Observation(equal and abs(cosine) < 0.9, grads[0].size, None,
                 f"spikes {'equal' if equal else 'differ'}, cosine between the two gradients {cosine:.2f}")
 
 
@@ -54,7 +55,7 @@ def _existence():
     out, cache = op.forward(t_in, w)
     dt, dw = op.backward(np.zeros_like(out), cache)
     largest = max(float(np.abs(x).max()) for x in (dt, dw))
-    return Seen(largest > 0, dt.size + dw.size, largest, f"0 comes in, up to {largest:.2g} goes out")
+    return Observation(largest > 0, dt.size + dw.size, largest, f"0 comes in, up to {largest:.2g} goes out")
 
 
 def _linear():
@@ -63,7 +64,7 @@ def _linear():
     args = rng.uniform(0, 10, (2, 4)), rng.uniform(0.5, 1.5, (3, 4))
     report = gradcheck(op.forward, op.backward, args, trace=lambda *_: np.zeros(0))
     worst = max(row.max_error for row in report.rows)
-    return Seen(report.ok, sum(row.checked for row in report.rows), worst, f"within {worst:.1g} of differences")
+    return Observation(report.ok, sum(row.checked for row in report.rows), worst, f"within {worst:.1g} of differences")
 
 
 def _grid():
@@ -83,7 +84,7 @@ def _grid():
             found[:, k] = (late - early).sum(axis=1) / 2e-6
         off[n_grid] = float(np.linalg.norm(dw - found) / np.linalg.norm(found))
     shown = ", ".join(f"{100 * x:.2g} % at {n_grid} points" for n_grid, x in off.items())
-    return Seen(off[2001] > 1e-3, found.size * 2, off[2001], f"off by {shown}")
+    return Observation(off[2001] > 1e-3, found.size * 2, off[2001], f"off by {shown}")
 
 
 def _gradcheck():
@@ -116,32 +117,32 @@ def _gradcheck():
         torch.autograd.gradcheck(layer, (current,))
     except RuntimeError as error:
         why = f"it raises {type(error).__name__}, for all differences of spikes are 0"
-        return Seen("mismatch" in str(error), current.numel(), None, why)
-    return Seen(False, current.numel(), None, "it passes")
+        return Observation("mismatch" in str(error), current.numel(), None, why)
+    return Observation(False, current.numel(), None, "it passes")
 
 
 def _half_spike():
     jax = needed("jax")
     superspike = needed("jaxsnn.discrete.functional.threshold").superspike
     below, at, above = (float(s) for s in superspike(jax.numpy.array([-1.0, 0.0, 1.0]), 80.0))
-    return Seen((below, at, above) == (0, 0.5, 1), 3, None, f"spikes {below:g}, {at:g}, {above:g} below, at and above the threshold")
+    return Observation((below, at, above) == (0, 0.5, 1), 3, None, f"spikes {below:g}, {at:g}, {above:g} below, at and above the threshold")
 
 
 CASES = (
-    Case("norse-alpha", *NORSE, "bug", "the surrogate SuperSpike ignores its slope alpha", _alpha, "docs/findings/norse-alpha.md"),
-    Case("norse-adjoint", *NORSE, "different definition",
+    Finding("norse-alpha", *NORSE, "bug", "the surrogate SuperSpike ignores its slope alpha", _alpha, "docs/findings/norse-alpha.md"),
+    Finding("norse-adjoint", *NORSE, "different definition",
          "lif_step and lif_adjoint_step return different quantities: a surrogate gradient, and one of spike times", _adjoint),
-    Case("exact-event-adjoint-existence", "exact_event_adjoint", "exact-event-adjoint", "0.2.0", "different definition",
+    Finding("exact-event-adjoint-existence", "exact_event_adjoint", "exact-event-adjoint", "0.2.0", "different definition",
          "with use_existence=True backward adds the gradient of a penalty that is not in the loss: a zero loss has a gradient", _existence,
          "docs/findings/exact-event-adjoint-existence.md"),
-    Case("exact-event-adjoint-linear", "exact_event_adjoint", "exact-event-adjoint", "0.2.0", "positive control",
+    Finding("exact-event-adjoint-linear", "exact_event_adjoint", "exact-event-adjoint", "0.2.0", "positive control",
          "ExactAdjointLinear is the gradient of its own forward pass", _linear),
-    Case("exact-snn-nn-grid", "exact_snn", "exact-snn-nn", "3.2.3", "precision",
+    Finding("exact-snn-nn-grid", "exact_snn", "exact-snn-nn", "3.2.3", "precision",
          "the gradient is that of the exact crossing, forward returns one interpolated within a cell of its grid", _grid,
          "docs/findings/exact-snn-nn-grid.md"),
-    Case("torch-gradcheck", "torch", "torch", "2.13.0", "different definition",
+    Finding("torch-gradcheck", "torch", "torch", "2.13.0", "different definition",
          "gradcheck rejects every spiking layer with a surrogate gradient, right or wrong", _gradcheck),
-    Case("jaxsnn-half-spike", "jaxsnn", "jaxsnn", "0.3.0", "convention", "half a spike where V is exactly the threshold", _half_spike,
+    Finding("jaxsnn-half-spike", "jaxsnn", "jaxsnn", "0.3.0", "convention", "half a spike where V is exactly the threshold", _half_spike,
          "docs/findings/jaxsnn-half-spike.md"),
 )
 """Seven cases."""

@@ -3,19 +3,19 @@
 import numpy as np
 
 from ..identify import identify
-from ._finding import Case, Seen
+from ._finding import Finding, Observation
 from .adapters import needed
 from .neurons import snntorch_leaky
 
 
 def _case(name, label, says, look, page=True):
-    return Case(name, "snntorch", "snntorch", "1.0.0", label, says, look, f"docs/findings/{name}.md" if page else "")
+    return Finding(name, "snntorch", "snntorch", "1.0.0", label, says, look, f"docs/findings/{name}.md" if page else "")
 
 
 def _downcast():
     layer = snntorch_leaky()
     given = layer.returns(np.full((1, 1, 1), 1.5))
-    return Seen(given == "float32", 1, None, f"spikes of a float64 current are {given}")
+    return Observation(given == "float32", 1, None, f"spikes of a float64 current are {given}")
 
 
 def _nan():
@@ -23,13 +23,13 @@ def _nan():
     x = torch.tensor([-5.0, -3.0, -1.0, 1.0, 5.0], requires_grad=True)
     grad, = torch.autograd.grad(surrogate(x).sum(), x)
     bad = x.detach()[~torch.isfinite(grad)].tolist()
-    return Seen(bool(bad), 5, np.inf if bad else 0.0, f"not finite at u - threshold = {bad}, float32" if bad else "all finite",
+    return Observation(bool(bad), 5, np.inf if bad else 0.0, f"not finite at u - threshold = {bad}, float32" if bad else "all finite",
                 f"u - threshold = {bad[0]}" if bad else "")
 
 
 def _at_threshold():
     at, above = snntorch_leaky().forward(np.array([[[1.0, 1.0 + 2.0 ** -20]]])).ravel()
-    return Seen((at, above) == (0, 1), 2, None, f"{at:g} at the threshold, {above:g} just above it")
+    return Observation((at, above) == (0, 1), 2, None, f"{at:g} at the threshold, {above:g} just above it")
 
 
 def _stuck():
@@ -41,7 +41,7 @@ def _stuck():
     with_delay = int(snntorch_leaky().forward(current).sum())
     silent = bool(layer.forward(current)[-1] == 0)
     shown = f"{n} spikes from 3.5 thresholds, {with_delay} with delay; after 8 steps u is {v:g}, {'silent' if silent else 'firing'}"
-    return Seen(v > 1 and silent, 8, None, shown, "step 3")
+    return Observation(v > 1 and silent, 8, None, shown, "step 3")
 
 
 def _conventions():
@@ -52,7 +52,7 @@ def _conventions():
     got = {key: (*x.convention.rule, x.convention.detach_reset) if x.convention else x.evidence.get("reset") for key, x in named.items()}
     wanted |= {("none", True): "none", ("none", False): "none"}
     told = "reset_delay=True: in the next step, detached; False: in the same step, part of the graph; fires at u > threshold"
-    return Seen(got == wanted, len(got), None, told if got == wanted else f"got {got}")
+    return Observation(got == wanted, len(got), None, told if got == wanted else f"got {got}")
 
 
 CASES = (

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...conventions import Convention, Rule, Surrogate
 from ...reference import temporal
-from ._finding import Case, Seen
+from ._finding import Finding, Observation
 from .adapters import from_operation, needed
 from .neurons import spikingjelly_if
 
@@ -27,7 +27,7 @@ def _if_node():
         equal &= np.array_equal(layer.forward(current), ours.forward(current))
         got, wanted = layer.vjp(current, dspikes), ours.vjp(current, dspikes)
         worst, n = max(worst, float(np.abs(got - wanted).max() / np.abs(wanted).max())), n + got.size
-    return Seen(bool(equal) and worst <= EXACT, n, worst, f"spikes {'equal' if equal else 'differ'}, gradients within {worst:.1g}")
+    return Observation(bool(equal) and worst <= EXACT, n, worst, f"spikes {'equal' if equal else 'differ'}, gradients within {worst:.1g}")
 
 
 def _first_spike():
@@ -50,7 +50,7 @@ def _first_spike():
     t_out = solve(response, torch.tensor(np.repeat(ends[:, None], n_out, axis=1)), (times, weights))
     got, fired = t_out.detach().numpy(), np.isfinite(z_out)
     if not np.array_equal(np.isfinite(got), fired):
-        return Seen(False, got.size, np.inf, "other neurons fire")
+        return Observation(False, got.size, np.inf, "other neurons fire")
     off = float(np.abs(got[fired] / np.log(z_out[fired]) - 1).max())
     safe = fired & (np.abs(cache.margin) > 0.2)
     c = np.where(safe, rng.normal(size=z_out.shape), 0)
@@ -58,14 +58,14 @@ def _first_spike():
     dz_in, dw = temporal.backward(np.where(safe, c / np.where(fired, z_out, 1), 0), cache)
     pairs = (weights.grad.numpy(), dw), (times.grad.numpy(), dz_in * np.exp(t_in.astype(np.float64)))
     off_grads = max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in pairs)
-    return Seen(max(off, off_grads) <= SINGLE, int(fired.sum()), max(off, off_grads),
+    return Observation(max(off, off_grads) <= SINGLE, int(fired.sum()), max(off, off_grads),
                 f"spike times within {off:.1g}, gradients within {off_grads:.1g}, in float32, which is all it takes")
 
 
 CASES = (
-    Case("spikingjelly-if", "spikingjelly", "spikingjelly", "2.0.0", "positive control",
+    Finding("spikingjelly-if", "spikingjelly", "spikingjelly", "2.0.0", "positive control",
          "IFNode agrees with ours in four conventions", _if_node),
-    Case("spikingjelly-first-spike", "spikingjelly", "spikingjelly", "2.0.0", "positive control",
+    Finding("spikingjelly-first-spike", "spikingjelly", "spikingjelly", "2.0.0", "positive control",
          "first_spike_time, given the temporal neuron, agrees with ours", _first_spike),
 )
 """Two cases."""

@@ -7,10 +7,10 @@ the case, is the size of the number times its condition (kappa z_out for a spike
 Run: python -m pysnn.verify.golden          rebuilds them; needs mpmath; the arrays come out byte for byte the same
 """
 
-from .case import Case
-from .vectors import FILES, FOLDER, MEANING, ROUNDINGS, VERSION, cases, check
+from .vectors import FOLDER, ROUNDINGS, VERSION, GoldenCase, cases, check, operations
 
-__all__ = ["FILES", "FOLDER", "MEANING", "ROUNDINGS", "VERSION", "Case", "cases", "check", "rebuild"]
+Case = GoldenCase
+__all__ = ["FOLDER", "ROUNDINGS", "VERSION", "Case", "GoldenCase", "cases", "check", "operations", "rebuild"]
 
 
 def rebuild(folder=FOLDER):

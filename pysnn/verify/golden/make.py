@@ -19,10 +19,33 @@ from ..oracle import relu as maps
 from ..oracle import temporal as oracle
 from ..oracle._numbers import exact, rounded
 from ..witness.temporal import near_threshold
-from .case import Case
-from .vectors import FILES, FOLDER, INFINITE, MEANING, ROLES, VERSION, digest
+from .vectors import FOLDER, INFINITE, ROLES, VERSION, GoldenCase, digest
 
 INF = np.inf
+MEANING = {
+    "temporal": "forward(z_in, w, threshold) -> z_out; backward(dz_out) -> dz_in, dw. exp of times; inf: no spike. Neurons marked in "
+                "`near` (where given) are within rounding of a decision: leave their z_out out; their dz_out is 0.",
+    "integrate_fire": "forward(current, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
+                      "detach_reset) -> dcurrent, dv_init. (T, B, n). reset, timing, fire: the rule.",
+    "dense": "forward(x, w, b) -> y; backward(dy) -> dx, dw, db. y = x w + b; without b no db.",
+    "conv2d": "forward(x, w, stride, padding) -> y; backward(dy) -> dx, dw. Cross-correlation; (B, H, W, C), (kh, kw, C_in, C_out).",
+    "max_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx. Of equal numbers the first in row-major order wins.",
+    "avg_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx.",
+    "relu": "forward(x, top) -> y = min(max(x, 0), top); backward(dy) -> dx, 0 where x <= 0 or x >= top.",
+    "batch_norm": "forward(x, gamma, beta, mean, var, eps) -> y; backward(dy) -> dx, dgamma, dbeta. Without mean and var: of the batch, "
+                  "biased variance; given, they are constants.",
+    "softmax_z": "loss(z, labels) -> loss, d: mean cross-entropy of softmax(-z); silent outputs count z_max and get gradient 0.",
+    "softmax_t": "loss(z, labels, beta) -> loss, d: mean cross-entropy of softmax(-beta ln z); silent outputs as in softmax_z.",
+    "mse": "loss(y, labels) -> loss, d: mean over batch and outputs of (y - one-hot)^2.",
+    "cross_entropy": "loss(y, labels) -> loss, d: mean cross-entropy of softmax(y).",
+    "temporal_training": "ten steps w <- w - lr dw of layers of temporal neurons (threshold 1) with the loss softmax_z or softmax_t; "
+                         "losses before each step, weights after the last, gradients of the first.",
+    "proxy_training": "ten steps of proxy learning: constant current x w1 + b1 into integrate-and-fire neurons (at v_init times threshold "
+                      "before the first of n_steps), their spikes into the next layer; loss on counts or rates (counts / n_steps); its "
+                      "gradient goes back through the ReLU network of the same weights (hidden outputs end at the threshold if clip; no "
+                      "ReLU at the output). Losses, weights and gradients as in temporal_training.",
+}
+"""What each operation computes, in words; part of schema.json."""
 BY_HAND = (             # z_in, w (one neuron), what it shows
     ("jump-a", [1, 2], [2, -1]), ("jump-b", [1, 1.875], [2, -1.5]), ("jump-c", [1, 1.875, 4], [2, -1.5, 1]),
     ("tie-a", [1, 2, 2], [1.5, 1, -1]), ("tie-b", [1, 1], [2, -2]),
@@ -32,65 +55,20 @@ BY_HAND = (             # z_in, w (one neuron), what it shows
     ("zero-weight", [1, 1.5, 4], [2, 0, 1]), ("early-z", [0.125, 0.25, 8], [0.75, 0.5, -1]), ("inhibited", [1, 2, 3], [-1, -2, 2.5]))
 
 
-def whole(rng, low, high, shape, parts):
-    """Draw dyadic numbers.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of randomness.
-    low, high : float
-        From low to below high.
-    shape : tuple or int
-        Shape of the array.
-    parts : int
-        The numbers are whole numbers over this power of two.
-
-    Returns
-    -------
-    float64 array
-        The numbers.
-    """
+def _whole(rng, low, high, shape, parts):
+    """Draw dyadic numbers."""
     return rng.integers(round(low * parts), round(high * parts), shape) / parts
 
 
-def short(x):
-    """Round to 10 binary places.
-
-    Parameters
-    ----------
-    x : float
-        A number.
-
-    Returns
-    -------
-    float
-        A whole number over 1024.
-    """
+def _short(x):
+    """Round to 10 binary places."""
     return round(1024 * x) / 1024
 
 
-def temporal_case(name, z_in, w, threshold=1.0, small=False):
-    """Make one case of temporal neurons.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    z_in, w : (B, N_in), (N_in, N_out) float64 arrays
-        Inputs and weights.
-    threshold : float
-        Firing threshold divided by tau.
-    small : bool
-        Whether all sums are exact in float64 and float32, so that even decisions at the threshold are to be compared.
-
-    Returns
-    -------
-    Case
-        With kappa z_out as the unit of z_out. Neurons too near the threshold are marked in `near`, and their dz_out is 0.
-    """
+def _temporal_case(name, z_in, w, threshold=1.0, small=False):
+    """Make one case of temporal neurons."""
     rng = np.random.default_rng([ord(c) for c in name])
-    dz_out = whole(rng, -2, 2, (len(z_in), w.shape[1]), 16)
+    dz_out = _whole(rng, -2, 2, (len(z_in), w.shape[1]), 16)
     dz_out[dz_out == 0] = 0.5
     near = near_threshold(z_in, w, threshold) & (not small)
     dz_out[near] = 0
@@ -102,28 +80,22 @@ def temporal_case(name, z_in, w, threshold=1.0, small=False):
     single = all((x == x.astype(np.float32)).all() for x in (z_in, w)) and kappa.max() <= 1e4 and (
         small or not near_threshold(z_in.astype(np.float32), w.astype(np.float32), threshold).any())
     inputs = {"z_in": z_in, "w": w, "dz_out": dz_out} | ({"near": near} if near.any() else {})
-    return Case(name, "temporal", {"threshold": threshold}, inputs, {"z_out": z_out},
+    return GoldenCase(name, "temporal", {"threshold": threshold}, inputs, {"z_out": z_out},
                 {"dz_in": rounded(dz_in), "dw": rounded(dw)},
                 {"z_out": np.where(np.isfinite(z_out), kappa * np.where(np.isfinite(z_out), z_out, 0), 0), "dz_in": unit_z, "dw": unit_w},
                 bool(single))
 
 
-def temporal():
-    """Make the cases of temporal neurons.
-
-    Yields
-    ------
-    Case
-        By hand, random, ties, near the threshold, silent, large, with a bias, other thresholds and times.
-    """
+def _temporal():
+    """Make the cases of temporal neurons."""
     for name, z, w in BY_HAND:
-        yield temporal_case(f"hand-{name}", np.array([z], float), np.array(w, float)[:, None], small=name != "tie-c")
+        yield _temporal_case(f"hand-{name}", np.array([z], float), np.array(w, float)[:, None], small=name != "tie-c")
     rng = np.random.default_rng(1)
     for n, k in product((1, 2, 3, 5, 8, 20, 50), range(4)):
-        mean, spread = (short(4 / n), 1) if k % 2 else (short(1.5 / n), 1.5)
-        yield temporal_case(f"random-{n}-{k}", whole(rng, 1, 6, (3, n), 1024), mean + whole(rng, -spread, spread, (n, 4), 1024) / 2 ** k)
+        mean, half = (_short(4 / n), 1) if k % 2 else (_short(1.5 / n), 1.5)
+        yield _temporal_case(f"random-{n}-{k}", _whole(rng, 1, 6, (3, n), 1024), mean + _whole(rng, -half, half, (n, 4), 1024) / 2 ** k)
     for n, k in product((3, 6, 12), range(4)):
-        yield temporal_case(f"ties-{n}-{k}", whole(rng, 1, 4, (3, n), 1 + k % 2), whole(rng, -1, 1.5, (n, 4), 4), small=True)
+        yield _temporal_case(f"ties-{n}-{k}", _whole(rng, 1, 4, (3, n), 1 + k % 2), _whole(rng, -1, 1.5, (n, 4), 4), small=True)
     for n, bits in product((3, 20), (4, 8, 12, 16, 20, 24, 28, 30)):
         yield _near(rng, f"near-{n}-{bits}", n, 2.0 ** -bits)
     for n, gap in product((3, 20), (0.0, -2.0 ** -10, -2.0 ** -28, 2.0 ** -50)):
@@ -133,121 +105,81 @@ def temporal():
 
 def _near(rng, name, n, gap):
     """Let the weights of each neuron add up to 1 + gap."""
-    w = 1 / 2 ** round(np.log2(n)) + whole(rng, -0.25, 0.25, (n, 3), 1024)
+    w = 1 / 2 ** round(np.log2(n)) + _whole(rng, -0.25, 0.25, (n, 3), 1024)
     w[-1] += 1 - w.sum(axis=0)
     w[-1] += gap
-    return temporal_case(name, whole(rng, 1, 4, (2, n), 64), w)
+    return _temporal_case(name, _whole(rng, 1, 4, (2, n), 64), w)
 
 
 def _special(rng):
     """Yield silence, large layers, biases, thresholds, early and late times."""
     for k in range(6):
-        z = whole(rng, 1, 6, (4, 10), 64)
+        z = _whole(rng, 1, 6, (4, 10), 64)
         z[rng.random(z.shape) < 0.15 * (k + 1)] = INF
         z[-1] = INF
-        w = whole(rng, -0.25, 0.75, (10, 3), 256)
+        w = _whole(rng, -0.25, 0.75, (10, 3), 256)
         w[:, -1] = -abs(w[:, -1])                                        # one neuron never fires
-        yield temporal_case(f"silent-{k}", z, w)
+        yield _temporal_case(f"silent-{k}", z, w)
     for k, threshold in enumerate((1.0, 1.0, 0.5, 1.0)):
-        z = np.where(rng.random((2, 784)) < 0.2, 1.0, 6.0) if k < 2 else whole(rng, 1, 6, (2, 784), 64)
+        z = np.where(rng.random((2, 784)) < 0.2, 1.0, 6.0) if k < 2 else _whole(rng, 1, 6, (2, 784), 64)
         z[:, ::3] = INF if k in (1, 3) else z[:, ::3]
-        yield temporal_case(f"large-784-{k}", z, whole(rng, -0.03125, 0.046875, (784, 3), 4096), threshold)
-    yield temporal_case("large-300", whole(rng, 1, 20, (2, 300), 256), whole(rng, -0.25, 0.28125, (300, 3), 4096))
+        yield _temporal_case(f"large-784-{k}", z, _whole(rng, -0.03125, 0.046875, (784, 3), 4096), threshold)
+    yield _temporal_case("large-300", _whole(rng, 1, 20, (2, 300), 256), _whole(rng, -0.25, 0.28125, (300, 3), 4096))
     for k in range(4):
-        z = np.concatenate([whole(rng, 1, 4, (3, 5), 64), np.ones((3, 1))], axis=1)
-        yield temporal_case(f"bias-{k}", z, whole(rng, -0.5, 1.25, (6, 4), 256))
+        z = np.concatenate([_whole(rng, 1, 4, (3, 5), 64), np.ones((3, 1))], axis=1)
+        yield _temporal_case(f"bias-{k}", z, _whole(rng, -0.5, 1.25, (6, 4), 256))
     for k, threshold in enumerate((0.25, 0.5, 2.0, 5.0)):
-        yield temporal_case(f"threshold-{k}", whole(rng, 1, 6, (3, 8), 64), whole(rng, -0.5, 1.5, (8, 4), 256) * threshold, threshold)
+        yield _temporal_case(f"threshold-{k}", _whole(rng, 1, 6, (3, 8), 64), _whole(rng, -0.5, 1.5, (8, 4), 256) * threshold, threshold)
     for k, scale in enumerate((2.0 ** -20, 2.0 ** -4, 2.0 ** 10, 2.0 ** 30)):
-        yield temporal_case(f"times-{k}", whole(rng, 1, 6, (3, 8), 64) * scale, whole(rng, -0.5, 1.5, (8, 4), 256))
+        yield _temporal_case(f"times-{k}", _whole(rng, 1, 6, (3, 8), 64) * scale, _whole(rng, -0.5, 1.5, (8, 4), 256))
     for k in range(3):
-        z = whole(rng, 1, 2, (2, 6), 64) * 2.0 ** rng.integers(0, 20, (2, 6))
-        yield temporal_case(f"spread-{k}", z, whole(rng, -0.5, 1.5, (6, 4), 256))
+        z = _whole(rng, 1, 2, (2, 6), 64) * 2.0 ** rng.integers(0, 20, (2, 6))
+        yield _temporal_case(f"spread-{k}", z, _whole(rng, -0.5, 1.5, (6, 4), 256))
 
 
-def spikes_case(name, current, rest, rule, surrogate=Surrogate(), detach_reset=True):
-    """Make one case of integrate-and-fire neurons.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-    current : (T, B, n) float64 array
-        Currents; eighths, so that potentials are exact and meet the threshold.
-    rest : tuple
-        threshold, and v_init as a (B, n) array.
-    rule, surrogate, detach_reset : Rule, Surrogate, bool
-        The convention.
-
-    Returns
-    -------
-    Case
-        Spikes and potentials are exact.
-    """
+def _spikes_case(name, current, rest, rule, surrogate=Surrogate(), detach_reset=True):
+    """Make one case of integrate-and-fire neurons."""
     threshold, v_init = rest
     rng = np.random.default_rng([ord(c) for c in name])
-    dspikes, dv_final = whole(rng, -2, 2, current.shape, 16), whole(rng, -2, 2, v_init.shape, 16)
+    dspikes, dv_final = _whole(rng, -2, 2, current.shape, 16), _whole(rng, -2, 2, v_init.shape, 16)
     spikes, v_final, walk = oracle_spikes.forward(current, threshold, v_init, rule)
     dcurrent, dv_init = (rounded(g) for g in oracle_spikes.backward(dspikes, walk, dv_final, surrogate, detach_reset))
     unit = 4 * float(max(np.abs(x).max() for x in (dspikes, dv_final, dcurrent, dv_init)))
     convention = {"threshold": threshold, **rule._asdict(), "surrogate": surrogate.kind, "slope": surrogate.slope,
                   "detach_reset": detach_reset}
-    return Case(name, "integrate_fire", convention, {"current": current, "v_init": v_init, "dspikes": dspikes, "dv_final": dv_final},
+    return GoldenCase(name, "integrate_fire", convention, {"current": current, "v_init": v_init, "dspikes": dspikes, "dv_final": dv_final},
                 {"spikes": spikes, "v_final": rounded(v_final)}, {"dcurrent": dcurrent, "dv_init": dv_init},
                 {"spikes": 0.0, "v_final": 0.0, "dcurrent": unit, "dv_init": unit}, True)
 
 
-def integrate_fire():
-    """Make the cases of integrate-and-fire neurons.
-
-    Yields
-    ------
-    Case
-        Every rule with every surrogate, detached and attached; constant currents with their counts; one step; other thresholds.
-    """
+def _integrate_fire():
+    """Make the cases of integrate-and-fire neurons."""
     rng = np.random.default_rng(2)
     slopes = {"atan": 2.0, "fast_sigmoid": 25.0, "sigmoid": 4.0, "triangle": 1.0}
     for words in product(*RULES.values()):
         rule = Rule(*words)
-        said = f"{words[0]}-{words[1]}-{'ge' if words[2] == '>=' else 'gt'}"
+        spelt = f"{words[0]}-{words[1]}-{'ge' if words[2] == '>=' else 'gt'}"
         for kind, detach in product(SURROGATES["kind"], (True, False)):
-            current, v_init = whole(rng, -0.5, 1.5, (6, 2, 3), 8), whole(rng, -0.5, 1.5, (2, 3), 8)
+            current, v_init = _whole(rng, -0.5, 1.5, (6, 2, 3), 8), _whole(rng, -0.5, 1.5, (2, 3), 8)
             current[3, 0] = 1.0                                          # reset to 0, then exactly the threshold
-            yield spikes_case(f"{said}-{kind}-{'detached' if detach else 'attached'}", current, (1.0, v_init), rule,
+            yield _spikes_case(f"{spelt}-{kind}-{'detached' if detach else 'attached'}", current, (1.0, v_init), rule,
                               Surrogate(kind, slopes[kind]), detach)
         constant = np.broadcast_to([[-0.5, 0.5, 1.0, 1.875, 2.0, 2.5]], (15, 1, 6)).copy()
-        yield spikes_case(f"{said}-constant", constant, (2.0, np.zeros((1, 6))), rule)
+        yield _spikes_case(f"{spelt}-constant", constant, (2.0, np.zeros((1, 6))), rule)
     for k, (threshold, kind) in enumerate(product((0.5, 4.0), SURROGATES["kind"])):
-        current = whole(rng, -0.5, 1.5, (1 if k % 4 == 0 else 5, 1, 4), 8) * threshold
+        current = _whole(rng, -0.5, 1.5, (1 if k % 4 == 0 else 5, 1, 4), 8) * threshold
         v_init = np.full((1, 4), threshold / 2)
-        yield spikes_case(f"threshold-{threshold:g}-{kind}", current, (threshold, v_init), Rule(), Surrogate(kind, 8.0))
+        yield _spikes_case(f"threshold-{threshold:g}-{kind}", current, (threshold, v_init), Rule(), Surrogate(kind, 8.0))
     far = np.array([-64.0, 64.0, 1.0]).reshape(1, 1, 3) * np.ones((4, 1, 1))
     for kind in SURROGATES["kind"]:
-        yield spikes_case(f"far-from-threshold-{kind}", far, (1.0, np.zeros((1, 3))), Rule(), Surrogate(kind, 25.0))
+        yield _spikes_case(f"far-from-threshold-{kind}", far, (1.0, np.zeros((1, 3))), Rule(), Surrogate(kind, 25.0))
 
 
-def temporal_training(name, sizes, how, seed):
-    """Train a net of temporal neurons for ten steps of plain gradient descent, in 60 digits.
-
-    Parameters
-    ----------
-    name : str
-        Name of the case.
-    sizes : tuple of int
-        Inputs, hidden, outputs.
-    how : dict
-        loss ("z" or "t"), beta, lr.
-    seed : int
-        For inputs and weights.
-
-    Returns
-    -------
-    Case
-        Losses before each step, the weights after ten, the first gradients.
-    """
+def _temporal_training(name, sizes, how, seed):
+    """Train a net of temporal neurons for ten steps of plain gradient descent, in 60 digits."""
     rng = np.random.default_rng(seed)
-    z_in, labels = whole(rng, 1, 4, (6, sizes[0]), 64), np.arange(6) % sizes[-1]
-    start = {f"w{k + 1}": short(2.5 / n) + whole(rng, -0.5, 0.75, (n, m), 256) for k, (n, m) in enumerate(pairwise(sizes))}
+    z_in, labels = _whole(rng, 1, 4, (6, sizes[0]), 64), np.arange(6) % sizes[-1]
+    start = {f"w{k + 1}": _short(2.5 / n) + _whole(rng, -0.5, 0.75, (n, m), 256) for k, (n, m) in enumerate(pairwise(sizes))}
     weights, losses, first = [exact(w) for w in start.values()], [], None
     for _ in range(10):
         z, caches = exact(z_in), []
@@ -262,75 +194,52 @@ def temporal_training(name, sizes, how, seed):
         losses.append(loss)
         first = first or grads
         weights = [w - exact(how["lr"])[()] * dw for w, dw in zip(weights, grads, strict=True)]
-    return trained(name, "temporal_training", how, {"z_in": z_in, "labels": labels, **start}, (losses, weights, first))
+    return _trained(name, "temporal_training", how, {"z_in": z_in, "labels": labels, **start}, (losses, weights, first))
 
 
-def trained(name, operation, how, inputs, found):
-    """Round what a training gave, and make a case of it.
-
-    Parameters
-    ----------
-    name, operation : str
-        Of the case.
-    how : dict
-        Its convention.
-    inputs : dict of str to array
-        Inputs, labels, parameters before the first step.
-    found : tuple
-        Losses, parameters after the last step, gradients of the first; in the order of the parameters.
-
-    Returns
-    -------
-    Case
-        The units allow 1e-10 of the largest entry: ten steps amplify rounding.
-    """
+def _trained(name, operation, how, inputs, found):
+    """Round what a training gave, and make a case of it."""
     losses, weights, first = found
     names = [key for key in inputs if key[0] in "wb" and key[1:].isdigit()]
     outputs = {"losses": rounded(losses)} | {f"{key}_after": rounded(w) for key, w in zip(names, weights, strict=True)}
     gradients = {f"d{key}_first": rounded(g) for key, g in zip(names, first, strict=True)}
     units = {key: 1e5 * float(np.abs(x).max()) for key, x in {**outputs, **gradients}.items()}       # times 4 eps: 1e-10 of the largest
-    return Case(name, operation, how, inputs, outputs, gradients, units, False)
+    return GoldenCase(name, operation, how, inputs, outputs, gradients, units, False)
 
 
 def _case(name, operation, convention, inputs, found):
     """Run an oracle, (y, pull), on float64 inputs with a dyadic dy; the unit is the largest entry: sums of eighths hardly round."""
     (y, pull), names = found
-    dy = whole(np.random.default_rng([ord(c) for c in name]), -2, 2, np.shape(y), 16)
+    dy = _whole(np.random.default_rng([ord(c) for c in name]), -2, 2, np.shape(y), 16)
     got = pull(dy)
     gradients = {key: rounded(g) for key, g in zip(names, got if isinstance(got, tuple) else (got,), strict=True) if g is not None}
     outputs = {"y": rounded(y)}
-    return Case(name, operation, convention, {**inputs, "dy": dy}, outputs, gradients,
+    return GoldenCase(name, operation, convention, {**inputs, "dy": dy}, outputs, gradients,
                 {key: float(np.abs(x).max()) for key, x in {**outputs, **gradients}.items()}, True)
 
 
-def maps_cases():
-    """Make the cases of dense, convolution, pooling, ReLU and batch normalisation.
-
-    Yields
-    ------
-    Case
-        Inputs are eighths; of poolings small whole numbers and 0/1, full of ties.
-    """
+def _maps():
+    """Make the cases of dense, convolution, pooling, ReLU and batch normalisation."""
     rng = np.random.default_rng(3)
     for n, bias in product((1, 3, 16), (False, True)):
-        x, w = whole(rng, -2, 2, (4, n), 8), whole(rng, -2, 2, (n, 5), 8)
-        b = whole(rng, -2, 2, 5, 8) if bias else None
+        x, w = _whole(rng, -2, 2, (4, n), 8), _whole(rng, -2, 2, (n, 5), 8)
+        b = _whole(rng, -2, 2, 5, 8) if bias else None
         inputs = {"x": x, "w": w} | ({"b": b} if bias else {})
         yield _case(f"dense-{n}-{'bias' if bias else 'plain'}", "dense", {}, inputs, (maps.dense(x, w, b), ("dx", "dw", "db")))
     for (kh, kw), stride, padding in product(((1, 1), (2, 3), (3, 3)), (1, 2), (0, 1, 2)):
-        x, w = whole(rng, -1, 1, (2, 5, 6, 2), 8), whole(rng, -1, 1, (kh, kw, 2, 3), 8)
+        x, w = _whole(rng, -1, 1, (2, 5, 6, 2), 8), _whole(rng, -1, 1, (kh, kw, 2, 3), 8)
         yield _case(f"conv-{kh}x{kw}-stride-{stride}-padding-{padding}", "conv2d", {"stride": stride, "padding": padding},
                     {"x": x, "w": w}, (maps.conv2d(x, w, stride, padding), ("dx", "dw")))
     for kind, (size, stride), values in product(("max", "avg"), ((2, None), (2, 1), (3, 2), (3, 3), (1, 2)), ("spikes", "ties", "eighths")):
         low, high, parts = {"spikes": (0, 2, 1), "ties": (-2, 2, 1), "eighths": (-2, 2, 8)}[values]
-        x = whole(rng, low, high, (2, 5, 6, 2), parts)
+        x = _whole(rng, low, high, (2, 5, 6, 2), parts)
         found = (maps.max_pool2d if kind == "max" else maps.avg_pool2d)(x, size, stride), ("dx",)
         yield _case(f"{kind}-pool-{size}-stride-{stride or size}-{values}", f"{kind}_pool2d", {"size": size, "stride": stride or size},
                     {"x": x}, found)
     x = np.full((1, 4, 4, 1), 0.5)
     yield _case("max-pool-all-equal", "max_pool2d", {"size": 2, "stride": 2}, {"x": x}, (maps.max_pool2d(x), ("dx",)))
     for k, top in enumerate((np.inf, 1.0, 0.5)):
-        x = whole(rng, -2, 2, (3, 4), 2)
+        x = _whole(rng, -2, 2, (3, 4), 2)
         yield _case(f"relu-{k}", "relu", {"top": top}, {"x": x}, (maps.relu(x, top), ("dx",)))
     for shape, of_batch, eps in product(((5, 3), (8, 2), (2, 3, 2, 3)), (True, False), (2.0 ** -17, 0.5)):
         yield _batch_norm(rng, shape, of_batch, eps)
@@ -339,10 +248,10 @@ def maps_cases():
 
 def _batch_norm(rng, shape, of_batch, eps, constant=False):
     """Make one case of batch normalisation; the unit follows how far x is from its mean, in sigma."""
-    x = np.full(shape, 0.75) if constant else whole(rng, -2, 4, shape, 8)
+    x = np.full(shape, 0.75) if constant else _whole(rng, -2, 4, shape, 8)
     channels = shape[-1]
-    gamma, beta = whole(rng, 0.5, 2, channels, 8), whole(rng, -1, 1, channels, 8)
-    given = None if of_batch else (whole(rng, -1, 1, channels, 8), whole(rng, 0.5, 2, channels, 8))
+    gamma, beta = _whole(rng, 0.5, 2, channels, 8), _whole(rng, -1, 1, channels, 8)
+    given = None if of_batch else (_whole(rng, -1, 1, channels, 8), _whole(rng, 0.5, 2, channels, 8))
     inputs = {"x": x, "gamma": gamma, "beta": beta} | ({} if of_batch else {"mean": given[0], "var": given[1]})
     name = f"batch-norm-{'x'.join(map(str, shape))}-{'batch' if of_batch else 'given'}-eps-{eps:.0e}{'-constant' if constant else ''}"
     case = _case(name, "batch_norm", {"eps": eps}, inputs, (maps.batch_norm(x, gamma, beta, given, eps), ("dx", "dgamma", "dbeta")))
@@ -354,18 +263,12 @@ def _batch_norm(rng, shape, of_batch, eps, constant=False):
     return case._replace(units={"y": 2 * scale, "dx": dy * steep * scale, "dgamma": len(rows) * dy * scale, "dbeta": len(rows) * dy})
 
 
-def losses():
-    """Make the cases of the four losses.
-
-    Yields
-    ------
-    Case
-        Silent labels and all silent for spike times; large scores, equal scores.
-    """
+def _losses():
+    """Make the cases of the four losses."""
     rng = np.random.default_rng(4)
     for kind, k in product(("softmax_z", "softmax_t"), range(9)):
         n, classes = (1, 2) if k == 0 else (4, 5)
-        z, labels = whole(rng, 1, 6, (n, classes), 64), np.arange(n) % classes
+        z, labels = _whole(rng, 1, 6, (n, classes), 64), np.arange(n) % classes
         beta = (10.0, 1.0, 40.0)[k % 3]
         if k in (3, 4, 5):
             z[:, 0] = np.inf                                             # the label of the first sample is silent, others too
@@ -376,13 +279,13 @@ def losses():
             z[:] = 2.0                                                   # all at one time
         found = maps.softmax_z(z, labels) if kind == "softmax_z" else maps.softmax_t(z, labels, beta)
         convention = {"z_max": 1e3} | ({"beta": beta} if kind == "softmax_t" else {})
-        seen = np.where(np.isfinite(z), z, 1e3)
+        counted = np.where(np.isfinite(z), z, 1e3)
         yield _loss(f"{kind.replace('_', '-')}-{k}", kind, convention, {"z": z, "labels": labels},
-                    (*found, float(np.max(seen if kind == "softmax_z" else 1 + beta * np.log(seen))),
+                    (*found, float(np.max(counted if kind == "softmax_z" else 1 + beta * np.log(counted))),
                      1 / n if kind == "softmax_z" else beta / n / float(z.min())))
     for kind, k in product(("mse", "cross_entropy"), range(8)):
         n, classes = (1, 2) if k == 0 else (4, 5)
-        y, labels = whole(rng, 0, 8, (n, classes), (1, 8)[k % 2]), (np.arange(n) + k) % classes
+        y, labels = _whole(rng, 0, 8, (n, classes), (1, 8)[k % 2]), (np.arange(n) + k) % classes
         y *= 64 if k == 6 else 1
         y[:] = 3.0 if k == 7 else y
         found = maps.mse(y, labels) if kind == "mse" else maps.cross_entropy(y, labels)
@@ -395,32 +298,15 @@ def _loss(name, kind, convention, inputs, found):
     loss, d, largest, steep = found
     loss, d = rounded(loss), rounded(d)
     units = {"loss": float(np.abs(loss)) + largest + 1, "d": (largest + 4) * steep}
-    return Case(name, kind, convention, inputs, {"loss": loss}, {"d": d}, units, True)
+    return GoldenCase(name, kind, convention, inputs, {"loss": loss}, {"d": d}, units, True)
 
 
-def proxy_training(name, sizes, how, seed):
-    """Train by proxy for ten steps of plain gradient descent, in 60 digits; dense layers with biases.
-
-    Parameters
-    ----------
-    name : str
-        Name of the case.
-    sizes : tuple of int
-        Inputs, hidden, outputs.
-    how : dict
-        n_steps, threshold, v_init, reset, fire, loss, on, clip, lr.
-    seed : int
-        For inputs and weights.
-
-    Returns
-    -------
-    Case
-        Losses before each step, the parameters after ten, the first gradients.
-    """
+def _proxy_training(name, sizes, how, seed):
+    """Train by proxy for ten steps of plain gradient descent, in 60 digits; dense layers with biases."""
     rng = np.random.default_rng(seed)
-    x, labels, start = whole(rng, 0, 1, (6, sizes[0]), 64), np.arange(6) % sizes[-1], {}
+    x, labels, start = _whole(rng, 0, 1, (6, sizes[0]), 64), np.arange(6) % sizes[-1], {}
     for k, (n, m) in enumerate(pairwise(sizes), 1):
-        start |= {f"w{k}": short(1.25 / n) + whole(rng, -0.5, 0.5, (n, m), 256), f"b{k}": whole(rng, -0.0625, 0.25, m, 256)}
+        start |= {f"w{k}": _short(1.25 / n) + _whole(rng, -0.5, 0.5, (n, m), 256), f"b{k}": _whole(rng, -0.0625, 0.25, m, 256)}
     params, found, first = {key: exact(w) for key, w in start.items()}, [], None
     for _ in range(10):
         counts = _spiking(x, params, how)
@@ -430,7 +316,7 @@ def proxy_training(name, sizes, how, seed):
         found.append(loss)
         first = first or grads
         params = {key: w - exact(how["lr"])[()] * grads[key] for key, w in params.items()}
-    return trained(name, "proxy_training", how, {"x": x, "labels": labels, **start},
+    return _trained(name, "proxy_training", how, {"x": x, "labels": labels, **start},
                    (found, params.values(), [first[key] for key in params]))
 
 
@@ -467,23 +353,17 @@ def _through_relu(x, params, dy, top):
     return grads
 
 
-def trainings():
-    """Make whole small networks, trained for ten steps.
-
-    Yields
-    ------
-    Case
-        Four of temporal neurons, four by proxy.
-    """
+def _trainings():
+    """Make whole small networks, trained for ten steps."""
     temporal = ((4, 5, 3), "t", 4.0), ((4, 5, 3), "z", 1.0), ((5, 4, 4, 2), "t", 2.0), ((3, 8, 3), "z", 1.0)
     for k, (sizes, loss, beta) in enumerate(temporal):
-        yield temporal_training(f"temporal-training-{k}", sizes, {"loss": loss, "beta": beta, "lr": 0.03125}, 10 + k)
+        yield _temporal_training(f"temporal-training-{k}", sizes, {"loss": loss, "beta": beta, "lr": 0.03125}, 10 + k)
     proxy = (("subtract", ">=", "mse", "rates", True), ("zero", ">=", "cross_entropy", "counts", False),
              ("subtract", ">", "cross_entropy", "rates", True), ("zero", ">=", "mse", "counts", False))
     for k, (reset, fire, loss, on, clip) in enumerate(proxy):
         how = {"n_steps": 8, "threshold": 2.0 if k == 3 else 1.0, "v_init": 0.0 if k == 3 else 0.5, "reset": reset, "fire": fire,
                "loss": loss, "on": on, "clip": clip, "lr": 0.25 if on == "rates" else 0.03125}
-        yield proxy_training(f"proxy-training-{k}", (6, 7, 5, 3) if k == 2 else (6, 8, 3), how, 20 + k)
+        yield _proxy_training(f"proxy-training-{k}", (6, 7, 5, 3) if k == 2 else (6, 8, 3), how, 20 + k)
 
 
 def rebuild(folder=FOLDER):
@@ -499,15 +379,15 @@ def rebuild(folder=FOLDER):
     int
         How many cases.
     """
-    made = [*temporal(), *integrate_fire(), *maps_cases(), *losses(),
-            *trainings()]
-    if len({case.name for case in made}) != len(made):
+    made = [(case, file) for file, make in {"temporal": _temporal, "integrate_fire": _integrate_fire, "maps": _maps, "losses": _losses,
+                                            "training": _trainings}.items() for case in make()]
+    if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     entries, sums, archives = [], [], {}
-    for case in made:
-        file = f"{FILES[case.operation]}.npz"
+    for case, archive in made:
+        file = f"{archive}.npz"
         arrays = {f"{case.name}/{role}/{key}": np.asarray(x) for role in ROLES for key, x in getattr(case, role).items()
                   if role != "units" or np.ndim(x)}
         archives.setdefault(file, {}).update(arrays)

@@ -3,47 +3,63 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ...conventions import Rule, Surrogate
-from .case import Case
+from ...operations import OPERATIONS
+from ..report.ledger import Entry
 
 VERSION = "1.0.0"
 FOLDER = Path(__file__).parents[1] / "golden_vectors"
 ROUNDINGS = 4.0          # how many eps times its unit a number may be off
 INFINITE = "inf"         # how JSON holds it
 ROLES = ("inputs", "outputs", "gradients", "units")
-FILES = {"temporal": "temporal", "integrate_fire": "integrate_fire", "dense": "maps", "conv2d": "maps", "max_pool2d": "maps",
-         "avg_pool2d": "maps", "relu": "maps", "batch_norm": "maps", "softmax_z": "losses", "softmax_t": "losses",
-         "mse": "losses", "cross_entropy": "losses", "temporal_training": "training", "proxy_training": "training"}
-"""Which archive holds the cases of an operation."""
 START = {"n": 0, "skipped": 0, "error": 0.0, "roundings": 0.0, "kappa": None, "first": "", "cases": 0}
 
-MEANING = {
-    "temporal": "forward(z_in, w, threshold) -> z_out; backward(dz_out) -> dz_in, dw. exp of times; inf: no spike. Neurons marked in "
-                "`near` (where given) are within rounding of a decision: leave their z_out out; their dz_out is 0.",
-    "integrate_fire": "forward(current, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
-                      "detach_reset) -> dcurrent, dv_init. (T, B, n). reset, timing, fire: the rule.",
-    "dense": "forward(x, w, b) -> y; backward(dy) -> dx, dw, db. y = x w + b; without b no db.",
-    "conv2d": "forward(x, w, stride, padding) -> y; backward(dy) -> dx, dw. Cross-correlation; (B, H, W, C), (kh, kw, C_in, C_out).",
-    "max_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx. Of equal numbers the first in row-major order wins.",
-    "avg_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx.",
-    "relu": "forward(x, top) -> y = min(max(x, 0), top); backward(dy) -> dx, 0 where x <= 0 or x >= top.",
-    "batch_norm": "forward(x, gamma, beta, mean, var, eps) -> y; backward(dy) -> dx, dgamma, dbeta. Without mean and var: of the batch, "
-                  "biased variance; given, they are constants.",
-    "softmax_z": "loss(z, labels) -> loss, d: mean cross-entropy of softmax(-z); silent outputs count z_max and get gradient 0.",
-    "softmax_t": "loss(z, labels, beta) -> loss, d: mean cross-entropy of softmax(-beta ln z); silent outputs as in softmax_z.",
-    "mse": "loss(y, labels) -> loss, d: mean over batch and outputs of (y - one-hot)^2.",
-    "cross_entropy": "loss(y, labels) -> loss, d: mean cross-entropy of softmax(y).",
-    "temporal_training": "ten steps w <- w - lr dw of layers of temporal neurons (threshold 1) with the loss softmax_z or softmax_t; "
-                         "losses before each step, weights after the last, gradients of the first.",
-    "proxy_training": "ten steps of proxy learning: constant current x w1 + b1 into integrate-and-fire neurons (at v_init times threshold "
-                      "before the first of n_steps), their spikes into the next layer; loss on counts or rates (counts / n_steps); its "
-                      "gradient goes back through the ReLU network of the same weights (hidden outputs end at the threshold if clip; no "
-                      "ReLU at the output). Losses, weights and gradients as in temporal_training.",
-}
-"""What each operation computes, in words; part of schema.json."""
+
+class GoldenCase(NamedTuple):
+    """One case. Arrays are float64 (labels int64, near bool)."""
+
+    name: str
+    operation: str
+    convention: dict      # options: threshold, rule, surrogate, stride, ...; numbers and words
+    inputs: dict          # name -> array; upstream gradients among them
+    outputs: dict
+    gradients: dict
+    units: dict           # name of an output or gradient -> array or number
+    float32: bool         # whether the case is meant for float32, too
+
+
+def _schema(folder):
+    """Read schema.json and the hashes of the cases, and see that it is what SHA256SUMS says."""
+    text = (Path(folder) / "schema.json").read_bytes()
+    sums = dict(line.split("  ")[::-1] for line in (Path(folder) / "SHA256SUMS").read_text().splitlines())
+    if hashlib.sha256(text).hexdigest() != sums.pop("schema.json", None):
+        raise ValueError(f"{Path(folder) / 'schema.json'}: does not have the hash of SHA256SUMS")
+    return json.loads(text), sums
+
+
+def operations(folder=FOLDER):
+    """Name the operations that there are vectors for.
+
+    Parameters
+    ----------
+    folder : path
+        Where the vectors lie.
+
+    Returns
+    -------
+    tuple of str
+        Operations, losses and two kinds of training, in the order of schema.json.
+
+    Raises
+    ------
+    ValueError
+        If the schema does not have the hash of SHA256SUMS.
+    """
+    return tuple(_schema(folder)[0]["operations"])
 
 
 def cases(operation=None, folder=FOLDER):
@@ -52,13 +68,13 @@ def cases(operation=None, folder=FOLDER):
     Parameters
     ----------
     operation : str, optional
-        Only those of one operation, a key of FILES.
+        Only those of one of `operations`.
     folder : path
         Where they lie.
 
     Returns
     -------
-    list of Case
+    list of GoldenCase
         In the order of schema.json.
 
     Raises
@@ -66,18 +82,14 @@ def cases(operation=None, folder=FOLDER):
     ValueError
         If there is no such operation, or the schema or a case does not have the hash of SHA256SUMS.
     """
-    if operation is not None and operation not in FILES:
-        raise ValueError(f"operation: expected one of {', '.join(FILES)}, got {operation!r}")
     folder = Path(folder)
-    text = (folder / "schema.json").read_bytes()
-    schema = json.loads(text)
-    sums = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
-    if hashlib.sha256(text).hexdigest() != sums.pop("schema.json", None):
-        raise ValueError(f"{folder / 'schema.json'}: does not have the hash of SHA256SUMS")
+    schema, sums = _schema(folder)
+    if operation is not None and operation not in schema["operations"]:
+        raise ValueError(f"operation: expected one of {', '.join(schema['operations'])}, got {operation!r}")
     if len(sums) != len(schema["cases"]):
         raise ValueError(f"{folder / 'SHA256SUMS'}: expected a hash for each of {len(schema['cases'])} cases, got {len(sums)}")
     wanted = [e for e in schema["cases"] if operation in (None, e["operation"])]
-    archives, found = {}, []
+    archives, listed = {}, []
     for entry in wanted:
         file = entry["file"]
         if file not in archives:
@@ -91,8 +103,8 @@ def cases(operation=None, folder=FOLDER):
         roles = {role: {key.split("/")[2]: x for key, x in arrays.items() if key.split("/")[1] == role} for role in ROLES}
         roles["units"] |= entry["units"]
         convention = {key: np.inf if value == INFINITE else value for key, value in entry["convention"].items()}
-        found.append(Case(entry["name"], entry["operation"], convention, **roles, float32=entry["float32"]))
-    return found
+        listed.append(GoldenCase(entry["name"], entry["operation"], convention, **roles, float32=entry["float32"]))
+    return listed
 
 
 def digest(arrays):
@@ -120,7 +132,7 @@ def check(op, operation, dtype=np.float64, folder=FOLDER):
         With ``forward(*args) -> out, cache`` and ``backward(dout, cache) -> grads`` as the package's own operation has them; for a loss
         the function itself, ``loss(y, labels) -> loss, d`` (softmax_t: with beta); for a training ``train(case) -> dict of arrays``.
     operation : str
-        A key of FILES.
+        One of `operations`.
     dtype : dtype
         float64, or float32: then only the cases meant for it.
     folder : path
@@ -142,20 +154,19 @@ def check(op, operation, dtype=np.float64, folder=FOLDER):
         except Exception as error:                                       # whatever it is, it is the answer of the operation under test
             got = {"raised": f"case {case.name}: {type(error).__name__}: {error}"}
         for name, wanted in (case.outputs | case.gradients).items():
-            seen = ~near if near is not None and name == "z_out" else np.ones(np.shape(wanted), bool)
+            compared = ~near if near is not None and name == "z_out" else np.ones(np.shape(wanted), bool)
             unit = np.broadcast_to(case.units[name], np.shape(wanted))
             tally = tallies.setdefault(name, dict(START))
             tally["first"] = tally["first"] or got.get("raised", "")
-            _tally(tally, case.name, name, (np.asarray(got.get(name, np.nan)), wanted, unit, seen), np.finfo(dtype).eps)
+            _tally(tally, case.name, name, (np.asarray(got.get(name, np.nan)), wanted, unit, compared), np.finfo(dtype).eps)
             if name == "z_out":
-                fired = np.isfinite(wanted) & seen
+                fired = np.isfinite(wanted) & compared
                 tally["kappa"] = max(tally["kappa"] or 0.0, float((unit[fired] / wanted[fired]).max(initial=0)))
     return [_entry(operation, name, tally) for name, tally in (tallies or {"": dict(START)}).items()]
 
 
 def _entry(operation, name, tally):
     """Turn the tally of one output or gradient into an entry of a ledger."""
-    from ..report.ledger import Entry
     left_out = f"; {tally['skipped']} decisions within rounding left out" if tally["skipped"] else ""
     return Entry(operation=operation, check="golden vectors", argument=name, n_checked=tally["n"], max_error=tally["error"],
                  ulps=tally["roundings"], condition=tally["kappa"], kinks=0, skipped=tally["skipped"],
@@ -165,16 +176,16 @@ def _entry(operation, name, tally):
 
 def _tally(tally, case, name, numbers, eps):
     """Compare one array and add to the tally."""
-    got, wanted, unit, seen = numbers
+    got, wanted, unit, compared = numbers
     tally["cases"] += 1
-    tally["n"] += int(seen.sum())
-    tally["skipped"] += int((~seen).sum())
+    tally["n"] += int(compared.sum())
+    tally["skipped"] += int((~compared).sum())
     if got.shape != wanted.shape:
         tally["error"] = tally["roundings"] = np.inf
         tally["first"] = tally["first"] or f"case {case}, {name}: expected shape {wanted.shape}, got {got.shape}"
         return
     got = got.astype(np.float64)
-    same = (got == wanted) | ~seen
+    same = (got == wanted) | ~compared
     finite = np.isfinite(got) & np.isfinite(wanted)
     gap = np.where(same, 0.0, np.inf)
     np.abs(np.subtract(got, wanted, out=gap, where=finite & ~same), out=gap)
@@ -199,19 +210,13 @@ def _got(op, case):
     if case.operation.endswith("_training"):
         return op(case)
     x, how = case.inputs, case.convention
-    if case.operation in ("mse", "cross_entropy", "softmax_z", "softmax_t"):
+    if case.operation not in OPERATIONS:
         args = (x["z"] if "z" in x else x["y"], x["labels"], *([how["beta"]] if "beta" in how else []))
         return dict(zip(("loss", "d"), op(*args), strict=True))
-    if case.operation == "integrate_fire":
-        rule = Rule(how["reset"], how["timing"], how["fire"])
-        spikes, v_final, cache = op.forward(x["current"], how["threshold"], x["v_init"], rule)
-        grads = op.backward(x["dspikes"], cache, x["dv_final"], Surrogate(how["surrogate"], how["slope"]), how["detach_reset"])
-        return {"spikes": spikes, "v_final": v_final} | dict(zip(("dcurrent", "dv_init"), grads, strict=True))
-    order = {"temporal": ("z_in", "w", "threshold"), "dense": ("x", "w", "b"), "conv2d": ("x", "w", "stride", "padding"),
-             "relu": ("x", "top"), "max_pool2d": ("x", "size", "stride"),
-             "avg_pool2d": ("x", "size", "stride"), "batch_norm": ("x", "gamma", "beta", "mean", "var", "eps")}[case.operation]
-    out, cache = op.forward(*(x[key] if key in x else how.get(key) for key in order))
-    grads = op.backward(x["dz_out"] if case.operation == "temporal" else x["dy"], cache)
-    names = {"temporal": ("dz_in", "dw"), "batch_norm": ("dx", "dgamma", "dbeta")}.get(case.operation, ("dx", "dw", "db"))
+    record, values = OPERATIONS[case.operation], {**how, **x}
+    if "rule" in record.arguments:
+        values |= {"rule": Rule(how["reset"], how["timing"], how["fire"]), "surrogate": Surrogate(how["surrogate"], how["slope"])}
+    *outputs, cache = op.forward(*(values.get(name) for name in record.arguments))
+    grads = op.backward(values[f"d{record.outputs[0]}"], cache, *(values[name] for name in record.options))
     grads = grads if isinstance(grads, tuple) else (grads,)
-    return {"z_out" if case.operation == "temporal" else "y": out} | dict(zip(names, grads, strict=False))
+    return dict(zip(record.outputs, outputs, strict=True)) | dict(zip([f"d{name}" for name in record.gradients], grads, strict=False))

@@ -89,8 +89,8 @@ def ask(z_in, w, rng):
     return Exact(z_out, kappa, band, dz_out, [(oracle.rounded(x), unit) for x, unit in pairs])
 
 
-class Found(NamedTuple):
-    """How one implementation did on one problem; errors are in eps times the condition."""
+class Scores(NamedTuple):
+    """How well one implementation solved one problem; errors are in eps times the condition."""
 
     kappa: np.ndarray         # of the neurons compared
     error: np.ndarray         # of their z_out; inf where one is silent that should fire
@@ -99,40 +99,40 @@ class Found(NamedTuple):
     counts: dict              # in_band, beyond_the_limit, silent, wrong_decisions, wrong_zeros
 
 
-def judge(op, case, exact):
+def score(op, problem, exact):
     """Compare an implementation with the oracle on one problem.
 
     Parameters
     ----------
     op : module or object
         With ``forward(z_in, w) -> z_out, cache`` and ``backward(dz_out, cache) -> dz_in, dw``.
-    case : (z_in, w)
-        The problem.
+    problem : (z_in, w)
+        From `problem`.
     exact : Exact
         From `ask`.
 
     Returns
     -------
-    Found
+    Scores
         Errors and counts.
     """
-    eps = np.finfo(case[1].dtype).eps
+    eps = np.finfo(problem[1].dtype).eps
     silent, out = exact.kappa == 0, ~exact.band
-    got, cache = op.forward(*case)
-    seen = exact.dz_out != 0
-    good = seen & np.isfinite(got)
+    got, cache = op.forward(*problem)
+    compared = exact.dz_out != 0
+    good = compared & np.isfinite(got)
     error, ulps = np.full(got.shape, np.inf), np.full(got.shape, np.inf)
     error[good] = oracle.rounded(abs(oracle.exact(got[good]) / exact.z_out[good] - 1)) / (eps * exact.kappa[good])
     ulps[good] = oracle.ulps(got[good], exact.z_out[good]) / exact.kappa[good]
-    counts = {"in_band": int(exact.band.sum()), "beyond_the_limit": int((~silent & out & ~seen).sum()), "silent": int((silent & out).sum()),
-              "wrong_decisions": int((np.isfinite(got) == silent)[out].sum()), "wrong_zeros": 0}
+    counts = {"in_band": int(exact.band.sum()), "beyond_the_limit": int((~silent & out & ~compared).sum()),
+              "silent": int((silent & out).sum()), "wrong_decisions": int((np.isfinite(got) == silent)[out].sum()), "wrong_zeros": 0}
     gradients = []
     for ours, (theirs, unit) in zip(op.backward(exact.dz_out, cache), exact.gradients, strict=True):
         off = np.where(np.isfinite(ours), np.abs(ours - theirs), np.inf)
         wrong_zeros = int((off[unit == 0] != 0).sum())
         counts["wrong_zeros"] += wrong_zeros
         gradients.append(np.append(off[unit > 0] / (eps * unit[unit > 0]), [np.inf] * wrong_zeros))
-    return Found(exact.kappa[seen], error[seen], ulps[seen], gradients, counts)
+    return Scores(exact.kappa[compared], error[compared], ulps[compared], gradients, counts)
 
 
 def check(op, n=60, dtype=np.float64, rng=None):
@@ -141,7 +141,7 @@ def check(op, n=60, dtype=np.float64, rng=None):
     Parameters
     ----------
     op : module or object
-        As for `judge`.
+        As for `score`.
     n : int
         Number of problems, of every kind in turn.
     dtype : dtype
@@ -158,14 +158,14 @@ def check(op, n=60, dtype=np.float64, rng=None):
     rng = np.random.default_rng(0) if rng is None else rng
     errors, first, kappa, counts = {"z_out": [0.0], "dz_in": [0.0], "dw": [0.0]}, {}, 0.0, {}
     for k in range(n):
-        case = problem(rng, dtype, KINDS[k % len(KINDS)], int(rng.choice(SIZES[:8])))
-        found = judge(op, case, ask(*case, rng))
-        kappa = max(kappa, found.kappa.max(initial=0))
-        counts = {name: counts.get(name, 0) + x for name, x in found.counts.items()}
-        for name, x in zip(errors, (found.error, *found.gradients), strict=True):
+        z_in, w = problem(rng, dtype, KINDS[k % len(KINDS)], int(rng.choice(SIZES[:8])))
+        scores = score(op, (z_in, w), ask(z_in, w, rng))
+        kappa = max(kappa, scores.kappa.max(initial=0))
+        counts = {name: counts.get(name, 0) + x for name, x in scores.counts.items()}
+        for name, x in zip(errors, (scores.error, *scores.gradients), strict=True):
             errors[name].extend(x)
-            if not (x <= BOUND).all() or (name == "z_out" and found.counts["wrong_decisions"]):
-                first.setdefault(name, f"problem {k} ({KINDS[k % len(KINDS)]}, {case[0].shape[1]} inputs)")
+            if not (x <= BOUND).all() or (name == "z_out" and scores.counts["wrong_decisions"]):
+                first.setdefault(name, f"problem {k} ({KINDS[k % len(KINDS)]}, {z_in.shape[1]} inputs)")
     return [Entry(operation="temporal", check="50-digit oracle", argument=name, n_checked=len(x) - 1, ulps=float(max(x)),
                   max_error=None, condition=float(kappa) if name == "z_out" else None, verdict="WRONG" if name in first else "right",
                   skipped=counts["in_band"] + counts["beyond_the_limit"] if name == "z_out" else 0,

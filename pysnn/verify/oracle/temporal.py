@@ -1,4 +1,4 @@
-"""The temporal neuron to 50 digits, from its definition; no line is shared with what it judges, and no formula for the spike time.
+"""The temporal neuron to 50 digits, from its definition; no line is shared with what it checks, and no formula for the spike time.
 
     V(t) = sum over t_i < t of w_i (1 - exp(-(t - t_i))),      and the neuron fires when V first reaches the threshold.
 
@@ -91,9 +91,9 @@ def forward(z_in, w, threshold=1.0):
         ends = _first_end(z_whole[order], w_whole[order], theta[()])
         for j, end in enumerate(ends):
             if end is not None:
-                heard = order[:end]
-                spike = _solve((z_whole[heard], z_shift), (w_whole[heard, j], w_shift), theta[()])
-                spikes[b, j] = spike._replace(causal=came[heard])
+                causal = order[:end]
+                spike = _solve((z_whole[causal], z_shift), (w_whole[causal, j], w_shift), theta[()])
+                spikes[b, j] = spike._replace(causal=came[causal])
                 z_out[b, j] = spike.z
     return z_out, Cache(z_in, w, spikes)
 

@@ -38,8 +38,8 @@ def ridges(ledger):
             worst = np.clip(np.nan_to_num(np.array(worst, float), nan=10.0), FLOOR, 10.0)
             ax.plot(worst, np.full(len(worst), k), mark, ms=4 if verdict == "right" else 7, mfc="none" if verdict == "right" else colour,
                     mec=colour, mew=0.9, ls="", zorder=3)
-    for verdict, colour, mark, said in (("right", p.BLUE, "o", "largest error of a check"), ("WRONG", p.VERMILLION, "X", "WRONG")):
-        ax.plot([], [], mark, mfc="none" if verdict == "right" else colour, mec=colour, ls="", label=said)
+    for verdict, colour, mark, label in (("right", p.BLUE, "o", "largest error of a check"), ("WRONG", p.VERMILLION, "X", "WRONG")):
+        ax.plot([], [], mark, mfc="none" if verdict == "right" else colour, mec=colour, ls="", label=label)
     ax.set_xscale("log")
     ax.set(xlim=(FLOOR / 2, 20), ylim=(len(names) - 0.5, -1), yticks=range(len(names)), yticklabels=names,
            xlabel="relative error (0 and less than 1e-17 at the left edge, 10 and more at the right)")

@@ -1,7 +1,7 @@
 """The ledger of many checks: one line a check and argument, as a table, as JSON, as a figure, as an exception.
 
-Every check of this package ends in entries: `from_report`, `from_comparison`, `from_definition`, `from_finding` and `from_number` turn what
-the single checks return into them.
+Every check of this package ends in entries. `from_report`, `from_comparison`, `from_definition`, `from_statements` and `from_number` turn
+the results of the single checks into them.
 """
 
 from types import MappingProxyType
@@ -16,7 +16,7 @@ RIGHT, WRONG, UNCHECKED = "right", "WRONG", "unchecked"
 
 
 class Entry(NamedTuple):
-    """What one check found about one argument or output of one operation."""
+    """The result of one check, for one argument or output of one operation."""
 
     operation: str
     check: str
@@ -62,10 +62,10 @@ class Ledger(NamedTuple):
         dict of str to dict of str to list of Entry
             operation -> check, without its case -> entries that do not say right.
         """
-        found = {}
+        groups = {}
         for e in self.failed:
-            found.setdefault(e.operation, {}).setdefault(e.check.split(":")[0], []).append(e)
-        return found
+            groups.setdefault(e.operation, {}).setdefault(e.check.split(":")[0], []).append(e)
+        return groups
 
     def summary(self):
         """Sum up the entries of each check of each operation, over arguments and cases.
@@ -121,7 +121,7 @@ class Ledger(NamedTuple):
         rows = [(e.operation, e.argument, e.check, e.n_checked, e.max_error, e.ulps, e.condition, e.kinks, e.skipped, e.verdict)
                 for e in self.entries]
         lines = [table(HEADER, rows)] if rows else ["nothing was checked"]
-        lines += [f"{e.operation}, {e.check}{', ' + e.argument if e.argument else ''}: {said}" for e in self.entries if (said := says(e))]
+        lines += [f"{e.operation}, {e.check}{', ' + e.argument if e.argument else ''}: {words}" for e in self.entries if (words := says(e))]
         return "\n".join(lines)
 
 
@@ -164,7 +164,7 @@ def joined(ledgers):
 
 
 def from_report(report, operation, check, first=""):
-    """Turn what `gradcheck` found into entries, one an argument.
+    """Turn a report of `gradcheck` into entries, one an argument.
 
     Parameters
     ----------
@@ -195,8 +195,8 @@ def from_report(report, operation, check, first=""):
             row = next(r for r in rows if r.verdict == WRONG)
             at = f"{name}{list(row.worst)}" if row.by == "coordinates" else f"{name}, direction {row.worst[0]}"
             where = first or at
-            notes.insert(0, f"{row.n_wrong} of {row.checked} wrong, the worst at {at}: backward says {row.said:.6g}, "
-                            f"differences say {row.found:.6g}")
+            notes.insert(0, f"{row.n_wrong} of {row.checked} wrong, the worst at {at}: backward says {row.by_backward:.6g}, "
+                            f"differences say {row.by_differences:.6g}")
         if report.n_silent == report.n_outputs:
             verdict, notes = UNCHECKED, [*notes, "all outputs are silent"]
         entries.append(Entry(operation, check, name, sum(r.checked for r in rows), _largest(r.max_error for r in rows),
@@ -206,7 +206,7 @@ def from_report(report, operation, check, first=""):
 
 
 def from_comparison(comparison, operation, check, first=""):
-    """Turn what `compare` found into entries, one an output.
+    """Turn a comparison into entries, one an output.
 
     Parameters
     ----------
@@ -235,12 +235,12 @@ def from_comparison(comparison, operation, check, first=""):
     return entries
 
 
-def from_definition(found, operation, check="definition", argument="z_out", first=""):
-    """Turn what `check_definition` found into an entry.
+def from_definition(result, operation, check="definition", argument="z_out", first=""):
+    """Turn a result of `check_definition` into an entry.
 
     Parameters
     ----------
-    found : pysnn.verify.witness.temporal.Definition
+    result : pysnn.verify.witness.temporal.Definition
         Deviations from the definition of the temporal neuron.
     operation, check, argument : str
         What was checked, and how.
@@ -252,19 +252,19 @@ def from_definition(found, operation, check="definition", argument="z_out", firs
     list of Entry
         One; max_error is the largest deviation of V in units of the threshold.
     """
-    worst = float(max(found.at_spike, found.before, found.silent, 0.0))
-    note = "" if found.ok else f"V misses the threshold by {worst:.3g}, {found.in_rounding:.3g} times what rounding explains"
+    worst = float(max(result.at_spike, result.before, result.silent, 0.0))
+    note = "" if result.ok else f"V misses the threshold by {worst:.3g}, {result.in_rounding:.3g} times what rounding explains"
     note = "no spike time: NaN, 0 or less" if worst == np.inf else note
-    return [Entry(operation, check, argument, found.n_fired + found.n_silent, worst, verdict=RIGHT if found.ok else WRONG, note=note,
-                  first="" if found.ok else first)]
+    return [Entry(operation, check, argument, result.n_fired + result.n_silent, worst, verdict=RIGHT if result.ok else WRONG, note=note,
+                  first="" if result.ok else first)]
 
 
-def from_finding(found, operation, check, argument=""):
+def from_statements(result, operation, check, argument=""):
     """Turn a list of statements that hold or do not into an entry.
 
     Parameters
     ----------
-    found : pysnn.verify.zoo.relu.Finding
+    result : pysnn.verify.witness.relu.Statements
         From `check_statistics`, `check_ties`.
     operation, check, argument : str
         What was checked, and how.
@@ -274,8 +274,8 @@ def from_finding(found, operation, check, argument=""):
     list of Entry
         One; the note holds the statements that do not hold.
     """
-    broken = [what for what, good in found.lines if not good]
-    return [Entry(operation, check, argument, len(found.lines), verdict=WRONG if broken else RIGHT,
+    broken = [what for what, good in result.lines if not good]
+    return [Entry(operation, check, argument, len(result.lines), verdict=WRONG if broken else RIGHT,
                   note=f"does not hold: {'; '.join(broken)}" if broken else "")]
 
 

@@ -2,7 +2,8 @@
 
 from html import escape
 
-from ._page_svg import errors_figure
+import numpy as np
+
 from ._table import cell
 from .ledger import says
 
@@ -51,6 +52,10 @@ details{margin:.3rem 0}summary{cursor:pointer;color:var(--soft)}code{font-size:.
 .box{border-left:4px solid var(--wrong);background:var(--band);padding:.5rem .9rem;margin:.6rem 0}
 @media(max-width:34rem){.strips{grid-template-columns:1fr}.name{text-align:left;margin-top:.3rem}}
 """
+LOW, HIGH = -17.0, 1.0           # decades shown; what is smaller (0, too) or larger stands at the edge
+BINS = 54
+ROW, TOP = 34, 6                 # pixels
+COLOURS = {"right": "var(--right)", "WRONG": "var(--wrong)", "unchecked": "var(--unsure)"}
 
 
 def headline(ledger, zoo=None):
@@ -86,7 +91,7 @@ def html(ledger, about, zoo=None, likely=()):
     Parameters
     ----------
     ledger : pysnn.verify.report.ledger.Ledger
-        What the checks found.
+        The results of the checks.
     about : dict
         What was run, by name: shown as it is.
     zoo : pysnn.verify.zoo.catch.Catch, optional
@@ -106,7 +111,7 @@ def html(ledger, about, zoo=None, likely=()):
     parts += [f'<div class="box"><strong>{escape(words)}</strong></div>' for words in likely]
     parts += _failures(ledger)
     if ledger.entries:
-        parts += ["<h2>How large the errors are</h2>", errors_figure(ledger), "<h2>Check by check</h2>", *_operations(ledger)]
+        parts += ["<h2>How large the errors are</h2>", _errors_figure(ledger), "<h2>Check by check</h2>", *_operations(ledger)]
     parts += _zoo(zoo) if zoo is not None else []
     kinds = dict.fromkeys([e.check.split(":")[0] for e in ledger.entries] + (zoo.kinds if zoo is not None else []))
     lines = "".join(f"<li><strong>{escape(k)}</strong>: {escape(CHECKS[k])}</li>" for k in kinds if k in CHECKS)
@@ -134,10 +139,10 @@ def _failures(ledger):
 
 
 def _row(e, notes=False):
-    said = "" if not notes else f'<td class="l w">{escape(says(e))}</td>'
+    words = "" if not notes else f'<td class="l w">{escape(says(e))}</td>'
     numbers = "".join(f"<td>{escape(cell(x))}</td>" for x in (e.n_checked, e.max_error, e.ulps, e.condition, e.kinks, e.skipped))
     return (f'<tr{"" if e.verdict == "right" else " class=bad"}><td class="l">{escape(e.check)}</td><td class="l">{escape(e.argument)}</td>'
-            f'{numbers}<td class="{e.verdict}">{e.verdict}</td>{said}</tr>')
+            f'{numbers}<td class="{e.verdict}">{e.verdict}</td>{words}</tr>')
 
 
 def _table(entries, notes=False):
@@ -169,13 +174,63 @@ def _zoo(zoo):
             f'<div class="scroll zoo"><table><tr><th class="l">mistake</th>{head}</tr>{"".join(rows)}</table></div>']
 
 
+def _at(error):
+    """Place an error on the axis, in percent."""
+    error = np.nan_to_num(np.asarray(error, float), nan=np.inf, posinf=np.inf)
+    with np.errstate(divide="ignore"):
+        return 1 + 98 * (np.clip(np.log10(error), LOW, HIGH) - LOW) / (HIGH - LOW)
+
+
+def _strip(errors, entries):
+    """Draw one operation: bars for how many numbers had which error, a mark for the largest error of each check."""
+    parts, base = [], ROW - TOP
+    x = np.ravel(np.asarray(errors, float))
+    if x.size:
+        n, edges = np.histogram(_at(x), np.linspace(0, 100, BINS + 1))
+        tall = np.sqrt(np.minimum(n / max(n[1:].max(), 1), 1)) * (base - 4)      # the first bin, exact zeros, may be cut
+        parts += [f'<rect x="{a:.2f}%" y="{base - h:.1f}" width="{100 / BINS:.2f}%" height="{h:.1f}" class="bar"/>'
+                  for a, h in zip(edges, tall, strict=False) if h > 0]
+    parts.append(f'<line x1="0" x2="100%" y1="{base}" y2="{base}" class="axis"/>')
+    for e in sorted(entries, key=lambda e: e.verdict == "WRONG"):
+        if e.max_error is None:
+            continue
+        words = escape(f"{e.check}, {e.argument}: {e.max_error:.2g} ({e.verdict})")
+        radius, fill = (5, COLOURS["WRONG"]) if e.verdict == "WRONG" else (3.2, "var(--paper)")
+        parts.append(f'<circle cx="{_at(e.max_error):.2f}%" cy="{base}" r="{radius}" fill="{fill}" stroke="{COLOURS[e.verdict]}" '
+                     f'stroke-width="1.4"><title>{words}</title></circle>')
+    return f'<svg width="100%" height="{ROW}" role="img" aria-label="errors">{"".join(parts)}</svg>'
+
+
+def _axis():
+    """Draw the numbers below the strips."""
+    ticks = [(k, f"1e{k}" if k else "1") for k in range(-16, 1, 4)]
+    words = "".join(f'<text x="{_at(10.0 ** k):.2f}%" y="14" text-anchor="middle">{label}</text>' for k, label in ticks)
+    return f'<svg width="100%" height="20" class="ticks" aria-hidden="true">{words}</svg>'
+
+
+def _errors_figure(ledger):
+    """Draw the errors of all operations of a ledger, one strip each."""
+    rows, summary = [], ledger.summary().entries
+    for name in dict.fromkeys(e.operation for e in summary):
+        entries = [e for e in summary if e.operation == name]
+        bad = any(e.verdict != "right" for e in entries)
+        drawn = _strip(ledger.errors.get(name, ()), entries)
+        rows.append(f'<div class="name{" bad" if bad else ""}">{escape(name)}</div><div>{drawn}</div>')
+    return ('<figure><div class="strips">' + "".join(rows) + f'<div></div><div>{_axis()}</div></div>'
+            "<figcaption>Relative error, logarithmic; exact zeros stand at the left edge, lost spikes and NaN at the right. Bars: numbers "
+            "compared (height: square root of the count; that of the zeros is cut). "
+            "Circles: the largest error of each check; red and filled: wrong. Around 1e-16: compared with an exact result; around 1e-9: "
+            "with differences, which have no more digits."
+            "</figcaption></figure>")
+
+
 def markdown(ledger, about, zoo=None, likely=()):
     """Write the report as Markdown.
 
     Parameters
     ----------
     ledger : pysnn.verify.report.ledger.Ledger
-        What the checks found.
+        The results of the checks.
     about : dict
         What was run, by name: shown as it is.
     zoo : pysnn.verify.zoo.catch.Catch, optional

@@ -1,10 +1,13 @@
-"""All checks of all operations: run them on ours, by each backend, or on one that somebody else wrote.
+"""All checks of all operations, losses and learning rules: of ours, by each backend, or of one that somebody else wrote.
 
-An operation under test is a pair, ``forward(*args) -> out, cache`` and ``backward(dout, cache) -> gradients``, with the shapes of the
-contract, under the contract's name; a loss is a function (outputs, labels) -> loss, gradient, a learning rule its ``gradients``. The checks
-of an operation draw the same cases for the same seed, whoever wrote it.
+An operation under test is a pair, ``forward(*args) -> outputs, cache`` and ``backward(gradient, cache) -> gradients``, with the shapes of
+the contract and under the contract's name; a loss is a function (outputs, labels) -> loss, gradient, a learning rule its ``gradients``.
+An operation that the package does not know is an `Own`. For one seed the checks draw the same cases, whoever wrote what they check.
 """
 
-from .run import LEARNING, LOSSES, NAMES, OPERATIONS, Check, apply, checks, known, operation, run
+from ._plain import Own
+from ._recorder import relative
+from .runner import LEARNING, LOSSES, NAMES, OPERATIONS, SUITE, Check, apply, checks, examples, known, operation, run
 
-__all__ = ["LEARNING", "LOSSES", "NAMES", "OPERATIONS", "Check", "apply", "checks", "known", "operation", "run"]
+__all__ = ["LEARNING", "LOSSES", "NAMES", "OPERATIONS", "SUITE", "Check", "Own", "apply", "checks", "examples", "known", "operation",
+           "relative", "run"]

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 
 from ...conventions import RULES, Rule, Surrogate
+from ...operations import OPERATIONS
 from ..witness import integrate_fire as witness
-from ._book import place, relative
+from ._recorder import Checked, named, place, relative
 
 SURROGATES = (Surrogate("atan", 3.0), Surrogate("fast_sigmoid", 5.0), Surrogate("sigmoid", 4.0), Surrogate("triangle", 0.8))
 ALL_RULES = tuple(Rule(*words) for words in itertools.product(*RULES.values()))
@@ -15,23 +16,8 @@ TRANSPOSE, SAME = 1e-12, 1e-13
 FAR = -1e3                    # a current that leaves a potential where a careless sigmoid overflows
 
 
-def checks(right, few=False, subject=None):
-    """List the checks.
-
-    Parameters
-    ----------
-    right : module
-        The reference, to name places.
-    few : bool
-        Two rules and two surrogates instead of all.
-    subject : object, optional
-        What is under test, where it takes less than the contract: `rules`, `surrogates`, `detach` and `thresholds` are those it knows.
-
-    Returns
-    -------
-    list of (str, callable)
-        Name, and ``check(op, rng, book)``.
-    """
+def _checks(right, few=False, subject=None):
+    """List the checks."""
     rules = getattr(subject, "rules", None) or (FEW_RULES if few else ALL_RULES)
     surrogates = getattr(subject, "surrogates", None) or (SURROGATES[::2] if few else SURROGATES)
     detach = getattr(subject, "detach", None) or (True, False)
@@ -40,21 +26,21 @@ def checks(right, few=False, subject=None):
     highest = 20 if subject is None else 14          # v_init from the threshold on: only where forward takes a v_init
 
     def on(check, rule, surrogate, far=False):
-        def run(op, rng, book):
+        def run(op, rng, recorder):
             for how in detach if surrogate else (True, False):           # dynamics: exact sums, then any
                 case = _case(rng, (rule, surrogate or surrogates[0], how), threshold, highest, surrogate is None and how)
                 if far:
                     case.current[0, 0, 0] = FAR
-                check(op, right, case, book)
+                check(op, right, case, recorder)
         return run
-    found = [(f"dynamics: {_spelt(r)}", on(_dynamics, r, None)) for r in rules]
+    listed = [(f"dynamics: {_words(r)}", on(_dynamics, r, None)) for r in rules]
     for name, check in (("frozen offsets", _frozen), ("transpose", _transpose), ("reference", _reference), ("two parts", _two_parts)):
         some = (surrogates[0],) if name == "two parts" else surrogates
-        found += [(f"{name}: {_spelt(r)}, {_spelt(s)}", on(check, r, s)) for r in rules for s in some]
-    return found + [(f"frozen offsets: far from the threshold, {_spelt(s)}", on(_frozen, rules[0], s, True)) for s in surrogates]
+        listed += [(f"{name}: {_words(r)}, {_words(s)}", on(check, r, s)) for r in rules for s in some]
+    return listed + [(f"frozen offsets: far from the threshold, {_words(s)}", on(_frozen, rules[0], s, True)) for s in surrogates]
 
 
-def _spelt(words):
+def _words(words):
     return " ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in words)
 
 
@@ -62,46 +48,46 @@ def _case(rng, conventions, threshold, highest, exact=False):
     """Draw a case in which some neurons fire and some do not; exact: sums have no rounding, and some potentials meet the threshold."""
     for _ in range(1000):
         current = threshold * (rng.integers(-6, 14, (6, 2, 3)) / 16 if exact else rng.normal(0.3, 0.6, (6, 2, 3)))
-        case = witness.Case(current, threshold, threshold * rng.integers(-6, highest, (2, 3)) / 16, *conventions)
-        _, spikes = witness._operating_point(case)
+        case = witness.Setup(current, threshold, threshold * rng.integers(-6, highest, (2, 3)) / 16, *conventions)
+        _, spikes = witness.operating_point(case)
         raster = np.stack([s for k, s in spikes.items() if k > 0])
         if 0.2 < raster.mean() < 0.8 and (raster.any(axis=0) & ~raster.all(axis=0)).mean() > 0.5:
             return case
     raise RuntimeError("no case was found that is alive")
 
 
-def _dynamics(op, right, case, book):
+def _dynamics(op, right, case, recorder):
     spikes, v_final = op.forward(case.current, case.threshold, case.v_init, case.rule)[:2]
-    wanted, v_wanted = witness._walk(case, case.current, witness._start(case), lambda k, v: (witness._fires(case, v),) * 2)
+    wanted, v_wanted = witness.walk(case, case.current, witness.start(case), lambda k, v: (witness.fires(case, v),) * 2)
 
     def first(bad):
         return place(np.argwhere(bad)[0], "step", "sample", "neuron")
     sums = "exact sums" if case.detach_reset else "any sums"
-    book.compare(spikes, np.stack(wanted), f"spikes, {sums}", 1e-12, first)
-    book.compare(v_final, v_wanted, f"v_final, {sums}", 1e-12,
+    recorder.compare(spikes, np.stack(wanted), f"spikes, {sums}", 1e-12, first)
+    recorder.compare(v_final, v_wanted, f"v_final, {sums}", 1e-12,
                  lambda bad: "after the last step, " + place(np.argwhere(bad)[0], "sample", "neuron"))
 
 
-def _frozen(op, right, case, book):
+def _frozen(op, right, case, recorder):
     report = witness.frozen_offset_check(op, case, n=24, rng=np.random.default_rng(3))
-    book.report(report, _reset(case), "" if report.ok else first_divergence(op, right, case))
+    recorder.report(report, _reset(case), "" if report.ok else _first_divergence(op, right, case))
 
 
-def _transpose(op, right, case, book):
+def _transpose(op, right, case, recorder):
     gap = witness.transpose_identity(op, case)
     gap = np.inf if np.isnan(gap) else gap
-    book.number(gap, TRANSPOSE, f"current, v_init, {_reset(case)}", case.current.size + case.current[0].size,
-                "" if gap <= TRANSPOSE else first_divergence(op, right, case))
+    recorder.number(gap, TRANSPOSE, f"current, v_init, {_reset(case)}", case.current.size + case.current[0].size,
+                "" if gap <= TRANSPOSE else _first_divergence(op, right, case))
 
 
-def _reference(op, right, case, book):
+def _reference(op, right, case, recorder):
     got, wanted = (_gradients(x, case) for x in (op, right))
     for name, a, b in zip(("spikes", "v_final", "current", "v_init"), got, wanted, strict=True):
         axes = ("sample", "neuron") if name in ("v_final", "v_init") else ("step", "sample", "neuron")
-        book.compare(a, b, f"{name}, {_reset(case)}", SAME * 1e2, lambda bad, axes=axes: place(np.argwhere(bad)[-1], *axes))
+        recorder.compare(a, b, f"{name}, {_reset(case)}", SAME * 1e2, lambda bad, axes=axes: place(np.argwhere(bad)[-1], *axes))
 
 
-def _two_parts(op, right, case, book):
+def _two_parts(op, right, case, recorder):
     """A run in two parts: what flows back into v_init of the second is dv_final of the first."""
     rng = np.random.default_rng(4)
     dspikes, dv = rng.normal(size=case.current.shape), rng.normal(size=case.current.shape[1:])
@@ -115,9 +101,9 @@ def _two_parts(op, right, case, book):
     _, second = back(v, slice(3, None), dv)
     dx2, between = second(dv)
     dx1, start = first(between)
-    book.compare(np.concatenate([dx1, dx2]), dcurrent, f"current, {_reset(case)}", SAME * 10,
+    recorder.compare(np.concatenate([dx1, dx2]), dcurrent, f"current, {_reset(case)}", SAME * 10,
                  lambda bad: place(np.argwhere(bad)[-1], "step", "sample", "neuron"))
-    book.compare(start, dv_init, f"v_init, {_reset(case)}", SAME * 10)
+    recorder.compare(start, dv_init, f"v_init, {_reset(case)}", SAME * 10)
 
 
 def _reset(case):
@@ -131,21 +117,8 @@ def _gradients(op, case):
     return spikes, v, *op.backward(c[0], cache, c[1], case.surrogate, case.detach_reset)
 
 
-def first_divergence(op, right, case):
-    """Say where a neuron first leaves the right one: forward step by step, then backward from the last step.
-
-    Parameters
-    ----------
-    op, right : module or Op
-        The operation under test, and one to trust.
-    case : pysnn.verify.witness.integrate_fire.Case
-        Where.
-
-    Returns
-    -------
-    str
-        Such as "step 3, sample 0, neuron 7"; "" if there is no such place.
-    """
+def _first_divergence(op, right, case):
+    """Say where a neuron first leaves the right one: forward step by step, then backward from the last step."""
     got, wanted = (_gradients(x, case) for x in (op, right))
     for k, words in ((0, ""), (2, " (backward)")):
         if np.shape(got[k]) != wanted[k].shape:
@@ -155,3 +128,18 @@ def first_divergence(op, right, case):
             step = bad[:, 0].min() if k == 0 else bad[:, 0].max()
             return place(bad[bad[:, 0] == step][0], "step", "sample", "neuron") + words
     return ""
+
+
+def _examples(op, right, rng, subject=None):
+    """Run an operation on fixed arguments."""
+    rules, kinds, thresholds, detached = (getattr(subject, name, None) or default for name, default in (
+        ("rules", FEW_RULES), ("surrogates", SURROGATES), ("thresholds", (0.875,)), ("detach", (True, False))))
+    for rule, kind, detach, far in itertools.product(rules, kinds, detached, (False, True)):
+        case = _case(rng, (Rule(*rule), Surrogate(*kind), detach), thresholds[0], 14)
+        case.current[0, 0, 0] = FAR if far else case.current[0, 0, 0]
+        c = rng.normal(size=case.current.shape), rng.normal(size=case.current.shape[1:])
+        spikes, v, cache = op.forward(case.current, case.threshold, witness.start(case), rule)
+        yield {"spikes": spikes, "v_final": v, **named(("current", "v_init"), op.backward(c[0], cache, c[1], case.surrogate, detach))}
+
+
+SUITE = {"integrate_fire": Checked(OPERATIONS["integrate_fire"].pair, _checks, _examples, OPERATIONS["integrate_fire"].module)}

@@ -1,4 +1,4 @@
-"""The checks of the learning rules: each gradient against differences, with everything frozen that the method holds constant.
+"""The checks of the learning rules: each gradient against differences of a loss in which all is frozen that the method holds constant.
 
     proxy       <c, ANN(W)> with the error c at the spiking output a constant
     tandem      <c, F(W)> with h = relu(W h_before) + k, the offsets k, which close the gap to the spikes, constants
@@ -6,13 +6,16 @@
     ann         its own loss
 """
 
+from functools import partial
+
 import numpy as np
 
 from ... import models, training
-from ...layers import IntegrateFire, MaxPool, ReLU
+from ...layers import BatchNorm, IntegrateFire, MaxPool, ReLU
 from ...learning import rate
 from ...reference import integrate_fire
 from ..gradcheck import gradcheck
+from ._recorder import Checked
 
 NET = {"model": "4x4x1-2C3-P2-4-3", "bias": True, "dtype": "float64", "backend": "reference", "n_steps": 4}
 CASES = {
@@ -45,14 +48,15 @@ def nets_for(method, seed=3, **chosen):
     wanted = {**NET, **chosen}
     settings = rule.Settings(**{name: x for name, x in wanted.items() if name in rule.Settings.__dataclass_fields__})
     nets, rng = rule.build(settings, rng=np.random.default_rng(seed)), np.random.default_rng(seed)
+    normalised = {name for layer in nets.net.layers if isinstance(layer, BatchNorm) for name in layer.names}
     for name, w in nets.net.params.items():
-        if name[:2] in ("ga", "be"):
+        if name in normalised:
             w += rng.uniform(0.1, 0.5, w.shape)
     nets.state["n_epochs"] += 1
     return nets
 
 
-def frozen(method, nets, x, y, step):
+def frozen_loss(method, nets, x, y, step):
     """Make the function whose plain derivative the gradient of a method is.
 
     Parameters
@@ -92,13 +96,13 @@ def masks(layers, x, outputs):
     list of arrays
         Decisions.
     """
-    found = []
+    decisions = []
     for layer, before, y in zip(layers, [x, *outputs[:-1]], outputs, strict=True):
         if isinstance(layer, ReLU):
-            found += [y > 0, y < layer.options[0]]
+            decisions += [y > 0, y < layer.options[0]]
         if isinstance(layer, MaxPool):
-            found.append(layer.forward(before)[1].winner)
-    return found
+            decisions.append(layer.forward(before)[1].winner)
+    return decisions
 
 
 def _won(x, winner):
@@ -205,7 +209,7 @@ def _soft(current, kept, how):
     return np.stack(out)
 
 
-def hold(nets, step, forward, n=12):
+def check_gradients(nets, step, forward, n=12):
     """Compare a step's gradients with differences of a frozen function, in every parameter.
 
     Parameters
@@ -215,7 +219,7 @@ def hold(nets, step, forward, n=12):
     step : pysnn.learning.rate.Step
         With the gradients.
     forward : callable
-        From `frozen`.
+        From `frozen_loss`.
     n : int
         Coordinates in each parameter.
 
@@ -232,54 +236,42 @@ def hold(nets, step, forward, n=12):
                      [nets.net.params[name].copy() for name in names], lambda ws, out, cache: named(ws)[1], names, n)
 
 
-def checks(method, right, few=False, subject=None):
-    """List the checks of a learning rule, ``gradients(nets, x, y, rng) -> Step``.
-
-    Parameters
-    ----------
-    method : str
-        One of CASES.
-    right : callable
-        Ours, for networks to stand on.
-    few : bool
-        One case.
-    subject : object, optional
-        Its `backend` is what computes; default the reference.
-
-    Returns
-    -------
-    list of (str, callable)
-        Name, and ``check(op, rng, book)``.
-    """
+def _checks(method, right, few=False, subject=None):
+    """List the checks of a learning rule, ``gradients(nets, x, y, rng) -> Step``."""
     backend = getattr(subject, "backend", "reference")
 
     def batch(rng):
         return rng.random((3, 4, 4, 1)), np.arange(3)
 
     def offsets(chosen):
-        def run(op, rng, book):
+        def run(op, rng, recorder):
             nets, (x, y) = nets_for(method, backend=backend, **chosen), batch(rng)
             step = op(nets, x, y, None)
-            report = hold(nets, step, frozen(method, nets, x, y, right(nets, x, y, None)))
+            report = check_gradients(nets, step, frozen_loss(method, nets, x, y, right(nets, x, y, None)))
             wrong = [row.name for row in report.rows if row.verdict == "WRONG"]
-            book.report(report, "", f"{max(wrong, key=lambda name: int(name.strip('abegmtw')))} (from the last layer on)" if wrong else "")
+            last = max(wrong, key=list(nets.net.params).index, default="")
+            recorder.report(report, "", f"{last} (from the last layer on)" if wrong else "")
         return run
 
-    def leaves_alone(op, rng, book):
+    def leaves_alone(op, rng, recorder):
         nets, (x, y) = nets_for(method, backend=backend), batch(rng)
         before = {name: w.copy() for name, w in nets.net.params.items()}
         op(nets, x, y, None)
         for name, w in before.items():
-            book.compare(nets.net.params[name], w, name, 0.0)
+            recorder.compare(nets.net.params[name], w, name, 0.0)
 
-    def decay(op, rng, book):
+    def decay(op, rng, recorder):
         x, y = batch(rng)
         plain, costly = (op(nets_for(method, backend=backend, weight_decay=d), x, y, None) for d in (0.0, DECAY))
         params = nets_for(method).net.params
-        book.compare(costly.loss - plain.loss, DECAY / 2 * sum((w ** 2).sum() for w in params.values()), "loss", 1e-9)
+        recorder.compare(costly.loss - plain.loss, DECAY / 2 * sum((w ** 2).sum() for w in params.values()), "loss", 1e-9)
         for name, w in params.items():
-            book.compare(costly.grads[name], plain.grads[name] + DECAY * w, name, 1e-9)
+            recorder.compare(costly.grads[name], plain.grads[name] + DECAY * w, name, 1e-9)
 
     cases = CASES[method][:1] if few else CASES[method]
-    found = [("frozen offsets: " + (", ".join(f"{k} {v}" for k, v in chosen.items()) or "ours"), offsets(chosen)) for chosen in cases]
-    return [*found, ("weights left alone", leaves_alone), ("weight decay", decay)]
+    listed = [("frozen offsets: " + (", ".join(f"{k} {v}" for k, v in chosen.items()) or "ours"), offsets(chosen)) for chosen in cases]
+    return [*listed, ("weights left alone", leaves_alone), ("weight decay", decay)]
+
+
+SUITE = {name: Checked(lambda backend, rule=rule: rule.gradients, partial(_checks, name), module="temporal")
+         for name, rule in training.METHODS.items() if name in CASES}

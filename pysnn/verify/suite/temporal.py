@@ -1,12 +1,13 @@
 """The checks of the temporal neuron, on single layers and on nets of three."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
+from ...operations import OPERATIONS
 from ..gradcheck import gradcheck
 from ..witness import temporal
-from ._book import place, relative
+from ._recorder import Checked, named, place, relative
 
 SIZES = (5, 6, 5, 3)
 KAPPA = 1e4               # nets are drawn anew until no spike time is worse conditioned
@@ -14,56 +15,18 @@ IDENTITY = 1e-9           # leaves 1e4 EPS for each of some dozen roundings
 WORKED = ([0.0, 1.0, 2.0], [0.8, 0.6, -0.3], 6.077422742688569, [2.0, 1.5, 0.0], [-12.693556856721420, -8.3978522855738065, 0.0])
 
 
-def condition(z_in, w, z_out, threshold=1.0):
-    """Bound how much a relative rounding of the arguments moves each z_out.
-
-    Parameters
-    ----------
-    z_in : (B, N_in) array
-        exp of the input times.
-    w : (N_in, N_out) array
-        Weights.
-    z_out : (B, N_out) array
-        exp of the output times.
-    threshold : float
-        Firing threshold divided by tau.
-
-    Returns
-    -------
-    (B, N_out) array
-        (sum |w_i (z_i - z)| + sum |w_i z_i| + threshold z) / ((sum w_i - threshold) z), over the causal set; 0 for silent outputs.
-    """
+def _condition(z_in, w, z_out, threshold=1.0):
+    """Bound how much a relative rounding of the arguments moves each z_out."""
     causal, fired = temporal.causal_sets(z_in, z_out), np.isfinite(z_out)
     z_i, z = np.where(np.isfinite(z_in), z_in, 0)[:, :, None], np.where(fired, z_out, 1)[:, None, :]
-    heard = np.where(causal, w, 0)
-    above = np.abs(heard * (z_i - z)).sum(axis=1) + np.abs(heard * z_i).sum(axis=1) + threshold * z[:, 0]
-    excess = np.abs(heard.sum(axis=1) - threshold)
+    causal_w = np.where(causal, w, 0)
+    above = np.abs(causal_w * (z_i - z)).sum(axis=1) + np.abs(causal_w * z_i).sum(axis=1) + threshold * z[:, 0]
+    excess = np.abs(causal_w.sum(axis=1) - threshold)
     return np.where(fired, above / np.where(fired & (excess > 0), excess * z[:, 0], 1), 0)
 
 
-def draw(rng, op, kind="continuous", threshold=1.0, sizes=SIZES, batch=3):
-    """Draw a net in which some neurons fire and some do not, none of them too badly conditioned.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of randomness.
-    op : module or Op
-        A right operation, to see who fires.
-    kind : {"continuous", "two times", "silent input"}
-        What the inputs are like.
-    threshold : float
-        Firing threshold divided by tau.
-    sizes : tuple of int
-        Neurons by layer, inputs first.
-    batch : int
-        Samples.
-
-    Returns
-    -------
-    tuple of arrays
-        z_in and the weights of each layer.
-    """
+def _draw(rng, op, kind="continuous", threshold=1.0, sizes=SIZES, batch=3):
+    """Draw a net in which some neurons fire and some do not, none of them too badly conditioned."""
     net = temporal.chain(op, threshold)
     for _ in range(2000):
         z_in = rng.choice([1.0, 6.0], (batch, sizes[0])) if kind == "two times" else np.exp(rng.uniform(0, 2, (batch, sizes[0])))
@@ -72,63 +35,48 @@ def draw(rng, op, kind="continuous", threshold=1.0, sizes=SIZES, batch=3):
         weights = [threshold * rng.normal(1.8 / n, 1.2 / np.sqrt(n), (n, m)) for n, m in pairwise(sizes)]
         z = net.forward(z_in, *weights)[1][0]
         fired = [np.isfinite(x) for x in z[1:]]
-        worst = max(condition(a, w, b, threshold).max() for (a, b), w in zip(pairwise(z), weights, strict=True))
+        worst = max(_condition(a, w, b, threshold).max() for (a, b), w in zip(pairwise(z), weights, strict=True))
         if fired[-1].mean() > 0.3 and 0 < np.mean([f.mean() for f in fired]) < 1 and worst < KAPPA:
             return z_in, *weights
     raise RuntimeError("no net was found that is alive")
 
 
-def checks(right, few=False, subject=None):
-    """List the checks.
-
-    Parameters
-    ----------
-    right : module
-        The reference, to draw cases that are alive and to name places.
-    few : bool
-        One case of each.
-    subject : object, optional
-        What is under test, where it takes less than the contract; its `thresholds` are those it knows.
-
-    Returns
-    -------
-    list of (str, callable)
-        Name, and ``check(op, rng, book)``.
-    """
+def _checks(right, few=False, subject=None):
+    """List the checks."""
     kinds = ("continuous", "two times") if few else ("continuous", "two times", "silent input")
     thresholds = getattr(subject, "thresholds", None) or (1.0, 0.7)
     cases = [(kind, thresholds[0]) for kind in kinds] + [("continuous", x) for x in thresholds[1:] if not few]
 
     def on(check):
-        def run(op, rng, book):
+        def run(op, rng, recorder):
             for kind, threshold in cases:
-                check(op, right, draw(rng, right, kind, threshold), threshold, (book, f"{kind}, threshold {threshold:g}"))
+                check(op, right, _draw(rng, right, kind, threshold), threshold, (recorder, f"{kind}, threshold {threshold:g}"))
         return run
-    found = [(name, on(check)) for name, check in (
+    listed = [(name, on(check)) for name, check in (
         ("definition", _definition), ("gradcheck", _gradcheck), ("complex step", _complex_step), ("shift identity", _shift),
         ("homogeneity", _homogeneity), ("reference", _reference))]
-    return [("worked example", _worked), *found] if 1.0 in thresholds else found
+    return [("worked example", _worked), *listed] if 1.0 in thresholds else listed
 
 
-def _worked(op, rng, book):
+def _worked(op, rng, recorder):
     t_in, w, z_out, dz, dw = (np.array(x) for x in WORKED)
     got, cache = op.forward(np.exp(t_in)[None], w[:, None], 1.0)
     dz_got, dw_got = op.backward(np.ones((1, 1)), cache)
     for name, a, b in (("z_out", got[0, 0], z_out), ("z_in", dz_got[0], dz), ("w", dw_got[:, 0], dw)):
-        book.compare(a, b, name, 1e-12)
+        recorder.compare(a, b, name, 1e-12)
 
 
 def _definition(op, right, args, threshold, where):
-    (book, case), z = where, args[0]
+    (recorder, case), z = where, args[0]
     for k, w in enumerate(args[1:], 1):
         z_out = op.forward(z, w, threshold)[0]
-        found = temporal.check_definition(z, w, z_out, threshold)
-        at = () if found.ok else (k, *_off(z, w, z_out, threshold))
-        book.definition(found, f"layer {k}, {case}", place(at, "layer", "sample", "neuron"))
-        z = right.forward(z, w, threshold)[0]                            # the next layer is judged by itself
+        result = temporal.check_definition(z, w, z_out, threshold)
+        at = () if result.ok else (k, *_first_off(z, w, z_out, threshold))
+        recorder.definition(result, f"layer {k}, {case}", place(at, "layer", "sample", "neuron"))
+        z = right.forward(z, w, threshold)[0]                            # each layer is checked by itself
 
 
-def _off(z, w, z_out, threshold):
+def _first_off(z, w, z_out, threshold):
     """Find the first neuron that is off its definition."""
     return next(((b, j) for b, j in np.ndindex(z_out.shape)
                  if not temporal.check_definition(z[b:b + 1], w[:, j:j + 1], z_out[b:b + 1, j:j + 1], threshold).ok), ())
@@ -137,11 +85,11 @@ def _off(z, w, z_out, threshold):
 def _gradcheck(op, right, args, threshold, where):
     net = temporal.chain(op, threshold)
     report = gradcheck(net.forward, net.backward, args, trace=net.trace, names=_names(args), n=40)
-    where[0].report(report, where[1], "" if report.ok else first_divergence(op, right, args, threshold))
+    where[0].report(report, where[1], "" if report.ok else _first_divergence(op, right, args, threshold))
 
 
 def _complex_step(op, right, args, threshold, where):
-    net, (book, case) = temporal.chain(op, threshold), where
+    net, (recorder, case) = temporal.chain(op, threshold), where
     z_out, cache = net.forward(*args)
     fired = np.isfinite(z_out)
     c = np.where(fired, np.random.default_rng(0).normal(size=z_out.shape), 0)
@@ -153,36 +101,36 @@ def _complex_step(op, right, args, threshold, where):
         return (c[fired] @ frozen(*moved)[fired].imag) / 1e-20
     for k, (name, grad) in enumerate(zip(_names(args), net.backward(c, cache), strict=True)):
         wanted = np.array([derivative(k, at) for at in np.ndindex(args[k].shape)]).reshape(args[k].shape)
-        book.compare(grad, wanted, f"{name}, {case}", 1e-10, lambda _: first_divergence(op, right, args, threshold))
+        recorder.compare(grad, wanted, f"{name}, {case}", 1e-10, lambda _: _first_divergence(op, right, args, threshold))
 
 
 def _shift(op, right, args, threshold, where):
-    net, (book, case) = temporal.chain(op, threshold), where
+    net, (recorder, case) = temporal.chain(op, threshold), where
     worst = temporal.shift_identity(net.forward, net.backward, args)
-    first = "" if worst <= IDENTITY else first_divergence(op, right, args, threshold)
-    book.number(np.inf if np.isnan(worst) else worst, IDENTITY, f"z_in, {case}", first=first)
+    first = "" if worst <= IDENTITY else _first_divergence(op, right, args, threshold)
+    recorder.number(np.inf if np.isnan(worst) else worst, IDENTITY, f"z_in, {case}", first=first)
 
 
 def _homogeneity(op, right, args, threshold, where):
-    net, (book, case) = temporal.chain(op, threshold), where
+    net, (recorder, case) = temporal.chain(op, threshold), where
     z_out, cache = net.forward(*args)
     dz_out = np.where(np.isfinite(z_out), np.random.default_rng(1).normal(size=z_out.shape), 0)
     worst = temporal.homogeneity(*net.layers(dz_out, cache))
-    first = "" if worst <= IDENTITY else first_divergence(op, right, args, threshold)
-    book.number(np.inf if np.isnan(worst) else worst, IDENTITY, f"z of all layers, {case}", len(args), first=first)
+    first = "" if worst <= IDENTITY else _first_divergence(op, right, args, threshold)
+    recorder.number(np.inf if np.isnan(worst) else worst, IDENTITY, f"z of all layers, {case}", len(args), first=first)
 
 
 def _reference(op, right, args, threshold, where):
-    (book, case), (z_in, w) = where, args[:2]
+    (recorder, case), (z_in, w) = where, args[:2]
     z_out, cache = op.forward(z_in, w, threshold)
     wanted, right_cache = right.forward(z_in, w, threshold)
-    kappa = condition(z_in, w, wanted, threshold)
+    kappa = _condition(z_in, w, wanted, threshold)
     limit = np.maximum(3 * (kappa + len(w)) * np.finfo(float).eps, 1e-14)
-    book.compare(z_out, wanted, f"z_out, {case}", limit, lambda bad: place(np.argwhere(bad)[0], "sample", "neuron"), float(kappa.max()))
+    recorder.compare(z_out, wanted, f"z_out, {case}", limit, lambda bad: place(np.argwhere(bad)[0], "sample", "neuron"), float(kappa.max()))
     c = np.where(np.isfinite(wanted), np.random.default_rng(2).normal(size=wanted.shape), 7.0)
     for name, a, b in zip(("z_in", "w"), op.backward(c, cache), right.backward(c, right_cache), strict=True):
         axes = ("sample", "input") if name == "z_in" else ("input", "neuron")
-        book.compare(a, b, f"{name}, {case}", 1e-14 * (KAPPA + 1), lambda bad, axes=axes: place(np.argwhere(bad)[0], *axes),
+        recorder.compare(a, b, f"{name}, {case}", 1e-14 * (KAPPA + 1), lambda bad, axes=axes: place(np.argwhere(bad)[0], *axes),
                      float(kappa.max()))
 
 
@@ -190,23 +138,8 @@ def _names(args):
     return ["z_in", *(f"w{k}" for k in range(1, len(args)))]
 
 
-def first_divergence(op, right, args, threshold=1.0):
-    """Say where a net first leaves the right one: forward layer by layer, then backward from the last layer.
-
-    Parameters
-    ----------
-    op, right : module or Op
-        The operation under test, and one to trust.
-    args : sequence of arrays
-        z_in and the weights of each layer.
-    threshold : float
-        Firing threshold divided by tau.
-
-    Returns
-    -------
-    str
-        Such as "layer 2, sample 0, neuron 7"; "" if there is no such place.
-    """
+def _first_divergence(op, right, args, threshold=1.0):
+    """Say where a net first leaves the right one: forward layer by layer, then backward from the last layer."""
     nets = [temporal.chain(x, threshold) for x in (op, right)]
     (_, cache), (wanted, right_cache) = (net.forward(*args) for net in nets)
     for k, (a, b) in enumerate(zip(cache[0][1:], right_cache[0][1:], strict=True), 1):
@@ -222,3 +155,16 @@ def first_divergence(op, right, args, threshold=1.0):
                 return f"layer {k}, {place(at, *axes)} (backward)" if len(at) else f"layer {k} (backward)"
         dz = dz_wanted
     return ""
+
+
+def _examples(op, right, rng, subject=None):
+    """Run an operation on fixed arguments."""
+    thresholds = getattr(subject, "thresholds", None) or (1.0, 0.7)
+    for kind, threshold in product(("continuous", "two times", "silent input"), thresholds):
+        z_in, w = _draw(rng, right, kind, threshold)[:2]
+        dz = rng.normal(size=(len(z_in), w.shape[1]))
+        z_out, cache = op.forward(z_in, w, threshold)
+        yield {"z_out": z_out, **named(("z_in", "w"), op.backward(np.where(np.isfinite(z_out), dz, 0), cache))}
+
+
+SUITE = {"temporal": Checked(OPERATIONS["temporal"].pair, _checks, _examples, OPERATIONS["temporal"].module)}

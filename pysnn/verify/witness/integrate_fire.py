@@ -1,7 +1,7 @@
 """Witnesses for integrate-and-fire neurons and for gradients through a surrogate.
 
-The derivative of a spike is 0 almost everywhere, and differences of forward say so: they cannot judge a surrogate gradient. These checks
-share no code with what they check:
+The derivative of a spike is 0 almost everywhere, and differences of forward say so: they cannot check a surrogate gradient. These
+checks share no code with what they check:
 
     check_dynamics        spikes and potentials against the definition, step by step
     frozen_offset_check   backward against differences of (I11), whose ordinary gradient the surrogate gradient is
@@ -19,7 +19,7 @@ from ..compare import compare
 from ..gradcheck import gradcheck
 
 
-class Case(NamedTuple):
+class Setup(NamedTuple):
     """Where to check, and by which conventions."""
 
     current: np.ndarray                   # (T, B, ...), float64
@@ -37,7 +37,7 @@ def check_dynamics(op, case):
     ----------
     op : module or object
         With ``forward(current, threshold, v_init, rule) -> spikes, v_final, cache``.
-    case : Case
+    case : Setup
         Where to check. Choose numbers whose sums are exact (eighths, say) if potentials meet the threshold.
 
     Returns
@@ -49,9 +49,9 @@ def check_dynamics(op, case):
         return op.forward(current, case.threshold, v_init, case.rule)[:2]
 
     def wanted(current, v_init):
-        spikes, v_final = _walk(case, current, v_init, lambda k, v: (_fires(case, v),) * 2)
+        spikes, v_final = walk(case, current, v_init, lambda k, v: (fires(case, v),) * 2)
         return np.stack(spikes), v_final
-    return compare(got, wanted, (case.current, _start(case)), ["spikes", "v_final"], rtol=1e-12, atol=1e-12)
+    return compare(got, wanted, (case.current, start(case)), ["spikes", "v_final"], rtol=1e-12, atol=1e-12)
 
 
 def frozen_offset_check(op, case, n=200, rng=None):
@@ -64,7 +64,7 @@ def frozen_offset_check(op, case, n=200, rng=None):
     ----------
     op : module or object
         With forward as for `check_dynamics` and ``backward(dspikes, cache, dv_final, surrogate, detach_reset) -> dcurrent, dv_init``.
-    case : Case
+    case : Setup
         Where to check, float64.
     n : int or None
         How many coordinates to check in each argument, drawn at random; None: all.
@@ -76,14 +76,14 @@ def frozen_offset_check(op, case, n=200, rng=None):
     Report
         As of `gradcheck`, with the rows current and v_init.
     """
-    v_kept, s_kept = _operating_point(case)
+    v_kept, s_kept = operating_point(case)
 
     def spike(k, v):
-        moved = s_kept[k] + _soft_step(v - case.threshold, case.surrogate) - _soft_step(v_kept[k] - case.threshold, case.surrogate)
+        moved = s_kept[k] + soft_step(v - case.threshold, case.surrogate) - soft_step(v_kept[k] - case.threshold, case.surrogate)
         return moved, s_kept[k] if case.detach_reset else moved
 
     def forward(current, v_init):
-        spikes, v_final = _walk(case, current, v_init, spike)
+        spikes, v_final = walk(case, current, v_init, spike)
         return np.stack([*spikes, v_final]), (current, v_init)
 
     def backward(dout, args):
@@ -91,7 +91,7 @@ def frozen_offset_check(op, case, n=200, rng=None):
         return op.backward(dout[:-1], cache, dout[-1], case.surrogate, case.detach_reset)
 
     smooth = np.zeros(0)                  # nothing discrete is left that could change
-    args = case.current, _start(case)
+    args = case.current, start(case)
     return gradcheck(forward, backward, args, trace=lambda *_: smooth, names=["current", "v_init"], n=n, rng=rng)
 
 
@@ -104,7 +104,7 @@ def transpose_identity(op, case, rng=None):
     ----------
     op : module or object
         As for `frozen_offset_check`.
-    case : Case
+    case : Setup
         Where to check, float64.
     rng : numpy.random.Generator, optional
         For c and x'; default: seeded with 0.
@@ -115,15 +115,15 @@ def transpose_identity(op, case, rng=None):
         Difference of the two products over the sum of the absolute terms of either; inf if all terms are 0.
     """
     rng = np.random.default_rng(0) if rng is None else rng
-    args = case.current, _start(case)
+    args = case.current, start(case)
     moves = [rng.normal(size=x.shape) for x in args]
 
     def spike(k, v):
-        fired = _fires(case, v.value)
+        fired = fires(case, v.value)
         h = 1e-20                         # complex step: the derivative of the soft step without a second list of formulas
-        slope = _soft_step(v.value - case.threshold + 1j * h, case.surrogate).imag / h
-        return _Dual(fired, slope * v.dot), _Dual(fired, 0.0 if case.detach_reset else slope * v.dot)
-    spikes, v_final = _walk(case, [_Dual(*pair) for pair in zip(args[0], moves[0], strict=True)], _Dual(args[1], moves[1]), spike)
+        slope = soft_step(v.value - case.threshold + 1j * h, case.surrogate).imag / h
+        return Dual(fired, slope * v.dot), Dual(fired, 0.0 if case.detach_reset else slope * v.dot)
+    spikes, v_final = walk(case, [Dual(*pair) for pair in zip(args[0], moves[0], strict=True)], Dual(args[1], moves[1]), spike)
     dots = np.stack([s.dot for s in spikes]), v_final.dot
     c = [rng.normal(size=x.shape) for x in dots]
     cache = op.forward(args[0], case.threshold, args[1], case.rule)[2]
@@ -134,7 +134,7 @@ def transpose_identity(op, case, rng=None):
     return gap / size if size != 0 else np.inf
 
 
-class _Dual(NamedTuple):
+class Dual(NamedTuple):
     """A number and its derivative along one direction."""
 
     value: np.ndarray
@@ -142,57 +142,125 @@ class _Dual(NamedTuple):
 
     def __add__(self, other):
         """Sum of two dual numbers."""
-        return _Dual(self.value + other.value, self.dot + other.dot)
+        return Dual(self.value + other.value, self.dot + other.dot)
 
     def __sub__(self, other):
         """Difference of two dual numbers."""
-        return _Dual(self.value - other.value, self.dot - other.dot)
+        return Dual(self.value - other.value, self.dot - other.dot)
 
     def __mul__(self, other):
         """Product of two dual numbers, or with a constant."""
-        if not isinstance(other, _Dual):
-            return _Dual(self.value * other, self.dot * other)
-        return _Dual(self.value * other.value, self.dot * other.value + self.value * other.dot)
+        if not isinstance(other, Dual):
+            return Dual(self.value * other, self.dot * other)
+        return Dual(self.value * other.value, self.dot * other.value + self.value * other.dot)
 
 
-def _start(case):
-    """Return v_init as an array."""
+def start(case):
+    """Return v_init as an array.
+
+    Parameters
+    ----------
+    case : Setup
+        Where.
+
+    Returns
+    -------
+    (B, ...) float64 array
+        The potentials before the first step.
+    """
     return np.array(np.broadcast_to(np.asarray(case.v_init, np.float64), case.current.shape[1:]))
 
 
-def _fires(case, v):
+def fires(case, v):
+    """Say who fires.
+
+    Parameters
+    ----------
+    case : Setup
+        Threshold and rule.
+    v : (B, ...) array
+        Potentials.
+
+    Returns
+    -------
+    (B, ...) float64 array
+        0 or 1.
+    """
     return (v >= case.threshold if case.rule.fire == ">=" else v > case.threshold) * 1.0
 
 
-def _walk(case, current, v, spike):
-    """Go through all steps; spike(k, v) gives two spikes, the one to be seen and the one that resets; k = 0 is before the first step."""
+def walk(case, current, v, spike):
+    """Go through all steps, (I1) to (I3).
+
+    Parameters
+    ----------
+    case : Setup
+        Threshold and rule.
+    current : sequence of arrays, or of Dual
+        One a step.
+    v : array or Dual
+        Potential before the first step.
+    spike : callable
+        ``spike(k, v)`` gives two spikes, that of the output and that of the reset; k counts steps from 1, and 0 is before the first.
+
+    Returns
+    -------
+    spikes : list of arrays, or of Dual
+        The output, one a step.
+    v : array or Dual
+        Potential after the last step.
+    """
     def reset(v, s):
         return v - s * case.threshold if case.rule.reset == "subtract" else v - s * v
-    seen = []
+    outputs = []
     for t, x in enumerate(current):
         if case.rule.timing == "next":
             v = reset(v, spike(t, v)[1])
         v = v + x
         out, resetting = spike(t + 1, v)
-        seen.append(out)
+        outputs.append(out)
         if case.rule.timing == "same":
             v = reset(v, resetting)
-    return seen, v
+    return outputs, v
 
 
-def _operating_point(case):
-    """Return the potentials and spikes to freeze, by k."""
+def operating_point(case):
+    """Find the potentials and spikes that the frozen net keeps.
+
+    Parameters
+    ----------
+    case : Setup
+        Where.
+
+    Returns
+    -------
+    potentials, spikes : dict of int to array
+        By step, from 1; 0 is before the first, where timing is "next".
+    """
     potentials, spikes = {}, {}
 
     def spike(k, v):
-        potentials[k], spikes[k] = v, _fires(case, v)
+        potentials[k], spikes[k] = v, fires(case, v)
         return spikes[k], spikes[k]
-    _walk(case, case.current, _start(case), spike)
+    walk(case, case.current, start(case), spike)
     return potentials, spikes
 
 
-def _soft_step(x, surrogate):
-    """Evaluate the soft step G of (I7); complex x will do."""
+def soft_step(x, surrogate):
+    """Evaluate the soft step G of (I7).
+
+    Parameters
+    ----------
+    x : array, real or complex
+        V - threshold.
+    surrogate : Surrogate
+        Kind and slope.
+
+    Returns
+    -------
+    array like x
+        G(x); its derivative is the surrogate.
+    """
     k = surrogate.slope
     size = np.where(x.real >= 0, x, -x)
     if surrogate.kind == "atan":

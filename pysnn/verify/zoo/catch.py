@@ -4,32 +4,23 @@ from typing import NamedTuple
 
 from .. import suite
 from ..report._table import plain, table
-from .catalogue import every
-
-TARGETS = {"temporal": "temporal", "integrate_fire": "integrate_fire", "loss": "softmax_z", "batch_norm": "batch_norm",
-           "max_pool": "max_pool2d", "learning": "proxy"}
-"""The operation whose checks judge the faults of a target."""
-
-KINDS = {"check_definition": "definition", "gradcheck": "gradcheck", "frozen_offset_check": "frozen offsets", "check_dynamics": "dynamics",
-         "check_statistics": "statistics", "check_ties": "ties"}
-"""What a check that a fault names is called in the suite."""
+from . import every
 
 
 class Caught(NamedTuple):
     """What became of one fault."""
 
     fault: object        # pysnn.verify.zoo.Fault
-    operation: str
     by: dict             # kind of check -> the entry that caught it, or None if the fault passed
 
     @property
     def ok(self):
         """Whether the check that the fault names caught it."""
-        return self.by.get(KINDS[self.fault.caught_by]) is not None
+        return self.by.get(self.fault.caught_by) is not None
 
 
 class Catch(NamedTuple):
-    """What `catch` found. Print it; ask `ok`."""
+    """Which check catches which fault, from `catch`. Print it; ask `ok`."""
 
     faults: tuple        # of Caught
     right: tuple         # ledgers of the operations without a fault, which have to pass
@@ -59,14 +50,14 @@ class Catch(NamedTuple):
             ok; faults: name, source, description, operation, caught_by and missed_by (lists of checks), first (where it diverges);
             right: the ledgers of the operations without a fault.
         """
-        faults = [{"name": c.fault.name, "source": c.fault.source, "description": c.fault.description, "operation": c.operation,
-                   "named_check": KINDS[c.fault.caught_by], "caught_by": [k for k, e in c.by.items() if e],
+        faults = [{"name": c.fault.name, "source": c.fault.source, "description": c.fault.description, "operation": c.fault.operation,
+                   "named_check": c.fault.caught_by, "caught_by": [k for k, e in c.by.items() if e],
                    "missed_by": [k for k, e in c.by.items() if not e],
-                   "first": c.by[KINDS[c.fault.caught_by]].first if c.ok else ""} for c in self.faults]
+                   "first": c.by[c.fault.caught_by].first if c.ok else ""} for c in self.faults]
         return plain({"ok": self.ok, "faults": faults, "right": [ledger.summary().to_dict() for ledger in self.right]})
 
     def __str__(self):
-        rows = [(c.fault.name, c.fault.source, c.operation, ", ".join(k for k, e in c.by.items() if e) or "NOTHING",
+        rows = [(c.fault.name, c.fault.source, c.fault.operation, ", ".join(k for k, e in c.by.items() if e) or "NOTHING",
                  ", ".join(k for k, e in c.by.items() if not e) or "-") for c in self.faults]
         lines = [table(("fault", "source", "put into", "caught by", "passes"), rows)]
         n = sum(c.ok for c in self.faults)
@@ -101,18 +92,17 @@ def catch(names=None, seed=0, progress=None):
     zoo = every()
     if unknown := [name for name in names or () if name not in zoo]:
         raise ValueError(f"fault: expected some of {', '.join(zoo)}, got {unknown[0]!r}")
-    found, right = [], {}
-    for name in names or zoo:
-        fault, operation = zoo[name], TARGETS[zoo[name].target]
+    caught, right = [], {}
+    for fault in (zoo[name] for name in names or zoo):
+        name = fault.operation
         if progress:
-            progress(f"{name}, put into {operation}")
-        ours = suite.operation(operation)
-        if operation not in right:
-            right[operation] = suite.run([operation], op=ours, seed=seed, few=True)
-        ledger = suite.run([operation], op=fault.inject(ours), seed=seed, few=True)
+            progress(f"{fault.name}, put into {name}")
+        ours = suite.operation(name)
+        if name not in right:
+            right[name] = suite.run([name], op=ours, seed=seed, few=True)
         by = {}
-        for entry in ledger.entries:
+        for entry in suite.run([name], op=fault.inject(ours), seed=seed, few=True).entries:
             kind = entry.check.split(":")[0]
             by[kind] = by.get(kind) or (entry if entry.verdict == "WRONG" else None)
-        found.append(Caught(fault, operation, by))
-    return Catch(tuple(found), tuple(right.values()))
+        caught.append(Caught(fault, by))
+    return Catch(tuple(caught), tuple(right.values()))

@@ -3,20 +3,12 @@
 from typing import NamedTuple
 
 
-class Op(NamedTuple):
-    """An operation with a mistake in it, to be used in place of a module."""
-
-    forward: object
-    backward: object
-
-
 class Fault(NamedTuple):
     """One mistake."""
 
     name: str
     source: str          # "public thread", "public library" or "synthetic"
     description: str
-    target: str          # what inject takes: a module or Op ("temporal", "integrate_fire", "batch_norm", "max_pool"), (z, y) -> loss, dz
-                         # ("loss"), or the gradients of a learning rule ("learning")
-    caught_by: str       # the check that catches it
+    operation: str       # what it is put into: an operation, a loss (then into any other loss, too) or a learning rule of the suite
+    caught_by: str       # the check of the suite that catches it
     inject: object       # inject(right operation) -> faulty operation

@@ -3,7 +3,7 @@
 In the style of `zoo`. The last two take the gradients of a learning rule, (nets, x, y, rng) -> Step, as in `pysnn.learning`.
 """
 
-from ..witness.integrate_fire import _soft_step
+from ..witness.integrate_fire import soft_step
 from .fault import Fault
 from .spiking import own_surrogate
 
@@ -13,7 +13,7 @@ DECAY = 0.01         # of the regulariser that the loss does not know
 
 def _slope_of_soft_step(v, threshold, surrogate):
     h = 1e-20                                                            # complex step: no second list of formulas
-    return _soft_step(v - threshold + 1j * h, surrogate).imag / h
+    return soft_step(v - threshold + 1j * h, surrogate).imag / h
 
 
 def _update_early(gradients):
@@ -23,11 +23,11 @@ def _update_early(gradients):
         def backward(dx, caches, need_dx=False):
             grads = {}
             for layer, cache in zip(reversed(net.layers), reversed(caches), strict=True):
-                _, found = layer.backward(dx, cache, True)
-                for name, dw in found.items():
+                _, dparams = layer.backward(dx, cache, True)
+                for name, dw in dparams.items():
                     net.params[name] -= LR * dw                          # the layer below gets the error through the new weights
                 dx, _ = layer.backward(dx, cache, True)
-                grads |= found
+                grads |= dparams
             return dx, grads
 
         net.backward = backward
@@ -50,12 +50,12 @@ def _unseen_regulariser(gradients):
 FAULTS = {fault.name: fault for fault in (
     Fault("stale_membrane", "synthetic",
           "the surrogate is taken at the potential of the step before, not of the step whose spike it stands for",
-          "integrate_fire", "frozen_offset_check", own_surrogate(_slope_of_soft_step, lag=1)),
+          "integrate_fire", "frozen offsets", own_surrogate(_slope_of_soft_step, lag=1)),
     Fault("updated_early", "synthetic",
           "each layer's weights change as soon as their gradient is there, and the error goes on through the new ones",
-          "learning", "frozen_offset_check", _update_early),
+          "proxy", "frozen offsets", _update_early),
     Fault("unseen_regulariser", "synthetic",
           "backward adds the gradient of a regulariser that the loss does not contain",
-          "learning", "frozen_offset_check", _unseen_regulariser),
+          "proxy", "frozen offsets", _unseen_regulariser),
 )}
 """The mistakes by name."""

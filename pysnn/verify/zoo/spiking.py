@@ -4,19 +4,19 @@ Some were made in public, some are made up; `source` says which. None is taken f
 anew, as small as it can be.
 """
 
-
 import numpy as np
 
 from ...conventions import Rule, Surrogate
-from .fault import Fault, Op
+from ...operations import Pair
+from .fault import Fault
 
 
 def _spike_times(z_in, w, threshold, in_order=True, valid=np.logical_and):
     """Find the first valid prefix by running sums; all faults of forward go in here."""
     z_out = np.full((len(z_in), w.shape[1]), np.inf)
     for b, z in enumerate(z_in):
-        heard = np.flatnonzero(np.isfinite(z))
-        order = heard[np.argsort(z[heard], kind="stable")] if in_order else heard
+        spiked = np.flatnonzero(np.isfinite(z))
+        order = spiked[np.argsort(z[spiked], kind="stable")] if in_order else spiked
         z_sorted = z[order]
         z_next = np.append(z_sorted[1:], np.inf)[:, None]
         excess = np.cumsum(w[order], axis=0) - threshold
@@ -43,21 +43,21 @@ def _xor(op):
     def forward(z_in, w, threshold=1.0):
         z_out = _spike_times(z_in, w, threshold, valid=np.logical_xor)
         return z_out, (z_in, w, threshold, z_out)
-    return Op(forward, _gradients)
+    return Pair(forward, _gradients)
 
 
 def _unsorted(op):
     def forward(z_in, w, threshold=1.0):
         z_out = _spike_times(z_in, w, threshold, in_order=False)
         return z_out, (z_in, w, threshold, z_out)
-    return Op(forward, _gradients)
+    return Pair(forward, _gradients)
 
 
 def _all_weights(op):
     def forward(z_in, w, threshold=1.0):
         z_out, _ = op.forward(z_in, w, threshold)
         return z_out, (z_in, w, threshold, z_out)
-    return Op(forward, lambda dz_out, cache: _gradients(dz_out, cache, all_weights=True))
+    return Pair(forward, lambda dz_out, cache: _gradients(dz_out, cache, all_weights=True))
 
 
 def _reversed_sign(loss):
@@ -77,26 +77,26 @@ def _in_float32(op):
         dv_final = dv_final if dv_final is None else dv_final.astype(np.float32)
         grads = op.backward(dspikes.astype(np.float32), cache, dv_final, surrogate, detach_reset)
         return tuple(x.astype(dspikes.dtype) for x in grads)
-    return Op(forward, backward)
+    return Pair(forward, backward)
 
 
 def _record_late(op):
     def forward(*args):
         spikes, v_final, cache = op.forward(*args)
         return np.concatenate([np.zeros_like(spikes[:1]), spikes[:-1]]), v_final, cache
-    return Op(forward, op.backward)
+    return Pair(forward, op.backward)
 
 
 def _slope_ignored(op):
     def backward(dspikes, cache, dv_final=None, surrogate=Surrogate(), detach_reset=True):
         return op.backward(dspikes, cache, dv_final, Surrogate(surrogate.kind), detach_reset)
-    return Op(op.forward, backward)
+    return Pair(op.forward, backward)
 
 
 def _always_attached(op):
     def backward(dspikes, cache, dv_final=None, surrogate=Surrogate(), detach_reset=True):
         return op.backward(dspikes, cache, dv_final, surrogate, False)
-    return Op(op.forward, backward)
+    return Pair(op.forward, backward)
 
 
 def _state_gradient_lost(op):
@@ -113,7 +113,7 @@ def _state_gradient_lost(op):
         grads = [op.backward(d[None], cache, e, surrogate, detach_reset)
                  for d, cache, e in zip(dspikes, caches, dv, strict=True)]
         return np.concatenate([dx for dx, _ in grads]), grads[0][1]
-    return Op(forward, backward)
+    return Pair(forward, backward)
 
 
 def own_surrogate(grad, lag=0):
@@ -153,7 +153,7 @@ def own_surrogate(grad, lag=0):
                 dv = dv + d * dspikes[t] if t >= 0 else dv
                 grads.insert(0, dv)
             return np.stack(grads[-len(current):]), grads[0]
-        return Op(forward, backward)
+        return Pair(forward, backward)
     return inject
 
 
@@ -179,36 +179,36 @@ FAULTS = {fault.name: fault for fault in (
     Fault("xor_causal_set", "public thread",
           "the two conditions of the causal set, sum of weights above threshold and crossing before the next input, "
           "joined by XOR instead of AND",
-          "temporal", "check_definition", _xor),
+          "temporal", "definition", _xor),
     Fault("softmax_sign", "public thread",
           "gradient of the loss -ln softmax(-z) with its sign reversed, as if it were softmax(z)",
-          "loss", "gradcheck", _reversed_sign),
+          "softmax_z", "gradcheck", _reversed_sign),
     Fault("denominator_all_weights", "synthetic",
           "backward divides by the sum of all weights that spiked, minus threshold, instead of those in the causal set",
           "temporal", "gradcheck", _all_weights),
     Fault("unsorted_inputs", "synthetic",
           "running sums over the inputs in the order of their index, not of their time",
-          "temporal", "check_definition", _unsorted),
+          "temporal", "definition", _unsorted),
     Fault("sigmoid_overflow", "public library",
           "the derivative of the sigmoid as k e/(1 + e)^2 with e = exp(-k x): inf/inf = NaN far below the threshold",
-          "integrate_fire", "frozen_offset_check", own_surrogate(_overflowing)),
+          "integrate_fire", "frozen offsets", own_surrogate(_overflowing)),
     Fault("slope_ignored", "public library",
           "the surrogate takes its default slope, whatever is asked for",
-          "integrate_fire", "frozen_offset_check", _slope_ignored),
+          "integrate_fire", "frozen offsets", _slope_ignored),
     Fault("float32_inside", "public library",
           "float64 in, float64 out, and float32 between",
-          "integrate_fire", "check_dynamics", _in_float32),
+          "integrate_fire", "dynamics", _in_float32),
     Fault("attached_reset", "synthetic",
           "the reset is part of the graph where it was declared detached",
-          "integrate_fire", "frozen_offset_check", _always_attached),
+          "integrate_fire", "frozen offsets", _always_attached),
     Fault("recorded_late", "synthetic",
           "spikes are recorded one step after they happen",
-          "integrate_fire", "check_dynamics", _record_late),
+          "integrate_fire", "dynamics", _record_late),
     Fault("state_gradient_lost", "synthetic",
           "step by step, nothing flows back through the membrane potential from one call to the one before",
-          "integrate_fire", "frozen_offset_check", _state_gradient_lost),
+          "integrate_fire", "frozen offsets", _state_gradient_lost),
     Fault("surrogate_off_centre", "synthetic",
           "the surrogate (atan) has its peak at V = 0 instead of at the threshold",
-          "integrate_fire", "frozen_offset_check", own_surrogate(_off_centre)),
+          "integrate_fire", "frozen offsets", own_surrogate(_off_centre)),
 )}
 """The mistakes by name."""

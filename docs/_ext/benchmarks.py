@@ -1,0 +1,102 @@
+"""Rebuild what docs/benchmarks.md takes from the records, docs/results/benchmark-*.json: tables, machine and command of each.
+
+Run: python docs/_ext/benchmarks.py            rewrites what stands between <!-- record NAME --> and <!-- end -->
+"""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[1]
+PAGE = HERE / "benchmarks.md"
+NAMES = ("temporal", "rate", "memory")
+LIBRARIES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "PyTorch", "spikingjelly": "SpikingJelly",
+             "snntorch": "snnTorch"}
+AXES = {"n_steps": "T", "width": "channels", "activity": "spikes a step", "batch": "batch"}
+
+
+def record(name):
+    """Read one record; its command becomes a line.
+
+    Parameters
+    ----------
+    name : str
+        temporal, rate or memory.
+
+    Returns
+    -------
+    dict
+        The record.
+    """
+    found = json.loads((HERE / f"results/benchmark-{name}.json").read_text(encoding="utf-8"))
+    if not isinstance(found["command"], str):
+        found["command"] = " ".join(["pysnn", *found["command"]])
+    return found
+
+
+def records():
+    """Return all records, in the order of the page."""
+    return [record(name) for name in NAMES]
+
+
+def _tables():
+    """Load the module that makes the tables of the results page."""
+    spec = importlib.util.spec_from_file_location("tables", HERE / "results/tables.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def measured(found, name):
+    """Say how a record came about: command, machine, versions, date."""
+    machine = found.get("machine", {})
+    threads = f"{found['threads']} threads on " if "threads" in found else ""
+    load = f", load {machine['load']:.2f} before the start" if machine else ""
+    versions = ", ".join(f"{label} {found['versions'][key]}" for key, label in LIBRARIES.items() if found["versions"].get(key))
+    took = f"; the measurement took {found['seconds'] / 60:.0f} min" if "seconds" in found else ""
+    return [f"- **Command**: `{found['command']}` ([record](results/benchmark-{name}.json))",
+            f"- **Machine**: {threads}{found['cpu']}, {found['versions']['machine']}{load}",
+            f"- **Versions**: pysnn {found['versions']['pysnn']}, {versions}",
+            f"- **Date**: {found['date']}{took}"]
+
+
+def growth_temporal(found):
+    """Time a synapse and sample, as each size is doubled."""
+    rows = ["| inputs | B x N_in x N_out | forward, ps | step, ps |", "|---|---|---|---|"]
+    for g in found["growth"]:
+        shape = [f"**{n}**" if axis == g["axis"] else str(n) for axis, n in zip(("B", "N_in", "N_out"), g["shape"], strict=True)]
+        rows.append(f"| {g['inputs']} | {' x '.join(shape)} | {1000 * g['forward_ns']:.1f} | {1000 * g['step_ns']:.1f} |")
+    return rows
+
+
+def growth_rate(found):
+    """Time of spiking inference, as steps, width, activity and batch grow."""
+    rows = ["| what grows | T | channels | spikes a step | batch | s | multiply-adds a second, 1e9 |", "|---|---|---|---|---|---|---|"]
+    return rows + [f"| {AXES[g['axis']]} | {g['n_steps']} | {g['width']} | {g['activity']:g} | {g['batch']} | {g['s']:.3f} "
+                   f"| {g['gmac_s']:.0f} |" for g in found["growth"]]
+
+
+def parts():
+    """Return the lines of each marked part of the page.
+
+    Returns
+    -------
+    dict of str to list of str
+    """
+    tables, (temporal, rate, memory) = _tables(), records()
+    return {"temporal-how": measured(temporal, "temporal"), "temporal": tables.speed(), "temporal-growth": growth_temporal(temporal),
+            "rate-how": measured(rate, "rate"), "rate": tables.rate_speed(), "rate-growth": growth_rate(rate),
+            "memory-how": measured(memory, "memory"),
+            "memory": [f"Peak: {memory['peak_mib']:.0f} MiB; the limit set for it is {memory['limit_mib']:,} MiB."]}
+
+
+def page():
+    """Return the page as it should read."""
+    made = parts()
+    return re.sub(r"(<!-- record ([\w-]+) -->\n).*?(<!-- end -->)", lambda m: m[1] + "\n" + "\n".join(made[m[2]]) + "\n\n" + m[3],
+                  PAGE.read_text(encoding="utf-8"), flags=re.S)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,61 @@
+"""The command line from outside: a process, strict JSON, a guarded test set, and packages that are hidden."""
+
+import json
+import os
+import subprocess
+import sys
+
+from pysnn import training
+from tests.cases import ROOT
+
+ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
+
+
+def strict_json(text):
+    """Read JSON as others do: without NaN and Infinity."""
+    def refuse(word):
+        raise ValueError(word)
+    return json.loads(text, parse_constant=refuse)
+
+
+def weights(path):
+    return b"".join(w.tobytes() for w in training.load(path).nets.net.params.values())
+
+
+def python(*args, **kwargs):
+    return subprocess.run([sys.executable, *args], capture_output=True, text=True, env=ENV, **kwargs)
+
+
+class Guarded:
+    """A data set that counts how often its test images are taken."""
+
+    def __init__(self, data):
+        self.data, self.n_taken = data, 0
+
+    def __getattr__(self, name):
+        return getattr(self.data, name)
+
+    @property
+    def x_test(self):
+        self.n_taken += 1
+        return self.data.x_test
+
+    @property
+    def y_test(self):
+        return self.data.y_test
+
+
+HIDE = """
+import sys
+from importlib.machinery import PathFinder
+class Hide:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return None if name.split(".")[0] in HIDDEN else PathFinder.find_spec(name, path, target)
+HIDDEN = set(sys.argv.pop(1).split(","))
+sys.meta_path = [f for f in sys.meta_path if "Builtin" in str(f) or "Frozen" in str(f)] + [Hide]
+from pysnn import cli
+code = cli.main()
+print("loaded:", *sorted(set(sys.modules) & {"numba", "matplotlib", "tqdm", "pooch", "scipy", "platformdirs", "threadpoolctl"}))
+sys.exit(code)
+"""

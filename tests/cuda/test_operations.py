@@ -1,0 +1,251 @@
+"""The CUDA twins are the reference: every kernel, in the simulator with blocks whose edges tiny arrays cross, or on a GPU.
+
+`make test-sim` runs these in the simulator, `make test-gpu` on a card. Decisions at threshold are compared where the margin exceeds the
+rounding: that is the oracle of tests/cases/temporal.py.
+"""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+
+from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, spiking, temporal
+from tests.cases.cuda_twin import same, shrink, twin
+from tests.cases.integrate_fire import EVERY_RULE, EVERY_SURROGATE, spelt
+from tests.cases.relu import CONVS, POOLS, draw_conv
+from tests.cases.spiking import RULES, assert_same, images, network
+from tests.cases.temporal import FAMILIES, Tally, exact_layer, judge, oracle
+from tests.cases.tolerances import tol
+
+pytestmark = pytest.mark.cuda
+SINGLE, DOUBLE = np.float32, np.float64
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """Small blocks for all tests."""
+    shrink(monkeypatch)
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_blocks_of_their_real_size(rng, dtype):
+    """Several blocks each way, the last ones not full, at the sizes that a card uses."""
+    if twin("_target").SIMULATED:
+        pytest.skip("blocks are small in the simulator, and crossed by all the other tests")
+    limit = tol(f"order of sums {np.dtype(dtype).name}")
+    z_in, w = exact_layer(rng, 70, 130, 140, dtype)
+    (z_out, cache), (got, got_cache) = temporal.forward(z_in, w), twin("temporal").forward(z_in, w)
+    fires = np.isfinite(z_out)
+    assert 0.05 < fires.mean() and (np.isfinite(got) == fires).all()
+    same([np.where(fires, got, 0)], [np.where(fires, z_out, 0)], limit)
+    dz_out = np.where(fires, rng.normal(size=z_out.shape), 0).astype(dtype)
+    same(twin("temporal").backward(dz_out, got_cache), temporal.backward(dz_out, cache), limit)
+    for module, name, shapes, more in ((dense, "dense", ((70, 130), (130, 140)), ()),
+                                       (conv, "conv2d", ((30, 9, 9, 40), (3, 3, 40, 70)), (1, 1))):
+        op, args = twin(name.removesuffix("2d")), [rng.normal(size=shape).astype(dtype) for shape in shapes]
+        (y, cache), (got, got_cache) = (getattr(m, f"{name}_forward")(*args, *more) for m in (module, op))
+        same([got], [y], limit)
+        same(getattr(op, f"{name}_backward")(y, got_cache), getattr(module, f"{name}_backward")(y, cache), limit)
+
+
+# --------------------------------------------------------------------------------------------------------- temporal
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_temporal_against_the_definition(dtype):
+    """Random and nasty problems: silent inputs and outputs, ties, sums of weights at and below threshold, one input, one sample."""
+    op, tally, fired = twin("temporal"), Tally(), []
+    for k, family in enumerate(FAMILIES):
+        rng = np.random.default_rng([k, np.dtype(dtype).itemsize])
+        for shape in ((1, 2, 1), (2, 7, 4)):
+            z_in, w = (np.ascontiguousarray(x, dtype) for x in family(rng, *shape))
+            threshold = float(rng.choice([0.3, 0.7])) if family.__name__ == "continuous" else 1.0
+            o = oracle(z_in, w, threshold, exact=family.__name__ == "exact_ties")
+            fired += np.isfinite(judge(tally, op, z_in, w, threshold, o, rng.normal(size=o.near.shape))).ravel().tolist()
+    assert 0.1 < np.mean(fired) < 0.95 and tally.gradient > 0            # alive: some fire, some do not
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("shape", [(1, 1, 4), (2, 3, 1), (1, 4, 7), (5, 13, 9), (3, 6, 8)], ids=str)
+def test_temporal_is_the_reference_where_sums_are_exact(shape, dtype, rng):
+    """(T7), (T8) and all decisions, without any band."""
+    z_in, w = exact_layer(rng, *shape, dtype)
+    z_in[0, 0] = 2.0                                                     # no sample of one input alone that is silent
+    z_out, cache = temporal.forward(z_in, w)
+    got, got_cache = twin("temporal").forward(z_in, w)
+    np.testing.assert_array_equal(np.isinf(got), np.isinf(z_out))
+    fires = np.isfinite(z_out)
+    same([np.where(fires, got, 0)], [np.where(fires, z_out, 0)], tol(f"order of sums {np.dtype(dtype).name}"))
+    dz_out = np.where(fires, rng.normal(size=z_out.shape), np.nan).astype(dtype)
+    same(twin("temporal").backward(dz_out, got_cache), temporal.backward(dz_out, cache), tol(f"order of sums {np.dtype(dtype).name}"))
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.7])
+def test_threshold_is_rounded_to_the_dtype(threshold):
+    op, one, w = twin("temporal"), np.ones((1, 1), SINGLE), np.array([[threshold]], SINGLE)
+    assert op.forward(one, w, threshold)[0] == np.inf
+    assert op.forward(one, np.nextafter(w, SINGLE(1)), threshold)[0] < np.inf
+    op = twin("integrate_fire")
+    assert op.forward(w, threshold)[0] == 1 and op.forward(np.nextafter(w, SINGLE(0)), threshold)[0] == 0
+
+
+# -------------------------------------------------------------------------------------------------- integrate and fire
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("threshold", [0.3, 0.7])
+@pytest.mark.parametrize("rule", EVERY_RULE, ids=spelt)
+def test_integrate_fire_is_the_reference(rng, rule, threshold, dtype):
+    """Forward bit for bit, every rule; backward with every surrogate, reset detached and attached; (I8), (I9), (I10)."""
+    op = twin("integrate_fire")
+    for shape in ((1, 1, 1), (1, 9), (6, 1, 11), (4, 2, 3, 2)):
+        current = (threshold * rng.normal(0.3, 0.6, shape)).astype(dtype)
+        current[0].flat[0] = dtype(threshold)                            # meets the threshold
+        v_init = (threshold * rng.uniform(-1, 1.5, shape[1:])).astype(dtype) if len(shape) > 2 else 0.0
+        spikes, v_final, cache = integrate_fire.forward(current, threshold, v_init, rule)
+        got, got_v, got_cache = op.forward(current, threshold, v_init, rule)
+        same([got, got_v], [spikes, v_final], 0)
+        v = v_init
+        for t in range(len(current)):
+            s, v = op.step(v, current[t], threshold, rule)
+            same([s], [spikes[t]], 0)
+        same([v], [v_final], 0)
+        dspikes, dv = rng.normal(size=shape).astype(dtype), rng.normal(size=shape[1:]).astype(dtype)
+        for surrogate, detach in itertools.product(EVERY_SURROGATE, (True, False)):
+            wanted = integrate_fire.backward(dspikes, cache, dv, surrogate, detach)
+            largest = max(np.abs(x).max() for x in (*wanted, dspikes, dv))
+            found = op.backward(dspikes, got_cache, dv, surrogate, detach)
+            for a, b in zip(found, wanted, strict=True):
+                assert a.dtype == b.dtype == dtype and a.shape == b.shape
+                np.testing.assert_allclose(a, b, rtol=0, atol=tol("surrogate") * np.finfo(dtype).eps * largest)
+    assert 0 < spikes.mean() < 1
+
+
+def test_surrogates_never_overflow():
+    """(I7) at 1e30 and the largest float32."""
+    far = np.array([[-1e30, 1e30, np.finfo(SINGLE).max, 1.5]], SINGLE)
+    for surrogate in EVERY_SURROGATE:
+        op = twin("integrate_fire")
+        dx, _ = op.backward(np.ones_like(far), op.forward(far)[2], surrogate=surrogate, detach_reset=False)
+        assert np.isfinite(dx).all() and dx[0, -1] > 0
+
+
+# ---------------------------------------------------------------------------------------------- a network of ReLU units
+
+@pytest.mark.parametrize("case, dtype", [*((case, DOUBLE) for case in CONVS.values()), *((CONVS[k], SINGLE) for k in ("same", "stride 2"))],
+                         ids=[*CONVS, "same, float32", "stride 2, float32"])
+def test_convolution_is_the_reference(rng, case, dtype):
+    """(R2), (R3), (R4)."""
+    op, (x, w, stride, padding), limit = twin("conv"), draw_conv(rng, *case, dtype), tol(f"order of sums {np.dtype(dtype).name}")
+    y, cache = conv.conv2d_forward(x, w, stride, padding)
+    got, got_cache = op.conv2d_forward(x, w, stride, padding)
+    same([got], [y], limit)
+    dy = rng.normal(size=y.shape).astype(dtype)
+    wanted = conv.conv2d_backward(dy, cache)
+    same(op.conv2d_backward(dy, got_cache), wanted, limit)
+    assert op.conv2d_backward(dy, got_cache, False)[0] is None
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_dense_is_the_reference(rng, dtype):
+    """(R1) with and without b, sizes beside the blocks."""
+    op, limit = twin("dense"), tol(f"order of sums {np.dtype(dtype).name}")
+    for n_batch, n_in, n_out in ((1, 1, 1), (5, 7, 9), (4, 3, 8)):
+        x, w, b = (rng.normal(size=s).astype(dtype) for s in ((n_batch, n_in), (n_in, n_out), (n_out,)))
+        for extra in ((b,), ()):
+            y, cache = dense.dense_forward(x, w, *extra)
+            got, got_cache = op.dense_forward(x, w, *extra)
+            same([got], [y], limit)
+            same(op.dense_backward(y, got_cache), dense.dense_backward(y, cache), limit)
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("case", POOLS.values(), ids=POOLS)
+def test_pooling_is_the_reference(rng, case, dtype):
+    """(R5), (R6) on whole numbers full of ties: not a single bit apart."""
+    *shape, size, stride = case
+    x, op = rng.integers(0, 4, shape).astype(dtype), twin("pool")
+    for kind in ("max", "avg"):
+        y, cache = getattr(pool, f"{kind}_pool2d_forward")(x, size, stride)
+        got, got_cache = getattr(op, f"{kind}_pool2d_forward")(x, size, stride)
+        dy = rng.normal(size=y.shape).astype(dtype)
+        back = [getattr(module, f"{kind}_pool2d_backward")(dy, found) for module, found in ((op, got_cache), (pool, cache))]
+        same([got, back[0]], [y, back[1]], 0 if kind == "max" or size < 17 else tol(f"order of sums {np.dtype(dtype).name}"))
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 3), (2, 3, 4, 5), (11, 2)], ids=str)
+def test_batch_norm_is_the_reference(rng, shape, dtype):
+    """(R7), (R8), (R9), (R10): statistics of the batch, or constants."""
+    op, n_c, limit = twin("batch_norm"), shape[-1], tol(f"order of sums {np.dtype(dtype).name}")
+    x, dy = rng.normal(3, 2, shape).astype(dtype), rng.normal(size=shape).astype(dtype)
+    gamma, beta, mean = rng.normal(size=(3, n_c)).astype(dtype)
+    var = rng.uniform(0.5, 2, n_c).astype(dtype)
+    for given in ((None, None), (mean, var)):
+        y, cache = batch_norm.batch_norm_forward(x, gamma, beta, *given)
+        got, got_cache = op.batch_norm_forward(x, gamma, beta, *given)
+        same([got, got_cache.mean, got_cache.var], [y, cache.mean, cache.var], limit)
+        size = np.abs(dy).max() * np.abs(gamma / np.sqrt(cache.var + cache.eps)).max()
+        for a, b in zip(op.batch_norm_backward(dy, got_cache), batch_norm.batch_norm_backward(dy, cache), strict=True):
+            assert a.dtype == b.dtype and a.shape == b.shape
+            np.testing.assert_allclose(a, b, rtol=0, atol=limit * max(np.abs(b).max(), size))
+    same(op.fold(x, gamma, beta, mean, var), batch_norm.fold(x, gamma, beta, mean, var), 0)
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_activations_are_the_reference(rng, dtype):
+    """(R11), (R12) and flattening: not a single bit apart."""
+    op, x, dy = twin("activations"), *rng.normal(size=(2, 3, 2, 4, 3)).astype(dtype)
+    for name, *options in (("relu",), ("relu", 0.7), ("flatten",), ("dropout", 0.4)):
+        runs = []
+        for module in (op, activations):
+            more = (*options, np.random.default_rng(3)) if name == "dropout" else options
+            y, cache = getattr(module, f"{name}_forward")(x, *more)
+            runs.append([y, getattr(module, f"{name}_backward")(dy.reshape(y.shape), cache)])
+        same(*runs, 0)
+
+
+def test_nan_is_not_hidden():
+    x = np.zeros((1, 2, 4, 1))
+    x[0, :, :2] = np.array([[1, np.nan], [3, 4]])[..., None]
+    assert np.isnan(twin("pool").max_pool2d_forward(x)[0]).tolist() == [[[[True], [False]]]]
+    assert np.isnan(twin("activations").relu_forward(x)[0]).sum() == 1
+
+
+@pytest.mark.parametrize("rule", RULES, ids=spelt)
+@pytest.mark.parametrize("shape, convs, denses", [((4, 5, 1), [(3, "max"), (2, "avg")], [5, 3]), ((6,), [], [9, 2])], ids=["image", "flat"])
+def test_a_network_over_time_is_the_reference(rng, shape, convs, denses, rule):
+    """Every sum is exact, so no spike may differ."""
+    stages, x = network(rng, shape, convs, denses, SINGLE, 64), images(rng, shape, 2, SINGLE)
+    for output in (True, False):
+        args = stages, x, 3, 0.75, 0.25, rule, output, [1, 3], True
+        ref, got = spiking.run(*args), twin("spiking").run(*args)
+        assert_same(got, ref)
+        assert len(ref.n_spikes) == len(stages) and ref.n_spikes[0] > 0
+
+
+def test_threads_of_a_block_share_their_arrays(rng, monkeypatch):
+    """However slowly a simulated shared array is made, there is one, not one a thread."""
+    target = twin("_target")
+    if not target.SIMULATED:
+        pytest.skip("a GPU has its own shared memory")
+    x, w = rng.normal(size=(3, 7)), rng.normal(size=(7, 5))
+    wanted, empty = dense.dense_forward(x, w)[0], np.empty
+
+    def slowly(*args, **more):
+        time.sleep(0.01)
+        return np.full_like(empty(*args, **more), np.nan)
+
+    from numba.cuda.simulator import kernelapi
+    monkeypatch.setattr(kernelapi.np, "empty", slowly)
+    got = twin("dense").dense_forward(x, w)[0]
+    np.testing.assert_allclose(got, wanted, rtol=1e-12)
+
+
+def test_same_bits_each_run(rng):
+    """Sums have one owner and one order; dw is made of parts."""
+    op, (x, w, stride, padding) = twin("conv"), draw_conv(rng, 3, 5, 4, 2, 3, 3, 3, 1, 1, SINGLE)
+    runs = []
+    for _ in range(2):
+        y, cache = op.conv2d_forward(x, w, stride, padding)
+        runs.append([a.tobytes() for a in (y, *op.conv2d_backward(y, cache))])
+    assert runs[0] == runs[1]

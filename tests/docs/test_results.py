@@ -1,0 +1,97 @@
+"""The tables are those of the records, and the networks that ship re-evaluate to theirs."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from pysnn import checkpoint, datasets, training
+from tests.cases import ROOT
+
+RESULTS = ROOT / "docs/results"
+SHIPPED = {"mnist": ("mnist", "mnist-ours"), "fashion-mnist": ("fashion-mnist", "fashion-ours"),
+           "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist")}
+# what BLAS kernels of another machine, and weights as float16, may cost; a rounding can move a spike, and a spike decides ties
+MACHINE, FLOAT16 = {"temporal": 2e-4, "proxy": 1e-3}, {"temporal": 1e-3, "proxy": 2e-3}
+MODELS = {"mnist": "784-800-10", "fashion-mnist": "784-800-10", "fashion-proxy": "fashion-proxy:32"}
+
+
+def script(name):
+    spec = importlib.util.spec_from_file_location(name, RESULTS / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def tables():
+    return script("tables")
+
+
+def test_the_newcomers_lines_are_those_of_the_readme():
+    record = json.loads((RESULTS / "newcomer.json").read_text())
+    assert script("newcomer").lines() == [step["line"] for step in record["steps"]]
+    assert sum(step["seconds"] for step in record["steps"]) == pytest.approx(record["seconds"]) and record["seconds"] < 900
+
+
+def test_tables_are_those_of_the_records():
+    assert tables().main(check=True) == 0
+
+
+def test_a_changed_record_changes_the_table(monkeypatch):
+    module = tables()
+    record = module.load("mnist-ours")
+    before = module.accuracy()
+    record["runs"][0]["test"]["expected"] -= 0.05
+    monkeypatch.setattr(module, "load", lambda name: record if name == "mnist-ours" else None)
+    assert module.accuracy()[2] != before[2]
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda p: p.stem)
+def test_records_say_how_to_repeat_them(path):
+    record = json.loads(path.read_text())
+    assert {"command", "date", "versions", "cpu"} <= set(record)
+    assert {"pysnn", "python", "numpy", "numba"} <= set(record["versions"])
+
+
+def test_records_hold_all_that_their_rows_say():
+    for name in (*tables().LABELS, *(name for name in tables().PROXY if tables().load(name))):
+        for run in json.loads((RESULTS / f"{name}.json").read_text())["runs"]:
+            assert run["epochs"] == len(run["records"]) == run["settings"]["epochs"]
+            assert run["validation"] == run["records"][-1]["val_accuracy"]
+
+
+def test_shipped_networks():
+    assert set(checkpoint.names()) == set(SHIPPED)
+    for name in SHIPPED:
+        run = training.load(name)
+        assert run.nets.settings.model == MODELS[name] and run.rng is None
+        accuracy = training.METHODS[run.method].score(run.nets, *datasets.load("fashion-sample")[4:6]).expected
+        assert (accuracy > 0.85) == (name != "mnist")                # the sample's test images are Fashion-MNIST's
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_networks_re_evaluate_to_their_record(name):
+    data_name, record_name = SHIPPED[name]
+    datasets.fetch(data_name, progress=False)
+    data = datasets.load(data_name)
+    record = json.loads((RESULTS / f"shipped-{name}.json").read_text())
+    run = training.load(name)
+    found = training.METHODS[run.method].score(run.nets, data.x_test, data.y_test)
+    assert found.expected == pytest.approx(record["test"]["expected"], abs=MACHINE[run.method])
+    full = next(r for r in json.loads((RESULTS / f"{record_name}.json").read_text())["runs"] if r["seed"] == record["seed"])
+    assert found.expected == pytest.approx(full["test"]["expected"], abs=FLOAT16[run.method])
+
+
+@pytest.mark.slow
+def test_wheel_is_small_and_whole(tmp_path):
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True,
+                   env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    wheel = next(tmp_path.glob("*.whl"))
+    assert wheel.stat().st_size < 12e6
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"pysnn/pretrained/mnist.npz", "pysnn/datasets/fashion_sample.npz", "pysnn/datasets/LICENSE-fashion-mnist"} <= set(names)

@@ -1,0 +1,151 @@
+"""The operations of a ReLU network against PyTorch's autograd, in float64. Run by `make test-frameworks`."""
+
+import os
+
+import numpy as np
+import pytest
+
+from tests.cases.backends import operation
+from tests.cases.tolerances import tol
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")]
+
+
+@pytest.fixture(scope="module")
+def torch():
+    """PyTorch; missing is a reason to skip on a user's machine, and a failure where CI=true."""
+    try:
+        import torch
+    except ImportError:
+        if os.environ.get("CI", "").lower() == "true":
+            pytest.fail("PyTorch is not installed, and CI=true demands it")
+        pytest.skip("PyTorch is not installed")
+    return torch
+
+
+@pytest.fixture(params=["reference", "numba"])
+def ops(request):
+    """All operations of one backend, by name."""
+    return lambda name: operation(name, request.param)
+
+
+def assert_close(got, ref):
+    """Compare relative to the largest entry."""
+    assert got.shape == ref.shape
+    np.testing.assert_allclose(got, ref, rtol=0, atol=tol("order of sums float64") * np.abs(ref).max())
+
+
+class Peer:
+    """PyTorch with channels last outside: torch wants (B, C, H, W) and (C_out, C_in, kh, kw)."""
+
+    def __init__(self, torch):
+        self.torch, self.f = torch, torch.nn.functional
+
+    def leaf(self, x, axes=None):
+        x = x if axes is None else np.ascontiguousarray(x.transpose(axes))
+        return self.torch.from_numpy(x).clone().requires_grad_()
+
+    def image(self, x):
+        return self.leaf(x, (0, 3, 1, 2))
+
+
+def last(x):
+    """Give an image of PyTorch its channels last."""
+    return x.detach().numpy().transpose(0, 2, 3, 1)
+
+
+def kernel(w):
+    """Give a kernel of PyTorch our order."""
+    return w.detach().numpy().transpose(2, 3, 1, 0)
+
+
+CONVS = [(3, 9, 8, 2, 5, 3, 1, 1), (2, 9, 8, 3, 4, 3, 2, 0), (2, 9, 8, 3, 4, 5, 2, 2), (1, 6, 6, 1, 1, 1, 1, 0),
+         (2, 6, 7, 2, 3, 3, 1, 4), (20, 14, 14, 8, 8, 3, 1, 1)]
+
+
+@pytest.mark.parametrize("b, h, v, n_in, n_out, k, stride, padding", CONVS)
+def test_convolution(ops, torch, rng, b, h, v, n_in, n_out, k, stride, padding):
+    """(R2), (R3), (R4)."""
+    peer, op = Peer(torch), ops("conv")
+    x, w = rng.normal(size=(b, h, v, n_in)), rng.normal(size=(k, k, n_in, n_out))
+    y, cache = op.conv2d_forward(x, w, stride, padding)
+    dy = rng.normal(size=y.shape)
+    dx, dw = op.conv2d_backward(dy, cache)
+    x_t, w_t = peer.image(x), peer.leaf(w, (3, 2, 0, 1))
+    y_t = peer.f.conv2d(x_t, w_t, stride=stride, padding=padding)
+    y_t.backward(peer.image(dy).detach())
+    assert_close(y, last(y_t))
+    assert_close(dx, last(x_t.grad))
+    assert_close(dw, kernel(w_t.grad))
+
+
+@pytest.mark.parametrize("size, stride", [(2, None), (3, 2), (2, 3), (3, 1)])
+@pytest.mark.parametrize("kind", ["max", "avg"])
+def test_pooling(ops, torch, rng, kind, size, stride):
+    """(R5), (R6); numbers with ties: PyTorch, too, lets the first win."""
+    peer, op = Peer(torch), ops("pool")
+    x = rng.integers(0, 3, (3, 7, 8, 5)).astype(float) if kind == "max" else rng.normal(size=(3, 7, 8, 5))
+    y, cache = getattr(op, f"{kind}_pool2d_forward")(x, size, stride)
+    dy = rng.normal(size=y.shape)
+    x_t = peer.image(x)
+    y_t = getattr(peer.f, f"{kind}_pool2d")(x_t, size, stride)
+    y_t.backward(peer.image(dy).detach())
+    assert_close(y, last(y_t))
+    assert_close(getattr(op, f"{kind}_pool2d_backward")(dy, cache), last(x_t.grad))
+
+
+@pytest.mark.parametrize("constants", [False, True])
+@pytest.mark.parametrize("shape", [(7, 5, 6, 4), (30, 11)], ids=str)
+def test_batch_norm(ops, torch, rng, shape, constants):
+    """(R7), (R8), (R9); the running statistics of PyTorch are not used."""
+    peer, op, n_c = Peer(torch), ops("batch_norm"), shape[-1]
+    x, (gamma, beta, mean), var = rng.normal(2, 3, shape), rng.normal(size=(3, n_c)), rng.uniform(0.5, 2, n_c)
+    y, cache = op.batch_norm_forward(x, gamma, beta, *((mean, var) if constants else (None, None)))
+    dy = rng.normal(size=shape)
+    grads = op.batch_norm_backward(dy, cache)
+    x_t, gamma_t, beta_t = peer.leaf(x.reshape(-1, n_c)), peer.leaf(gamma), peer.leaf(beta)
+    given = torch.from_numpy(mean.copy()), torch.from_numpy(var.copy())
+    y_t = peer.f.batch_norm(x_t, *(given if constants else (None, None)), gamma_t, beta_t, training=not constants)
+    y_t.backward(torch.from_numpy(dy.reshape(-1, n_c)))
+    assert_close(y.reshape(-1, n_c), y_t.detach().numpy())
+    assert_close(grads[0].reshape(-1, n_c), x_t.grad.numpy())
+    assert_close(grads[1], gamma_t.grad.numpy())
+    assert_close(grads[2], beta_t.grad.numpy())
+
+
+def test_network(ops, torch, rng):
+    """Convolution, normalisation, ReLU, pooling, flattening, dense: every gradient of a small network; (R1), (R11)."""
+    peer, n_c = Peer(torch), 6
+    x, w1, w2 = rng.normal(size=(8, 10, 10, 1)), rng.normal(size=(3, 3, 1, n_c)), rng.normal(size=(3, 3, n_c, n_c))
+    gamma, beta = rng.uniform(0.5, 2, (2, n_c)), rng.normal(size=(2, n_c))
+    w3, b3 = rng.normal(size=(25 * n_c, 7)), rng.normal(size=7)
+    h, tape = x, []
+    for k, w in enumerate((w1, w2)):
+        for module, name, args in (("conv", "conv2d", (w, 1, 1)), ("batch_norm", "batch_norm", (gamma[k], beta[k])),
+                                   ("activations", "relu", ())):
+            h, cache = getattr(ops(module), f"{name}_forward")(h, *args)
+            tape.append((getattr(ops(module), f"{name}_backward"), cache))
+    for module, name, args in (("pool", "max_pool2d", ()), ("activations", "flatten", ()), ("dense", "dense", (w3, b3))):
+        h, cache = getattr(ops(module), f"{name}_forward")(h, *args)
+        tape.append((getattr(ops(module), f"{name}_backward"), cache))
+    d = dy = rng.normal(size=h.shape)
+    grads = []
+    for backward, cache in reversed(tape):
+        found = backward(d, cache)
+        d, *rest = found if isinstance(found, tuple) else (found,)
+        grads += rest
+
+    leaves = x_t, w1_t, w2_t, gamma_t, beta_t, w3_t, b3_t = (peer.image(x), peer.leaf(w1, (3, 2, 0, 1)), peer.leaf(w2, (3, 2, 0, 1)),
+                                                             *map(peer.leaf, (gamma, beta, w3, b3)))
+    h_t = x_t
+    for k, w_t in enumerate((w1_t, w2_t)):
+        h_t = peer.f.conv2d(h_t, w_t, padding=1)
+        h_t = peer.f.relu(peer.f.batch_norm(h_t, None, None, gamma_t[k], beta_t[k], training=True))
+    y_t = peer.f.max_pool2d(h_t, 2).permute(0, 2, 3, 1).flatten(1) @ w3_t + b3_t
+    y_t.backward(torch.from_numpy(dy))
+    assert all(leaf.grad.abs().max() > 0 for leaf in leaves)
+    assert_close(h, y_t.detach().numpy())
+    assert_close(d, last(x_t.grad))
+    wanted = [w3_t.grad, b3_t.grad, gamma_t.grad[1], beta_t.grad[1], w2_t.grad, gamma_t.grad[0], beta_t.grad[0], w1_t.grad]
+    for got, ref in zip(grads, wanted, strict=True):
+        assert_close(got, kernel(ref) if got.ndim == 4 else ref.numpy())

@@ -1,0 +1,108 @@
+"""Learning rules where their tests were blind: batches in pieces that do not come out even, input that is no image, exact reports."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pysnn import losses
+from pysnn.learning import rate, surrogate, temporal
+from tests.cases.learning import RATE, batch, nets_for
+
+
+@pytest.mark.parametrize("method", RATE)
+def test_pieces_that_do_not_come_out_even(method, monkeypatch):
+    nets, (x, _) = nets_for(method), batch(7)
+    RATE[method].end_epoch(nets, x)
+    whole, report = rate.predict(nets, x), rate.report(nets, x)
+    assert len(whole) == 7
+    for piece in (2, 3, 6):
+        monkeypatch.setattr(rate, "PIECE", piece)
+        np.testing.assert_allclose(rate.predict(nets, x), whole, rtol=1e-12)
+        for name, value in rate.report(nets, x).items():
+            np.testing.assert_allclose(value, report[name], rtol=1e-12)
+
+
+def test_points_are_not_disturbed_in_training(rng):
+    """Rows of numbers have no sides to be mirrored or moved, even where the model reads them as an image."""
+    nets = nets_for("proxy", model="6x6x1-3C3-5-3", crop=4, flip=True, shift=1)
+    x = rng.integers(0, 256, (5, 36), dtype=np.uint8)
+    np.testing.assert_array_equal(rate.encode_batch(nets, x, rng), rate.encode_batch(nets, x))
+    assert (rate.encode_batch(nets, x.reshape(5, 6, 6), rng) != rate.encode_batch(nets, x)).any()
+
+
+def test_rates_are_spikes_a_neuron_and_step():
+    nets, (x, _) = nets_for("proxy", n_steps=4), batch(3)
+    run = nets.snn.run(x)
+    wanted = [n / (3 * 4 * size) for n, size in zip(run.n_spikes, (6 * 6 * 3, 3 * 3 * 4, 6, 3), strict=True)]
+    np.testing.assert_allclose(rate.report(nets, x)["rates"], wanted, rtol=1e-12)
+    assert all(0 < n for n in run.n_spikes)
+
+
+def test_bytes_of_a_surrogate_step_by_hand():
+    """A convolution: 48 neurons, potential and spikes in 4 steps, both currents once; 12 pooled in 4; dense: 3 numbers in 4 steps."""
+    s = RATE["surrogate"].Settings(model="4x4x2-3C3-P2-5-2", n_steps=4, batch=6)
+    numbers = 48 * (2 * 4 + 2) + 12 * 4 + (5 + 2) * 3 * 4
+    assert surrogate.bytes_needed(s) == 6 * 4 * numbers
+    assert surrogate.bytes_needed(replace(s, dtype="float64")) == 6 * 8 * numbers
+    s = RATE["surrogate"].Settings(model="4x4x2-3C3-3C3-2", n_steps=4, batch=1)
+    assert surrogate.bytes_needed(s) == 4 * (48 * (2 * 4 + 2) + 48 * (2 * 4 + 2 * 4) + 2 * 3 * 4)
+    s = RATE["surrogate"].Settings(model="7-5-2", n_steps=4, batch=1)
+    assert surrogate.bytes_needed(s) == 4 * (5 * (2 * 4 + 1) + 2 * 3 * 4)
+
+
+def test_report_of_a_temporal_network_by_its_definition():
+    settings = temporal.Settings(model="6-9-4", init_mean=1.0, init_std=1.5, dtype="float64", backend="reference")
+    nets = temporal.build(settings, rng=np.random.default_rng(1))
+    x = np.random.default_rng(2).random((1003, 6))       # three pieces
+    report, silent = temporal.report(nets, x), [np.isinf(z) for z in nets.net.forward(temporal.encode_batch(nets, x))[0]]
+    assert all(0 < s.all(axis=0).mean() < s.mean() < 1 for s in silent[:1])
+    np.testing.assert_allclose(report["silent"], [s.mean() for s in silent], rtol=1e-12)
+    np.testing.assert_allclose(report["never"], [s.all(axis=0).mean() for s in silent], rtol=1e-12)
+    np.testing.assert_allclose(report["margin"], [nets.net.params[f"w{k}"].sum(axis=0).min() - 1 for k in (1, 2)], rtol=1e-12)
+
+
+def test_a_layer_that_is_never_active_keeps_the_scale_1():
+    nets, (x, _) = nets_for("conversion"), batch(5)
+    for name in ("w3", "b3", "b4"):
+        nets.net.params[name][...] = -1
+    RATE["conversion"].end_epoch(nets, x)
+    assert nets.state["scale3"] == nets.state["scale4"] == 1 != nets.state["scale1"]
+    nets = nets_for("conversion", percentile=50.0)
+    nets.net.params["w3"][...], nets.net.params["b3"][...] = 0, [5, -1, -1, -1, -1, -1]
+    RATE["conversion"].end_epoch(nets, x)
+    assert nets.state["scale3"] == 1                    # the median is 0, the largest 5
+
+
+def small_temporal(**chosen):
+    """A temporal net of points, of which some neurons stay silent."""
+    usual = {"model": "6-9-4", "init_mean": 1.5, "init_std": 1.5, "dtype": "float64", "backend": "reference"}
+    settings = temporal.Settings(**usual | chosen)
+    return temporal.build(settings, rng=np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("loss", ["z", "t"])
+def test_loss_and_costs_of_a_temporal_step_by_their_definition(loss):
+    nets = small_temporal(loss=loss, beta=5.0, weight_sum=0.5, l2=0.1, max_norm=0.0)
+    x, y = np.random.default_rng(2).random((20, 6)), np.arange(20) % 4
+    step, z = temporal.gradients(nets, x, y), nets.net.forward(temporal.encode_batch(nets, x))[0][-1]
+    data = losses.softmax_z(z, y)[0] if loss == "z" else losses.softmax_t(z, y, 5.0)[0]
+    weights = list(nets.net.params.values())
+    costs = sum(0.5 * np.maximum(1 - w.sum(axis=0), 0).sum() + 0.1 * (w**2).sum() for w in weights)
+    assert step.loss == pytest.approx(data + costs, rel=1e-12)
+    silent = np.isinf(z)
+    assert step.stats["n_silent"] == silent.all(axis=1).sum() < silent.any(axis=1).sum()
+
+
+def test_pieces_of_a_temporal_prediction():
+    nets, x = small_temporal(), np.random.default_rng(2).random((1001, 6))
+    whole = nets.net.forward(temporal.encode_batch(nets, x))[0][-1]
+    for n in (1, 500, 501, 1001):
+        np.testing.assert_array_equal(temporal.predict(nets, x[:n]), whole[:n])
+
+
+def test_rows_of_numbers_are_not_shifted(rng):
+    nets = small_temporal(model="36-9-4", shift=1)
+    x = rng.integers(0, 256, (5, 36), dtype=np.uint8)
+    np.testing.assert_array_equal(temporal.encode_batch(nets, x, rng), temporal.encode_batch(nets, x))
+    assert (temporal.encode_batch(nets, x.reshape(5, 6, 6), rng) != temporal.encode_batch(nets, x)).any()

@@ -1,1 +1,0 @@
-"""Mutation testing: what is changed (mutants.py), what was judged equivalent (equivalent.py), and small tests that find such changes."""
