@@ -167,6 +167,14 @@ def named(record):
     return {file: digest for part in parts for file, digest in named(part).items()}
 
 
+def _imported(file):
+    """Take note of a file that another one has imported."""
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if path and Path(path).name == file and not (module.__package__ or "").startswith(__package__):
+            _LOADED[file] = module, hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
 def need(files, paths=()):
     """Make sure that the files of a record are loaded.
 
@@ -185,6 +193,8 @@ def need(files, paths=()):
     for path in paths:
         _run(Path(path))
     for file, digest in files.items():
+        if file not in _LOADED:
+            _imported(file)
         if file not in _LOADED:
             raise ValueError(f"it was trained with {file} (SHA-256 {digest[:12]}...), which holds code of its own: expected that file, "
                              f"too (--with {file})")

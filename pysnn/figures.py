@@ -91,20 +91,17 @@ def _is_temporal(run):
 
 
 def _first_weights(run):
-    """Return the weights of the first layer."""
+    """Return the weights of the first layer, of no dimension where a layer of the user's own calls them otherwise."""
     return run.nets.net.params.get("w1", np.zeros(()))
 
 
 def _decide(run, x):
-    """Return the class that each sample is given; -1 where no output spikes, or all are 0."""
-    y = run.rule.predict(run.nets, x)
-    if _is_temporal(run):
-        return np.where(np.isfinite(y).any(axis=1), y.argmin(axis=1), -1)
-    return np.where((y == 0).all(axis=1), -1, y.argmax(axis=1))
+    """Return the class that each sample is given; -1 where there is no decision."""
+    return run.rule.decide(run.rule.predict(run.nets, x))
 
 
 def _layer_names(run):
-    """Name the weight layers of a rate network, the last one "output"."""
+    """Name the layers of neurons of a rate network, the last one "output"."""
     kinds = [kind for kind, _ in run.nets.settings.model.neuron_layers()]
     return [*(f"{k + 1} {kind}" for k, kind in enumerate(kinds[:-1])), "output"]
 
@@ -155,7 +152,8 @@ def _steps(plots, run, data, sample, seed):
     results = evaluation_rate.evaluate(run.nets, data.x_test[:CURVE], data.y_test[:CURVE])
     curves = {name: (results["steps"], results[f"{key}_at"]) for name, key in (
         ("ties at random", "accuracy"), ("ties wrong", "strict"), ("ties right", "inclusive"))}
-    return plots.accuracy_steps(curves, {"ReLU network, same weights": results["relu"]}, results["n_steps"])
+    twin = {"ReLU network, same weights": results["relu"]} if "relu" in results else {}
+    return plots.accuracy_steps(curves, twin, results["n_steps"])
 
 
 def _potentials(plots, run, data, sample, seed):
@@ -216,24 +214,27 @@ def _model(run, data):
 
 
 TIMES = Need("a network of spike times", lambda run, data: _is_temporal(run), _method)
-STEPS = Need("a network that spikes over time steps", lambda run, data: getattr(run.nets, "snn", None) is not None, _method)
+STEPS = Need("a network that spikes over time steps", lambda run, data: run.spikes, _method)
+TWIN = Need("layers that ReLU neurons can have, too", lambda run, data: "relu" in run.nets.settings.model.neurons, _model)
+KNOWN = Need("a rule of the family temporal or rate", lambda run, data: bool(run.rule.family), _method)
 SPIKES = Need("a network that spikes", lambda run, data: TIMES.met(run, data) or STEPS.met(run, data), _method)
 EPOCHS = Need("a run with at least one epoch", lambda run, data: bool(run.records), lambda run, data: "none")
 IMAGES = Need("a network on images", lambda run, data: data.kind == "image", _data)
 POINTS = Need("a network on points such as yin-yang", lambda run, data: data.kind == "points", _data)
 CONV = Need("a convolution as the first layer", lambda run, data: _first_weights(run).ndim == 4, _model)
-DENSE = Need("a dense first layer", lambda run, data: _first_weights(run).ndim == 2, _model)
+DENSE = Need("a dense first layer of the samples themselves",
+             lambda run, data: _first_weights(run).ndim == 2 and not run.nets.settings.own_encoding, _model)
 
 FIGURES = {
     "raster": Figure(_raster, (SPIKES,)),
     "times": Figure(_spike_times, (TIMES,)),
-    "correlation": Figure(_correlation, (STEPS,)),
+    "correlation": Figure(_correlation, (STEPS, TWIN)),
     "steps": Figure(_steps, (STEPS,)),
     "potentials": Figure(_potentials, (STEPS,)),
     "curves": Figure(_curves, (EPOCHS,)),
     "confusion": Figure(_confusion),
     "in-time": Figure(_in_time, (TIMES,)),
-    "robustness": Figure(_robustness, quick=False),
+    "robustness": Figure(_robustness, (KNOWN,), quick=False),
     "kernels": Figure(_kernels, (CONV, IMAGES)),
     "weights": Figure(_weights, (IMAGES, DENSE)),
     "regions": Figure(_regions, (POINTS,)),

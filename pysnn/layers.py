@@ -286,7 +286,7 @@ class BatchNorm(Layer):
 
     def fold(self, layers, statistics=None):
         at = len(layers) - (2 if layers and isinstance(layers[-1], AvgPool) else 1)      # a mean of places does not change a linear map
-        if at < 0 or not isinstance(layers[at], _Weighted):
+        if at < 0 or type(layers[at]) not in (Conv, Dense):               # one of the user's own need not be linear
             given = dict(zip(self.of, self._given(statistics), strict=True))
             layers.append(BatchNorm(self.params, given, int(self.of[0][4:]), self.backend))
             return
@@ -433,18 +433,18 @@ def stages(layers):
     """
     made, fires = [], True
     for layer in layers:
-        standard = isinstance(layer, Conv) and layer.w.shape[:2] == (3, 3) and (layer.stride, layer.padding) == (1, 1)
-        if standard or isinstance(layer, Dense):
+        standard = type(layer) is Conv and layer.w.shape[:2] == (3, 3) and (layer.stride, layer.padding) == (1, 1)
+        if standard or type(layer) is Dense:
             if not fires:
                 return None
             made.append(Stage(layer.w, layer.b))
             fires = False
         elif type(layer) is IntegrateFire and made and not fires:
             fires = True
-        elif isinstance(layer, (MaxPool, AvgPool)):
+        elif type(layer) in (MaxPool, AvgPool):
             if not (made and fires and made[-1].w.ndim == 4 and not made[-1].pool and layer.options in ((2, None), (2, 2))):
                 return None
             made[-1] = made[-1]._replace(pool="max" if isinstance(layer, MaxPool) else "avg")
-        elif not isinstance(layer, Flatten):
+        elif type(layer) is not Flatten:
             return None
     return made if made and made[-1].w.ndim == 2 else None

@@ -7,7 +7,7 @@ ReLU, integrate-and-fire or temporal neurons. A class of your own, made like our
 """
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -283,11 +283,14 @@ class Model:
         for spec in self.specs:
             if not isinstance(spec, Spec):
                 raise ValueError(f"model: expected layer specs such as Conv(32) or Dense(100), got {spec!r}")
+            if not is_dataclass(spec):
+                raise ValueError(f"model: expected a spec whose class is a dataclass, got {type(spec).__name__}: write "
+                                 "@dataclass(frozen=True) above it")
             k += "w" in spec.arrays(Site(at, k))
             at = spec.out(at)
             self.shapes.append(at)
             self.k.append(k)
-        if not self.specs or len(at) != 1 or isinstance(self.specs[-1], Neurons):
+        if not self.specs or len(at) != 1 or self.specs[-1].fires:
             raise ValueError(f"model: expected a dense layer as the output, got {text or list(self.specs)}")
         self.text = text or self._spelt()
         names = [name for spec, site in self.sites() for name in self._named(spec, site)]
@@ -300,7 +303,7 @@ class Model:
         Parameters
         ----------
         **how : object
-            Fields of `Site`: neuron, bias, backend, ...
+            Fields of `Site`: neuron, bias, backend, ... Without a kind of neuron each spec stands for one that it knows.
 
         Yields
         ------
@@ -309,13 +312,14 @@ class Model:
         site : Site
             Where it stands.
         """
-        first = True
+        first, wanted = True, how.pop("neuron", None)
         for i, spec in enumerate(self.specs):
-            if how.get("neuron", "relu") not in spec.neurons:
-                raise ValueError(f"model: expected layers for {how['neuron']} neurons, such as 784-800-10 has, got {spec} in {self}")
+            neuron = wanted or ("relu" if "relu" in spec.neurons else spec.neurons[0])
+            if neuron not in spec.neurons:
+                raise ValueError(f"model: expected layers for {wanted} neurons, such as 784-800-10 has, got {spec} in {self}")
             before = self.shapes[i - 1] if i else self.shape
             normalised = isinstance(next(iter(self.specs[i + 1:]), None), BatchNorm)
-            site = Site(before, self.k[i], last=i == len(self.specs) - 1, first=first, **how)
+            site = Site(before, self.k[i], neuron, last=i == len(self.specs) - 1, first=first, **how)
             yield spec, site._replace(bias=site.bias and not normalised)
             first = first and not spec.fires
 
@@ -323,13 +327,13 @@ class Model:
     def _named(spec, site):
         return {f"{name}{site.k}": param for name, param in spec.arrays(site).items()}
 
-    def params(self, neuron="relu", bias=False):
+    def params(self, neuron=None, bias=False):
         """Say which parameters a network has.
 
         Parameters
         ----------
-        neuron : {"temporal", "relu", "if"}
-            Kind of neuron.
+        neuron : {"temporal", "relu", "if"}, optional
+            Kind of neuron; default: what the layers are for, ReLU where they know it. ReLU and spiking twins have the same.
         bias : bool
             Whether temporal layers have an extra input spike, other dense layers biases.
 
@@ -343,13 +347,13 @@ class Model:
             arrays |= self._named(spec, site)
         return {name: param for name, param in arrays.items() if param.role not in ("mean", "var")}
 
-    def weights(self, neuron="relu"):
+    def weights(self, neuron=None):
         """Name the weights, one array a weight layer.
 
         Parameters
         ----------
-        neuron : {"temporal", "relu", "if"}
-            Kind of neuron.
+        neuron : {"temporal", "relu", "if"}, optional
+            Kind of neuron; see `params`.
 
         Returns
         -------
@@ -385,6 +389,11 @@ class Model:
             if spec.fires:
                 listed.append((kind, shape))
         return [*listed, ("output", self.shapes[-1])]
+
+    @property
+    def neurons(self):
+        """The kinds of neurons that all layers can have, some of NEURONS."""
+        return tuple(neuron for neuron in NEURONS if all(neuron in spec.neurons for spec in self.specs))
 
     @property
     def n_weights(self):
@@ -437,19 +446,19 @@ class Model:
         words, specs, i = ["x".join(map(str, self.shape))], self.specs, 0
         while i < len(specs):
             spec, after = specs[i], specs[i + 1:i + 3]
-            if isinstance(spec, Conv):
+            if type(spec) is Conv:
                 whole = tuple(map(type, after)) == (BatchNorm, Neurons)
                 size = spec.sides if spec.sides[0] != spec.sides[1] else spec.sides[:1]
                 words.append(f"{spec.n}{'C' if whole else 'c'}{'x'.join(map(str, size))}" + f"s{spec.stride}" * (spec.stride > 1)
                              + f"p{spec.padding}" * (spec.padding != size[0] // 2))
                 i += 2 * whole
-            elif isinstance(spec, Dense):
+            elif type(spec) is Dense:
                 whole = bool(after) and isinstance(after[0], Neurons)
                 words.append(f"{spec.n}" + "d" * (bool(after) and not whole))
                 i += whole
-            elif isinstance(spec, _Pool):
+            elif type(spec) in (MaxPool, AvgPool):
                 words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
-            elif isinstance(spec, Dropout):
+            elif type(spec) is Dropout:
                 words.append(f"D{spec.p}")
             else:
                 words.append({BatchNorm: "B", Neurons: "N", Flatten: "F"}.get(type(spec), repr(spec)))
@@ -585,7 +594,7 @@ def rate_params(model, rng, bias=False, init="uniform", dtype=np.float32, gamma=
         Parameters by name; beta is 0.
     """
     params = {}
-    for name, (shape, role, n_in, value) in read(model).params("relu", bias).items():
+    for name, (shape, role, n_in, value) in read(model).params(None, bias).items():
         if role in ("weight", "bias"):
             bound = np.sqrt((6.0 if init == "kaiming" and role == "weight" else 1.0) / n_in)
             params[name] = rng.uniform(-bound, bound, shape).astype(dtype)

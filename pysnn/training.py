@@ -32,6 +32,11 @@ class Run:
         """The name of the learning rule: a key of METHODS, or FILE.py:NAME."""
         return self.rule.name if METHODS.get(self.rule.name) is self.rule else _files.reference(self.rule)
 
+    @property
+    def spikes(self):
+        """Whether a network that spikes over time steps is in it."""
+        return self.rule.family == "rate" and self.nets.snn is not None
+
 
 def start(method, settings, seed=0, data=None):
     """Begin a run: draw the weights and set the optimiser to zero.
@@ -54,11 +59,32 @@ def start(method, settings, seed=0, data=None):
     """
     rng = np.random.default_rng(seed)
     rule = learning.get(method)
+    if not isinstance(settings, rule.Settings):
+        raise ValueError(f"settings: expected {rule.Settings.__name__} of {rule.name}, got {type(settings).__module__}."
+                         f"{type(settings).__name__}")
     nets = rule.build(settings, rng=rng)
-    return Run(rule, nets, rule.optimiser(settings, nets.net.params), rng, seed, data or {})
+    return Run(rule, nets, _optimiser(rule, settings, nets.net.params), rng, seed, data or {})
 
 
-def check_fit(model, data):
+def _optimiser(rule, settings, params):
+    """Make the optimiser, and refuse one of the user's own that a checkpoint could not keep."""
+    made = rule.optimiser(settings, params)
+    state = getattr(made, "state", None)
+    if not callable(getattr(made, "update", None)) or not isinstance(state, dict):
+        raise ValueError(f"optimiser: expected an object with update(params, grads, lr) and a dict `state`, got {type(made).__name__}")
+    if other := [name for name, x in state.items() if not isinstance(x, np.ndarray)]:
+        raise ValueError(f"optimiser: expected a state of arrays, such as np.zeros(()) for a number, got {other[0]} of type "
+                         f"{type(state[other[0]]).__name__}")
+    return made
+
+
+def _same_names(run, before):
+    """Refuse a state that begins in the middle of training: going on from a checkpoint could not know it."""
+    if new := sorted(set(run.optimiser.state) ^ before):
+        raise ValueError(f"optimiser: expected a state that holds all its arrays from the beginning, got {new[0]} later")
+
+
+def check_fit(model, data, own_encoding=False):
     """Refuse a model that does not fit the data.
 
     Parameters
@@ -67,6 +93,8 @@ def check_fit(model, data):
         See `pysnn.models.read`.
     data : pysnn.datasets.Dataset
         Data.
+    own_encoding : bool
+        Whether an encoding of the user's own makes the input, so that any size may fit.
 
     Raises
     ------
@@ -76,7 +104,7 @@ def check_fit(model, data):
     model = models.read(model)
     n_in, n_out = int(np.prod(data.x_train.shape[1:])), len(data.classes)
     wanted = (*data.x_train.shape[1:], 1)[:3] if len(model.shape) == 3 and data.kind == "image" else (n_in,)
-    if model.shape != wanted or model.shapes[-1] != (n_out,):
+    if model.shape != (model.shape if own_encoding else wanted) or model.shapes[-1] != (n_out,):
         raise ValueError(f"model: expected {'x'.join(map(str, wanted))}-...-{n_out} for {data.name}, got {model}")
 
 
@@ -113,6 +141,7 @@ def epochs(run, train, validation=None, progress=None):
         raise ValueError(f"train: expected as many labels as samples, and some, got {len(x)} and {len(y)}")
     schedule = s.schedule if callable(s.schedule) else optim.SCHEDULES[s.schedule]
     n_batches = -(-len(x) // s.batch)
+    shapes, names = {name: w.shape for name, w in run.nets.net.params.items()}, set(run.optimiser.state)
     while run.epoch < s.epochs:
         began = time.perf_counter()
         order = run.rng.permutation(len(x))
@@ -122,12 +151,15 @@ def epochs(run, train, validation=None, progress=None):
             step = rule.gradients(run.nets, x[some], y[some], run.rng)
             if not np.isfinite(step.loss):
                 raise ValueError(f"the loss became {step.loss} in epoch {run.epoch + 1}, batch {k + 1}: try a smaller lr")
+            if wrong := [name for name, dw in step.grads.items() if shapes.get(name) != np.shape(dw)]:
+                raise ValueError(f"gradients: expected those of {shapes}, got {wrong[0]} of shape {np.shape(step.grads[wrong[0]])}")
             lr = schedule(run.epoch * n_batches + k, s.epochs * n_batches, s.lr, s.lr_end)
             run.optimiser.update(run.nets.net.params, step.grads, lr)
             rule.update_running_stats(run.nets, step)
             sums.add(len(some), loss=step.loss, train_accuracy=rule.accuracy(step.y, y[some]).expected, **step.stats)
         if not all(np.isfinite(w).all() for w in run.nets.net.params.values()):
             raise ValueError(f"the weights are no longer finite after epoch {run.epoch + 1}: try a smaller lr")
+        _same_names(run, names)
         rule.end_epoch(run.nets, x)
         run.epoch += 1
         record = {"epoch": run.epoch, **sums.found(), "lr": lr}
@@ -207,6 +239,9 @@ def load(path, files=()):
     header, arrays = checkpoint.read(path)
     try:
         _files.need(header.get("files", {}), files)
+    except ValueError as error:
+        raise checkpoint.CheckpointError(f"{path}: {error}") from error
+    try:
         rule = learning.get(header["method"])
         settings = dict(header["settings"])
         if "model" in header:
@@ -217,13 +252,14 @@ def load(path, files=()):
         kind = np.dtype(settings.dtype)
         params = {k.removeprefix("params/"): v.astype(kind) for k, v in arrays.items() if k.startswith("params/")}
         state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
-        run = Run(rule, rule.build(settings, params, state=state), rule.optimiser(settings, params), np.random.default_rng(0),
+        run = Run(rule, rule.build(settings, params, state=state), _optimiser(rule, settings, params), np.random.default_rng(0),
                   header["seed"], header["data"], header["epoch"], header["records"])
         for name, wanted in (("data", dict), ("epoch", int), ("records", list)):
             if not isinstance(header[name], wanted):
                 raise ValueError(f"{name}: expected {wanted.__name__}, got {header[name]!r:.60}")
         if header["resumable"]:
             run.rng.bit_generator.state = header["rng"]
+            _same_names(run, {k.removeprefix("optimiser/") for k in arrays if k.startswith("optimiser/")})
             for name, x in run.optimiser.state.items():
                 stored = arrays[f"optimiser/{name}"]
                 if stored.shape != x.shape or stored.dtype != x.dtype:

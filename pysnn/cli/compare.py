@@ -68,7 +68,7 @@ def compare(args):
     _print_table(rows, on)
     drawn, words = _draw(rows, folder, 1 / len(data.classes))
     print(f"{time.perf_counter() - began:.1f} s; {words}")
-    emit(args, {"data": args.data, "model": jobs[0].settings.model, "on": on, "n": len(samples[1]), "table": rows, "figure": drawn,
+    emit(args, {"data": args.data, "model": str(jobs[0].settings.model), "on": on, "n": len(samples[1]), "table": rows, "figure": drawn,
                 "runs": [{"name": job.name, **result} for job, result in zip(jobs, results, strict=True)],
                 "versions": training.versions()})
 
@@ -89,7 +89,7 @@ def _jobs(args, data):
     chosen = {"model": f"{int(np.prod(shape))}-200-{n_classes}", "epochs": EPOCHS} | chosen
     jobs = comparison.plan(args.data, args.methods, args.steps, range(args.seed, args.seed + args.seeds), chosen)
     for job in jobs:
-        training.check_fit(job.settings.model, data)
+        training.check_fit(job.settings.model, data, job.settings.own_encoding)
     needs = [(rule.bytes_needed(job.settings), job.method) for job in jobs if (rule := learning.get(job.method)).bytes_needed]
     if needs:
         print(f"{max(needs)[1]}: a batch keeps up to {megabytes(max(needs)[0])} for the backward pass")
@@ -105,7 +105,8 @@ def _train(job, run, train, validation, folder, quiet):
 
 def _print_table(rows, on):
     """Print the table."""
-    print(f"\n{'method':<12}{'T':>4}{'seeds':>6}  {on + ' accuracy, 95 % interval':<29}{'std':>7}{'strict':>9}{'by V':>9}"
+    width = max(12, *(len(r["method"]) + 1 for r in rows))
+    print(f"\n{'method':<{width}}{'T':>4}{'seeds':>6}  {on + ' accuracy, 95 % interval':<29}{'std':>7}{'strict':>9}{'by V':>9}"
           f"{'spikes':>9}{'additions':>11}{'mult.-adds':>12}{'s a run':>9}")
     for r in rows:
         interval = "" if r["ci95"] is None else f" ± {100 * r['ci95']:.2f}"
@@ -113,7 +114,7 @@ def _print_table(rows, on):
         by_v = "-" if r["by_potential"] is None else f"{r['by_potential']:.2%}"
         spikes, additions = (("-" if r[k] is None else f"{r[k]:,.0f}") for k in ("spikes", "additions"))
         mean = f"{r['accuracy']:.2%}{interval}"
-        print(f"{r['method']:<12}{r['n_steps'] or '-':>4}{r['n_seeds']:>6}  {mean:<29}{std:>7}{r['strict']:>9.2%}"
+        print(f"{r['method']:<{width}}{r['n_steps'] or '-':>4}{r['n_seeds']:>6}  {mean:<29}{std:>7}{r['strict']:>9.2%}"
               f"{by_v:>9}{spikes:>9}{additions:>11}{r['multiply_adds']:>12,.0f}{r['seconds']:>9.1f}")
     print("a sample: spikes of all layers; additions of weights by spikes (behind max pooling: at most); multiply-adds, of spiking\n"
           "networks those of the first layer, once. by V: ties broken by the outputs' potential.\n"

@@ -23,7 +23,9 @@ def add(verb):
 def evaluate(args):
     """Evaluate a checkpoint."""
     run, data = trained(args)
-    spikes = getattr(run.nets, "snn", None) is not None
+    spikes = run.spikes
+    if args.robust and not run.rule.family:
+        raise ValueError(f"--robust: expected a network trained by a rule of the family temporal or rate, got one trained by {run.method}")
     if args.steps is not None and not spikes:
         raise ValueError(f"--steps: expected a network that counts spikes over time steps, got one trained by {run.method}")
     results = {"temporal": _temporal, "rate": _rate}.get(run.rule.family, _any)(args, run, data, spikes)
@@ -69,7 +71,8 @@ def _rate(args, run, data, spikes):
           f"inclusive {results['inclusive']:.2%})")
     if spikes:
         print(f"by potential {results['by_potential']:.2%}   another readout: ties broken by the outputs' potential after the last step")
-        print(f"ReLU network {results['relu']:.2%}   with the same weights, no spikes; same decision in {results['agreement']:.2%}")
+        if "relu" in results:
+            print(f"ReLU network {results['relu']:.2%}   with the same weights, no spikes; same decision in {results['agreement']:.2%}")
         print(f"undecided    {results['undecided']:.2%}   no output spike")
         print("accuracy at  " + "  ".join(f"T={t}: {a:.2%}" for t, a in zip(results["steps"], results["accuracy_at"], strict=True)))
     _print_operations(results, spikes)

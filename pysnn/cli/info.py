@@ -57,6 +57,8 @@ def _checkpoint(args):
     print(f"  {sum(x.size for x in params.values()):,} parameters")
     if state := [name[6:] for name in arrays if name.startswith("state/")]:
         print(f"  state: {', '.join(state)}")
+    for file, digest in header.get("files", {}).items():
+        print(f"  needs {file}, SHA-256 {digest}")
     default = type(run.nets.settings)().plain()
     changed = {k: v for k, v in header["settings"].items() if v != default.get(k)}
     print("  settings other than the default: " + (", ".join(f"{k}={v}" for k, v in changed.items()) or "none"))

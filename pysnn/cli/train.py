@@ -4,6 +4,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from .. import _files, checkpoint, datasets, learning, training
 from ._common import add_data, add_training, count, emit, megabytes, one_of, options, progress, typed
 
@@ -25,7 +27,7 @@ def add(verb):
     sub.add_argument("method", type=one_of(training.METHODS), metavar="METHOD",
                      help=f"learning rule: {', '.join(training.METHODS)}, or FILE.py:NAME of your own")
     add_data(sub, "fashion-sample")
-    sub.add_argument("--preset", default="ours", choices=sorted({name for rule in training.METHODS.values() for name in rule.presets}),
+    sub.add_argument("--preset", default="ours", metavar="NAME",
                      help="settings to start from (default ours; authors, those of the papers, for " + ", ".join(
                          m for m, rule in training.METHODS.items() if "authors" in rule.presets) + ")")
     sub.add_argument("--model", help="layer sizes, such as 784-400-400-10; for all methods but temporal also 28x28x1-16C3-P2-100-10 or "
@@ -56,7 +58,7 @@ def train(args):
     data, chosen = datasets.load(args.data, args.folder), settings(args)
     args.method, args.data = _files.short(args.method), _files.short(args.data)
     out = Path(args.out or f"runs/{args.method}-{args.data}.npz".replace(".py:", "."))
-    training.check_fit(chosen.model, data)
+    training.check_fit(chosen.model, data, chosen.own_encoding)
     parts = datasets.held_out(data, args.val)
     if args.resume and out.is_file():
         run = _resumed(args, out, chosen)
@@ -69,7 +71,8 @@ def train(args):
         training.save(run, out, keep=True)
     rule = run.rule
     if rule.bytes_needed:
-        print(f"a batch of {chosen.batch} over {chosen.n_steps} steps keeps {megabytes(rule.bytes_needed(chosen))} for the backward pass")
+        steps = f" over {chosen.n_steps} steps" if "n_steps" in rule.Settings.__dataclass_fields__ else ""
+        print(f"a batch of {chosen.batch}{steps} keeps {megabytes(rule.bytes_needed(chosen))} for the backward pass")
     began = time.perf_counter()
     try:
         loop(run, *parts, out, args.quiet)
@@ -92,10 +95,10 @@ def _print_last(last):
     """Print what the last epoch's record holds beyond the table."""
     if "val_accuracy" in last:
         print(f"validation accuracy {last['val_accuracy']:.2%}  (strict {last['val_strict']:.2%}, inclusive {last['val_inclusive']:.2%})")
-    if "silent" in last:
+    if all(key in last for key in ("silent", "never", "margin", "dead_gradient")):
         print("dead neurons: " + "; ".join(
             f"layer {k + 1}: {last['silent'][k]:.1%} silent, {last['never'][k]:.1%} never fire, smallest margin {last['margin'][k]:+.2f}, "
-            f"{last['dead_gradient'][k]:.1%} of gradients zero" for k in range(len(last["silent"]))))
+            f"{last['dead_gradient'][k]:.1%} of gradients zero" for k in range(min(len(last["silent"]), len(last["margin"])))))
     if "rates" in last:
         print("spikes a neuron and step: " + "; ".join(f"layer {k + 1}: {rate:.3f}" for k, rate in enumerate(last["rates"])))
     if "agreement" in last:
@@ -130,13 +133,14 @@ def _columns(family, spikes):
         return f"{r['epoch']:5d} {r['loss']:8.4f} {r['train_accuracy']:7.2%} {valid} "
 
     def temporal(r):
-        silent = " ".join(f"{share:.1%}" for share in r["silent"])
-        return begin(r) + f" {silent:<24} {min(r['margin']):+7.2f} {max(r['dead_gradient']):9.1%}"
+        silent = " ".join(f"{share:.1%}" for share in r.get("silent", ()))
+        margin, dead = min(r.get("margin", ()), default=np.nan), max(r.get("dead_gradient", ()), default=np.nan)
+        return begin(r) + f" {silent:<24} {margin:+7.2f} {dead:9.1%}"
 
     def rate(r):
         strict = f"{r['val_strict']:7.2%}" if "val_strict" in r else "      -"
         alike = f"{r['agreement']:8.1%}" if "agreement" in r else "       -"
-        return begin(r) + f"{strict} {alike}  {' '.join(f'{x:.3f}' for x in r['rates'])}"
+        return begin(r) + f"{strict} {alike}  {' '.join(f'{x:.3f}' for x in r.get('rates', ()))}"
 
     if family == "temporal":
         return first + f" {'silent share by layer':<24} {'margin':>7} {'zero grad':>9}", temporal
@@ -149,7 +153,7 @@ def loop(run, training_data, validation, out, quiet):
     """Train epoch by epoch, print each, and write the checkpoint after each."""
     s = run.nets.settings
     every = max(1, s.epochs // 40)
-    head, line = _columns(run.rule.family, getattr(run.nets, "snn", None) is not None)
+    head, line = _columns(run.rule.family, run.spikes)
     with progress(run, len(training_data[0]), quiet) as (counted, bar):
         show = (lambda text: None) if quiet else (bar.write if bar else print)
         if run.epoch < s.epochs:

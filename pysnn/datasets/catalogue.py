@@ -4,9 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-NAMES = ("xor", "yin-yang", "fashion-sample", "fashion-mnist", "mnist", "cifar10")
-"""Every name that `load` takes."""
-
 STORED = {"fashion-mnist": "idx", "mnist": "idx", "cifar10": "cifar"}
 """In which format of formats.py their files are: those that `fetch` must bring first. The others are generated or shipped."""
 
@@ -72,14 +69,14 @@ FILES = {
 }
 
 
-def check_name(name, names=NAMES):
+def check_name(name, names):
     """Refuse an unknown name, with a ValueError that lists the known ones.
 
     Parameters
     ----------
     name : str
         What the user asked for.
-    names : tuple of str, optional
+    names : tuple of str
         What there is.
     """
     if name not in names:

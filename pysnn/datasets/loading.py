@@ -9,7 +9,7 @@ import pathlib
 
 import numpy as np
 
-from .. import _files
+from .. import _checks, _files
 from .cache import cache_folder
 from .catalogue import CLASSES, FETCHABLE, FILES, DataError, Dataset, check_name
 from .formats import format_of, verified
@@ -24,7 +24,7 @@ def load(name, folder=None):
     Parameters
     ----------
     name : str
-        One of `NAMES`: xor and yin-yang are generated (xor: the four points are training and test set),
+        A key of `READERS`: xor and yin-yang are generated (xor: the four points are training and test set),
         fashion-sample is shipped (6,000 + 1,000 images), fashion-mnist, mnist and cifar10 are read. Or FILE.py:NAME, a Dataset in a
         file of your own, or a function that returns one.
     folder : str or pathlib.Path, optional
@@ -44,22 +44,28 @@ def load(name, folder=None):
     """
     if ".py:" in str(name):
         made = _files.load(name)
-        made = made() if callable(made) and not isinstance(made, Dataset) else made
-        if not isinstance(made, Dataset):
-            raise ValueError(f"{name}: expected a pysnn.datasets.Dataset or a function that returns one, got {made!r:.80}")
-        return made
-    check_name(name)
+        return _checked(name, made() if callable(made) and not isinstance(made, Dataset) else made)
+    check_name(name, tuple(READERS))
     if folder is not None and name not in FETCHABLE:
         raise ValueError(f"folder: expected None for {name}, which is not read from a folder, got {str(folder)!r}")
-    if name == "xor":
-        arrays = (*xor(), *xor())
-    elif name == "yin-yang":
-        arrays = (*yin_yang(*YIN_YANG_SETS["train"]), *yin_yang(*YIN_YANG_SETS["test"]))
-    elif name == "fashion-sample":
-        arrays = _read_sample()
-    else:
-        arrays = _read_full(name, folder)
-    return Dataset(name, "points" if name in ("xor", "yin-yang") else "image", *arrays, CLASSES[name])
+    return READERS[name](name, folder)
+
+
+def _checked(name, data):
+    """Let only a data set of the user's own through that can be trained on."""
+    if not isinstance(data, Dataset):
+        raise ValueError(f"{name}: expected a pysnn.datasets.Dataset or a function that returns one, got {data!r:.80}")
+    for part in ("train", "test"):
+        x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
+        if not isinstance(x, np.ndarray) or x.ndim < 2 or not len(x) or x.shape[1:] != np.shape(data.x_train)[1:]:
+            raise ValueError(f"{name}: expected x_{part} to be an array of samples, all of one shape, got {_checks.describe(x)}")
+        try:
+            _checks.labels(y, f"y_{part}", len(x), len(data.classes))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}: {error}") from None
+    if data.kind not in ("image", "points"):
+        raise ValueError(f"{name}: expected kind to be 'image' or 'points', got {data.kind!r}")
+    return data
 
 
 def split_validation(y, n_val, rng):
@@ -148,6 +154,22 @@ def _read_full(name, folder):
         raise DataError(f"{name} cannot be loaded: {error}.\n{hint}: pysnn data fetch {name}") from error
 
 
+def _xor(name, folder):
+    return Dataset(name, "points", *xor(), *xor(), CLASSES[name])
+
+
+def _yin_yang(name, folder):
+    return Dataset(name, "points", *yin_yang(*YIN_YANG_SETS["train"]), *yin_yang(*YIN_YANG_SETS["test"]), CLASSES[name])
+
+
+def _sample(name, folder):
+    return Dataset(name, "image", *_read_sample(), CLASSES[name])
+
+
+def _full(name, folder):
+    return Dataset(name, "image", *_read_full(name, folder), CLASSES[name])
+
+
 def _read_sample():
     """Read the shipped sample: x_train, y_train, x_test, y_test."""
     try:
@@ -155,3 +177,9 @@ def _read_sample():
             return tuple(file[key] for key in ("x_train", "y_train", "x_test", "y_test"))
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{SAMPLE}, part of the package, cannot be read ({error}); reinstall pysnn") from error
+
+
+READERS = {"xor": _xor, "yin-yang": _yin_yang, "fashion-sample": _sample, **dict.fromkeys(FETCHABLE, _full)}
+"""All data sets by name: functions (name, folder) that return a Dataset."""
+NAMES = tuple(READERS)
+"""Every name that `load` takes."""

@@ -60,6 +60,8 @@ def plan(data, methods, steps, seeds, chosen):
         raise ValueError("methods, steps: expected at least one of each, none twice, got "
                          f"{' '.join(methods)} and {' '.join(map(str, steps))}")
     rules = {m: learning.get(m) for m in methods}
+    if other := [m for m in methods if rules[m].family != "rate"]:
+        raise ValueError(f"methods: expected learning rules of the family rate, got {other[0]} of the family {rules[other[0]].family!r}")
     names = {m: {f.name for f in fields(rule.Settings)} for m, rule in rules.items()}
     for key in chosen:
         method, dot, name = key.rpartition(".")
@@ -234,12 +236,12 @@ def curves(rows):
     curves : dict of str to (steps, accuracy, std)
         By method.
     upper : dict of str to (float, float)
-        Accuracy and standard deviation of the ReLU network, if it is there.
+        Accuracy and standard deviation of the ReLU network, and of other methods without time steps.
     """
     lines, upper = {}, {}
     for row in rows:
         if row["n_steps"] is None:
-            upper["ReLU network (ann)"] = (row["accuracy"], row["std"] or 0.0)
+            upper["ReLU network (ann)" if row["method"] == "ann" else row["method"]] = (row["accuracy"], row["std"] or 0.0)
         else:
             line = lines.setdefault(row["method"], ([], [], []))
             for values, value in zip(line, (row["n_steps"], row["accuracy"], row["std"] or 0.0), strict=True):

@@ -71,23 +71,24 @@ def additions(layer_counts, model, n_steps):
     -------
     list of float
         Additions of the weight layers behind the first neurons, summed over the batch; one that gets no spikes, but the currents of the
-        weights before it, takes its multiply-adds at every step. Exact, also behind average pooling, where each spike adds a share of its
-        weights; behind max pooling an upper bound: of neurons in a window that spike c1, c2, ... times min(T, c1 + c2 + ...) spikes are
-        counted, as if no two came at the same step.
+        weights before it, takes its multiply-adds at every step. Recurrent weights count in the layer behind. Exact, also behind average
+        pooling, where each spike adds a share of its weights; behind max pooling an upper bound: of neurons in a window that spike c1, c2,
+        ... times min(T, c1 + c2 + ...) spikes are counted, as if no two came at the same step.
     """
     model = models.read(model)
-    totals, counts, spikes, k, fired = [], iter(layer_counts), None, 0, False
+    totals, counts, spikes, k, fired, back = [], iter(layer_counts), None, 0, False, 0.0
     fans, macs = fan_outs(model), multiply_adds(model)
     for spec, site in model.sites():
         if "w" in spec.arrays(site):
             if spikes is not None:
                 s = spikes.reshape(len(spikes), -1) if fans[k].ndim == 0 else spikes
-                totals.append(float((s * fans[k]).sum(dtype=np.float64)))
+                totals.append(float((s * fans[k]).sum(dtype=np.float64)) + back)
             elif fired:
-                totals.append(float(macs[k] * n_steps * len(layer_counts[0])))
-            k, spikes = k + 1, None
+                totals.append(float(macs[k] * n_steps * len(layer_counts[0])) + back)
+            k, spikes, back = k + 1, None, 0.0
         if spec.fires:
             spikes, fired = next(counts), True
+            back += sum(param.shape[-1] for param in spec.arrays(site).values() if param.role == "weight") * float(spikes.sum())
         elif isinstance(spec, (MaxPool, AvgPool)) and spikes is not None:
             spikes = _windows(spikes, spec.size, spec.stride or spec.size)
             spikes = np.minimum(spikes, n_steps) if isinstance(spec, MaxPool) else spikes

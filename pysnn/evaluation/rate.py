@@ -37,7 +37,8 @@ def evaluate(nets, x, y, steps=STEPS):
         n; accuracy, strict, inclusive: 0 to 1; confusion: counts, a tie given to the smaller class, one column more for samples without
         any output spike; multiply_adds: a sample, by layer, of the ReLU network. Of networks that spike also undecided: share of samples
         without any output spike; n_steps: steps in training; by_potential: accuracy where the final potential breaks ties; relu: accuracy
-        of the ReLU network with the same weights; agreement: share of samples where both decide alike, see `pysnn.learning.rate.alike`;
+        of the ReLU network with the same weights; agreement: share of samples where both decide alike, see `pysnn.learning.rate.alike`
+        (both only where all layers can have ReLU neurons);
         steps, accuracy_at, strict_at, inclusive_at: the curve; rates: spikes a neuron and step, spikes: a sample, additions: a sample, see
         `additions`; by layer.
     """
@@ -46,27 +47,33 @@ def evaluate(nets, x, y, steps=STEPS):
         return {**_accuracy(out, y), "confusion": _confusion(out, y), "multiply_adds": multiply_adds(nets.settings.model)}
     steps, n_steps = _steps(steps), nets.settings.n_steps
     short, late = sorted({*(t for t in steps if t < n_steps), n_steps}), [t for t in steps if t > n_steps]
-    twin, shapes = relu_twin(nets), [shape for _, shape in nets.settings.model.neuron_layers()]
+    twin = relu_twin(nets) if "relu" in nets.settings.model.neurons else None
+    shapes = [shape for _, shape in nets.settings.model.neuron_layers()]
     counts, potential, relu, n_spikes, n_add = [], [], [], 0, 0
     for piece in _pieces(nets, x, shapes):
         run = nets.snn.run(piece, at=short, keep_counts=True)
         after = with_steps(nets.snn, late[-1]).run(piece, at=late).counts if late else run.counts[:0]
         counts.append(np.concatenate([run.counts, after]))
         potential.append(run.potential)
-        relu.append(twin.forward(piece)[0][-1])
+        relu += [] if twin is None else [twin.forward(piece)[0][-1]]
         n_spikes += np.array(run.n_spikes)
         n_add += np.array(additions(run.layer_counts, nets.settings.model, n_steps))
-    counts, potential, relu = np.concatenate(counts, axis=1), np.concatenate(potential), np.concatenate(relu)
+    counts, potential = np.concatenate(counts, axis=1), np.concatenate(potential)
     out, n = counts[len(short) - 1], len(x)
     at = {t: rate.accuracy(c, y) for t, c in zip([*short, *late], counts, strict=True)}
     most = out == out.max(axis=1, keepdims=True)
     return {**_accuracy(out, y), "undecided": float((out == 0).all(axis=1).mean()), "n_steps": n_steps,
-            "by_potential": rate.accuracy(np.where(most, potential, -np.inf), y).expected, "relu": rate.accuracy(relu, y).expected,
-            "agreement": float(rate.alike(out, relu).mean()), "steps": list(at),
+            "by_potential": rate.accuracy(np.where(most, potential, -np.inf), y).expected, **_against(out, relu, y), "steps": list(at),
             **{f"{name}_at": [getattr(found, kind) for found in at.values()]
                for name, kind in (("accuracy", "expected"), ("strict", "strict"), ("inclusive", "inclusive"))},
             "rates": (n_spikes / (n * n_steps * np.array([np.prod(s) for s in shapes]))).tolist(), "spikes": (n_spikes / n).tolist(),
             "additions": (n_add / n).tolist(), "multiply_adds": multiply_adds(nets.settings.model), "confusion": _confusion(out, y)}
+
+
+def _against(out, relu, y):
+    """Hold the outputs against those of the ReLU network, if there is one."""
+    relu = np.concatenate(relu) if relu else None
+    return {} if relu is None else {"relu": rate.accuracy(relu, y).expected, "agreement": float(rate.alike(out, relu).mean())}
 
 
 def _steps(steps):

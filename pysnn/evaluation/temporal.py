@@ -31,7 +31,7 @@ def evaluate(nets, x, y, n_times=60):
         output spike in tau, None if there is none; spikes and spikes_before: mean spikes a sample by layer, in all and up to the decision,
         the input first; t, accuracy_in_time: the curve; confusion: counts, one column more for "undecided".
     """
-    n_classes = nets.net.params[nets.net.layers[-1].name].shape[1]
+    n_classes = nets.settings.model.shapes[-1][0]
     outs, before, spikes, n = [], 0, 0, 0
     for i in range(0, len(x), 500):
         z_in = temporal.encode_batch(nets, x[i:i + 500])
@@ -78,7 +78,8 @@ def robustness(nets, x, y, rng):
         return metrics.accuracy(np.concatenate(z), y).expected
 
     def rounded(bits):
-        params = {name: round_weights(w, bits) for name, w in nets.net.params.items()}
+        weights = nets.settings.model.weights("temporal")
+        params = {name: round_weights(w, bits) if name in weights else w for name, w in nets.net.params.items()}
         return temporal.build(nets.settings, params)
 
     return {"jitter": [(s, accuracy(lambda z, s=s: encode.jitter(z, s, rng))) for s in JITTER],

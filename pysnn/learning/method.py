@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import metrics
 from .settings import optimiser, settings_for
 
 
@@ -21,6 +22,24 @@ class Step(NamedTuple):
     grads: dict             # name of a parameter -> gradient
     stats: dict             # for the record of the epoch: n_* are summed, the others averaged
     batch_stats: dict = MappingProxyType({})     # name -> (C,) array or list of them: statistics for the running ones, in this order
+
+
+def largest_wins(y, labels):
+    """Score "the largest output wins".
+
+    Parameters
+    ----------
+    y : (B, n_out) array
+        Spike counts, potentials or the like.
+    labels : (B,) array of integers
+        Labels.
+
+    Returns
+    -------
+    pysnn.metrics.Accuracy
+        Ties broken at random, in expectation, and the bounds that other tie rules give.
+    """
+    return metrics.accuracy(-y, labels)
 
 
 class Method(NamedTuple):
@@ -40,13 +59,14 @@ class Method(NamedTuple):
 
     name: str
     Settings: type              # a frozen dataclass, pysnn.learning.settings.Settings with more fields
-    presets: dict               # name -> settings other than the defaults; "ours" is one
-    data_settings: dict         # name of a data set -> settings that it needs beyond the preset
-    needed: tuple               # which of these hold for every preset, not for "ours" alone
     build: object               # (settings, params=None, rng=None, state=None) -> nets
     gradients: object           # (nets, x, y, rng=None) -> Step; rng is given in training
     predict: object             # (nets, x) -> outputs (N, n_out)
-    accuracy: object            # (outputs, labels) -> pysnn.metrics.Accuracy
+    accuracy: object = largest_wins              # (outputs, labels) -> pysnn.metrics.Accuracy
+    decide: object = lambda outputs: outputs.argmax(axis=1)      # -> (N,) class numbers, -1 for no decision
+    presets: dict = MappingProxyType({"ours": {}})       # name -> settings other than the defaults; "ours" is one
+    data_settings: dict = MappingProxyType({})   # name of a data set -> settings that it needs beyond the preset
+    needed: tuple = ()          # which of these hold for every preset, not for "ours" alone
     update_running_stats: object = lambda nets, step: None       # after each update of the parameters
     end_epoch: object = lambda nets, x_train: None
     report: object = lambda nets, x: {}                          # for the record of an epoch: a dict of what to show

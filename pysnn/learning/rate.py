@@ -4,13 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import encode, metrics, models
+from .. import encode, models
 from .._blas import squares
 from ..conventions import Rule, Surrogate
 from ..layers import NeuronConfig
 from ..network import Network
 from .method import Method, Step
-from .settings import DATA, RATE_LOSSES, Common, add_penalty
+from .method import largest_wins as accuracy
+from .settings import DATA, RATE_LOSSES, Common, add_penalty, called
 
 MOMENTUM = 0.1      # share of a batch in the running statistics
 PIECE = 200         # samples that are predicted at once
@@ -127,10 +128,11 @@ def encode_batch(nets, x, rng=None):
         x = encode.shift_images(x, s.shift, rng) if s.shift else x
     if rng is not None and s.augment:
         x = s.augment(x, rng)
-    flat = (s.encode if callable(s.encode) else encode.intensities)(x, np.dtype(s.dtype).type)
-    shape = s.model.shape
-    if flat.shape[1] != np.prod(shape):
-        raise ValueError(f"x: expected samples of shape {shape} for model {s.model}, got {x.shape[1:]}")
+    dtype, shape = np.dtype(s.dtype), s.model.shape
+    flat = np.asarray(s.encode(x, dtype.type), dtype) if callable(s.encode) else encode.intensities(x, dtype.type)
+    if flat.size != len(x) * np.prod(shape):
+        got = flat.shape[1:] if s.own_encoding else x.shape[1:]
+        raise ValueError(f"x: expected samples of shape {shape} for model {s.model}, got {got}")
     return flat.reshape(len(x), *shape)
 
 
@@ -170,7 +172,7 @@ def loss_and_grad(settings, y, labels):
         Its gradient with respect to y.
     """
     scale = y.dtype.type(1 / settings.n_steps if getattr(settings, "on", "counts") == "rates" else 1)
-    loss, d = (settings.loss if callable(settings.loss) else RATE_LOSSES[settings.loss])(y * scale, labels)
+    loss, d = called(settings.loss, y * scale, labels) if callable(settings.loss) else RATE_LOSSES[settings.loss](y * scale, labels)
     return loss, d * scale
 
 
@@ -207,6 +209,22 @@ def step(nets, loss_and_y, grads, batch_stats):
 def accuracy(y, labels):
     """Score "the largest output wins"."""
     return metrics.accuracy(-y, labels)
+
+
+def decide(y):
+    """Give each sample to the class with the largest output, the first of equals.
+
+    Parameters
+    ----------
+    y : (B, n_out) array
+        Spike counts, potentials or the like.
+
+    Returns
+    -------
+    (B,) array of integers
+        Class numbers; -1 where all outputs are 0.
+    """
+    return np.where((y == 0).all(axis=1), -1, y.argmax(axis=1))
 
 
 def alike(y, other):
@@ -275,6 +293,6 @@ def end_epoch(nets, x_train):
     nets.state["n_epochs"] += 1
 
 
-METHOD = Method("rate", Common, {"ours": {}}, DATA, ("model", "crop"), None, None, predict, accuracy, update_running_stats, end_epoch,
-                report, family="rate")
+METHOD = Method("rate", Common, None, None, predict, accuracy, decide, data_settings=DATA, needed=("model", "crop"),
+                update_running_stats=update_running_stats, end_epoch=end_epoch, report=report, family="rate")
 """What the rate methods have in common; a method replaces its name, its settings, `build` and `gradients`."""

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field, fields
 
-from .. import _files, losses, models, optim
+import numpy as np
+
+from .. import _files, encode, losses, models, optim
 from ..conventions import RULES
 from ..operations import BACKENDS
 
@@ -20,17 +22,18 @@ def setting(default, text, allowed=None, own=False):
         Its type is the type of the setting; of a whole number no other number will do.
     text : str
         What it is.
-    allowed : sequence, optional
-        Of words: those that are allowed. Of numbers: the lowest and the highest.
+    allowed : sequence or dict, optional
+        Of words: those that are allowed, as a dict with the function that each means. Of numbers: the lowest and the highest.
     own : bool
-        Whether the user may give a function of their own, as such or as FILE.py:NAME.
+        Whether the user may give a function of their own, as such or as FILE.py:NAME. One that `allowed` holds is kept as its word.
 
     Returns
     -------
     dataclasses.Field
         For the body of the class.
     """
-    return field(default=default, metadata={"text": text, "allowed": allowed and tuple(allowed), "own": own})
+    table = allowed if isinstance(allowed, dict) else {}
+    return field(default=default, metadata={"text": text, "allowed": allowed and tuple(allowed), "own": own, "table": table})
 
 
 def about(settings, name):
@@ -75,6 +78,11 @@ class Settings:
         for f in fields(self):
             object.__setattr__(self, f.name, _checked(f, about(type(self), f.name), getattr(self, f.name)))
 
+    @property
+    def own_encoding(self):
+        """Whether an encoding of the user's own stands between samples and network, so that their sizes may differ."""
+        return False
+
     def plain(self):
         """Turn them into what JSON can hold.
 
@@ -97,7 +105,10 @@ def _checked(f, words, value):
     if name == "model":
         return models.read(_files.load(value) if isinstance(value, str) and ".py:" in value else value)
     if own and (callable(value) or (isinstance(value, str) and ".py:" in value)):
-        return value if callable(value) else _files.load(value)
+        made = value if callable(value) else _files.load(value)
+        if not callable(made):
+            raise ValueError(f"{name}: expected a function, got {made!r:.80}")
+        return next((word for word, known in words["table"].items() if known is made), made)
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise ValueError(f"{name}: expected true or false, got {value!r}")
@@ -119,7 +130,8 @@ class Common(Settings):
     """What every rate method (proxy, tandem, surrogate, conversion, ann) can choose."""
 
     model: object = setting("fashion-proxy:32", "a name, a text such as 28x28x1-32C3-P2-100-10, or a pysnn.models.Model")
-    encode: object = setting("intensities", "how samples become currents, or your own (x, dtype) -> (B, n)", ("intensities",), True)
+    encode: object = setting("intensities", "how samples become currents, or your own (x, dtype) -> (B, n)",
+                             {"intensities": encode.intensities}, True)
     init: str = setting("kaiming", "weights between +-sqrt(6/n_in) (kaiming) or +-1/sqrt(n_in) (uniform, the papers')",
                         ("uniform", "kaiming"))
     gamma: float = setting(1.0, "scale behind batch normalisation, in the beginning", (-100, 100))
@@ -130,6 +142,11 @@ class Common(Settings):
     beta1: float = setting(0.9, "of adam", (0, 0.9999))
     beta2: float = setting(0.999, "of adam", (0, 0.99999))
     weight_decay: float = setting(0.0, "lambda of the cost lambda/2 times the squared parameters; it is counted in the loss", (0, 1e3))
+
+    @property
+    def own_encoding(self):
+        """Whether an encoding of the user's own stands between samples and network, so that their sizes may differ."""
+        return callable(self.encode)
 
     def __post_init__(self):
         """Refuse settings that mean nothing, before any work is done."""
@@ -233,8 +250,39 @@ def add_penalty(settings, params, grads):
         The cost.
     """
     cost = 0.0
-    for name, dw in grads.items() if settings.penalty else ():
+    for name, dw in grads.items() if settings.penalty is not None else ():
         some, d = settings.penalty(name, params[name])
         cost += float(some)
         dw += d
     return cost
+
+
+def called(function, y, labels):
+    """Call the user's own loss.
+
+    Parameters
+    ----------
+    function : callable
+        (y, labels) -> loss, dy.
+    y : (B, n_out) array
+        Output of the network.
+    labels : (B,) array of integers
+        Labels.
+
+    Returns
+    -------
+    loss : float
+        Mean over the batch.
+    dy : (B, n_out) array
+        Its gradient, in the dtype of y.
+
+    Raises
+    ------
+    ValueError
+        If it returns something else.
+    """
+    made = function(y, labels)
+    if not isinstance(made, tuple) or len(made) != 2 or np.shape(made[0]) != () or np.shape(made[1]) != y.shape:
+        raise ValueError(f"loss: expected {getattr(function, '__name__', 'it')} to return a number and a gradient of shape {y.shape}, got "
+                         f"{', '.join(str(np.shape(part)) for part in made) if isinstance(made, tuple) else type(made).__name__}")
+    return float(made[0]), np.asarray(made[1], y.dtype)

@@ -14,7 +14,7 @@ from ..metrics import accuracy
 from ..network import Network
 from . import settings
 from .method import Method, Step
-from .settings import add_penalty, setting
+from .settings import add_penalty, called, setting
 
 LOSSES = {"t": losses.softmax_t, "z": losses.softmax_z}
 
@@ -30,7 +30,8 @@ class Settings(settings.Settings):
 
     model: object = "784-800-10"
     bias: bool = setting(False, "an extra input spike at z = 1 for every layer")
-    code: object = setting("binary", "how samples become spikes, or your own (x, late) -> z, inf for no spike", ("binary", "latency"), True)
+    code: object = setting("binary", "how samples become spikes, or your own (x, late) -> z, inf for no spike",
+                           {"binary": encode.binary, "latency": encode.latency}, True)
     late: float = setting(6.0, "z of the darkest input, exp(t_max/tau)", (1.001, 1e6))
     bright: str = setting("early", "in the binary code, when bright inputs spike", ("early", "late"))
     loss: object = setting("t", "t: softmax of -beta t; z: softmax of -z, the paper's; or your own (z, labels) -> loss, dz", LOSSES, True)
@@ -48,6 +49,11 @@ class Settings(settings.Settings):
     epochs: int = 40
     init_mean: float = setting(4.0, "expected sum of a neuron's weights", (-1e3, 1e3))
     init_std: float = setting(0.56, "standard deviation of a weight, times sqrt(n_in)", (0, 1e3))
+
+    @property
+    def own_encoding(self):
+        """Whether an encoding of the user's own stands between samples and network, so that their sizes may differ."""
+        return callable(self.code)
 
     def __post_init__(self):
         """Refuse settings that mean nothing, before any work is done."""
@@ -115,9 +121,11 @@ def encode_batch(nets, x, rng=None):
         x = s.augment(x, rng)
     x = encode.intensities(x, np.dtype(s.dtype).type)
     if callable(s.code):
-        z = s.code(x, s.late)
+        z = np.asarray(s.code(x, s.late), x.dtype).reshape(len(x), -1)
     else:
         z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else encode.latency(x, s.late)
+    if z.shape[1] != np.prod(s.model.shape):
+        raise ValueError(f"x: expected {np.prod(s.model.shape)} input spikes for model {s.model}, got {z.shape[1]}")
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
 
 
@@ -128,21 +136,23 @@ def gradients(nets, x, y, rng=None):
     bound="all" the rescaling comes last, as in the paper; then one neuron that lacks weight can push the share of the data to almost 0.
     """
     net, s = nets
+    weights = s.model.weights("temporal")
     outputs, caches = net.forward(encode_batch(nets, x, rng), rng)
-    loss, dz = s.loss(outputs[-1], y) if callable(s.loss) else LOSSES[s.loss](outputs[-1], y, *([s.beta] if s.loss == "t" else []))
+    z = outputs[-1]
+    loss, dz = called(s.loss, z, y) if callable(s.loss) else LOSSES[s.loss](z, y, *([s.beta] if s.loss == "t" else []))
     _, grads = net.backward(dz, caches)
-    stats = {"silent": [float(np.mean(z == np.inf)) for z in outputs],
-             "dead_gradient": [1 - np.count_nonzero(grads[name]) / grads[name].size for name in s.model.weights("temporal")],
-             "n_silent": int(np.isinf(outputs[-1]).all(axis=1).sum())}
+    stats = {"silent": [float(np.mean(some == np.inf)) for some in outputs],
+             "dead_gradient": [1 - np.count_nonzero(grads[name]) / grads[name].size for name in weights if name in grads],
+             "n_silent": int(np.isinf(z).all(axis=1).sum())}
     for name, dw in grads.items():
         w = net.params[name]
         if s.bound == "data":
             rescale(dw, s.max_norm)
-        loss += add_costs(dw, w, s.weight_sum, s.l2)
+        loss += add_costs(dw, w, s.weight_sum, s.l2) if name in weights else 0.0
         if s.bound == "all":
             rescale(dw, s.max_norm)
     loss += add_penalty(s, net.params, grads)
-    return Step(loss, outputs[-1], grads, stats)
+    return Step(loss, z, grads, stats)
 
 
 def rescale(dw, max_norm):
@@ -194,6 +204,22 @@ def predict(nets, x):
     return np.concatenate([nets.net.forward(encode_batch(nets, x[i:i + 500]))[0][-1] for i in range(0, len(x), 500)])
 
 
+def decide(z):
+    """Give each sample to the class whose output spikes first, the first of equals.
+
+    Parameters
+    ----------
+    z : (N, n_out) array
+        exp(t/tau) of the output spikes.
+
+    Returns
+    -------
+    (N,) array of integers
+        Class numbers; -1 where no output spikes.
+    """
+    return np.where(np.isfinite(z).any(axis=1), z.argmin(axis=1), -1)
+
+
 def report(nets, x):
     """Say how alive the network is.
 
@@ -232,6 +258,6 @@ DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen
     "cifar10": {"model": "3072-800-10", "code": "latency"},
 }
 
-METHOD = Method("temporal", Settings, PRESETS, DATA_SETTINGS, ("model", "bias", "code", "late"), build, gradients, predict, accuracy,
-                report=report, family="temporal")
+METHOD = Method("temporal", Settings, build, gradients, predict, accuracy, decide, PRESETS, DATA_SETTINGS,
+                ("model", "bias", "code", "late"), report=report, family="temporal")
 score, settings_for = METHOD.score, METHOD.settings_for
