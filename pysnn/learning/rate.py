@@ -206,11 +206,6 @@ def step(nets, loss_and_y, grads, batch_stats):
     return Step(loss, y, grads, stats, batch_stats)
 
 
-def accuracy(y, labels):
-    """Score "the largest output wins"."""
-    return metrics.accuracy(-y, labels)
-
-
 def decide(y):
     """Give each sample to the class with the largest output, the first of equals.
 
