@@ -5,13 +5,14 @@ A rule of your own is such a record, too, most easily one of ours with something
     rule = ann.METHOD._replace(name="mine", gradients=my_gradients)
 """
 
+from dataclasses import fields
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import metrics
-from .settings import optimiser, settings_for
+from .. import metrics, optim
+from .settings import OF_IMAGES
 
 
 class Step(NamedTuple):
@@ -96,7 +97,16 @@ class Method(NamedTuple):
         ValueError
             For an unknown preset or setting, or a value out of range.
         """
-        return settings_for(self, data, preset, chosen)
+        names = [f.name for f in fields(self.Settings)]
+        if preset not in self.presets:
+            raise ValueError(f"preset: expected one of {', '.join(self.presets)}, got {preset!r}")
+        if unknown := sorted(set(chosen) - set(names)):
+            raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
+        needed = {name: value for name, value in self.data_settings.get(data, {}).items() if preset == "ours" or name in self.needed}
+        given = {**self.presets[preset], **needed}
+        if "crop" in names and len(self.Settings(model={**given, **chosen}.get("model", self.Settings.model)).model.shape) != 3:
+            given = {name: value for name, value in given.items() if name not in OF_IMAGES}
+        return self.Settings(**{**given, **chosen})
 
     def optimiser(self, settings, params):
         """Return the optimiser that the settings say.
@@ -113,7 +123,9 @@ class Method(NamedTuple):
         object
             With `update` and `state`.
         """
-        return optimiser(settings, params)
+        made = settings.optimiser if callable(settings.optimiser) else optim.OPTIMISERS[settings.optimiser]
+        betas = {name: getattr(settings, name) for name in ("beta1", "beta2") if hasattr(settings, name)}
+        return made(params, **(betas if settings.optimiser == "adam" else {}))
 
     def score(self, nets, x, y):
         """Score the network on labelled samples.

@@ -185,55 +185,6 @@ DATA = {   # what each data set needs
 """Settings of the rate methods that data sets need."""
 
 
-def settings_for(method, data, preset, chosen):
-    """Put settings together; see `pysnn.learning.Method.settings_for`.
-
-    Parameters
-    ----------
-    method : pysnn.learning.Method
-        The method.
-    data, preset : str
-        Names.
-    chosen : dict
-        What the user chose.
-
-    Returns
-    -------
-    Settings
-        The settings.
-    """
-    names = [f.name for f in fields(method.Settings)]
-    if preset not in method.presets:
-        raise ValueError(f"preset: expected one of {', '.join(method.presets)}, got {preset!r}")
-    if unknown := sorted(set(chosen) - set(names)):
-        raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
-    needed = {name: value for name, value in method.data_settings.get(data, {}).items() if preset == "ours" or name in method.needed}
-    given = {**method.presets[preset], **needed}
-    if "crop" in names and len(method.Settings(model={**given, **chosen}.get("model", method.Settings().model)).model.shape) != 3:
-        given = {name: value for name, value in given.items() if name not in OF_IMAGES}
-    return method.Settings(**{**given, **chosen})
-
-
-def optimiser(settings, params):
-    """Return the optimiser that the settings say.
-
-    Parameters
-    ----------
-    settings : Settings
-        Settings of any method.
-    params : dict of str to array
-        What it will change.
-
-    Returns
-    -------
-    object
-        With `update` and `state`.
-    """
-    made = settings.optimiser if callable(settings.optimiser) else optim.OPTIMISERS[settings.optimiser]
-    betas = {name: getattr(settings, name) for name in ("beta1", "beta2") if hasattr(settings, name)}
-    return made(params, **(betas if settings.optimiser == "adam" else {}))
-
-
 def add_penalty(settings, params, grads):
     """Add the cost of the user's own regulariser to the gradients.
 
