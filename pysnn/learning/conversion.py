@@ -81,7 +81,7 @@ class Converted(SpikingNetwork):
 
 def build(settings, params=None, rng=None, state=None):
     """Build the ReLU network and its converted twin."""
-    names = [f"scale{k}" for k in range(1, 1 + len(settings.model.neuron_layers()))]
+    names = [f"scale{k}" for k in range(1, 1 + len(settings.model.neuron_layers))]
     nets = rate.build(("relu", "if"), settings, params, rng, state, {name: np.ones((), settings.dtype) for name in names})
     nets = nets._replace(snn=Converted(nets.snn, [nets.state[name] for name in names]))
     nets.snn.folded_layers()                           # says if it cannot

@@ -263,7 +263,7 @@ def report(nets, x):
     """
     if nets.snn is None:
         return {}
-    sizes = [np.prod(shape) for _, shape in nets.settings.model.neuron_layers()]
+    sizes = [np.prod(shape) for _, shape in nets.settings.model.neuron_layers]
     n_spikes, same = np.zeros(len(sizes)), 0.0
     for i in range(0, len(x), PIECE):
         piece = encode_batch(nets, x[i:i + PIECE])

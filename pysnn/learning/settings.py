@@ -152,7 +152,7 @@ class Common(Settings):
         """Refuse settings that mean nothing, before any work is done."""
         super().__post_init__()
         shape = self.model.shape
-        if getattr(self, "readout", "spikes") == "potential" and len(self.model.neuron_layers()) < 2:
+        if getattr(self, "readout", "spikes") == "potential" and len(self.model.neuron_layers) < 2:
             raise ValueError(f"readout: expected a model with a hidden layer for 'potential', or no neuron spikes, got {self.model}")
         if any(getattr(self, name) for name in OF_IMAGES) and len(shape) != 3:
             raise ValueError(f"crop, shift, flip: expected a model on images such as 28x28x1-..., got {self.model}")

@@ -136,7 +136,7 @@ def gradients(nets, x, y, rng=None):
     bound="all" the rescaling comes last, as in the paper; then one neuron that lacks weight can push the share of the data to almost 0.
     """
     net, s = nets
-    weights = s.model.weights("temporal")
+    weights = s.model.weights
     outputs, caches = net.forward(encode_batch(nets, x, rng), rng)
     z = outputs[-1]
     loss, dz = called(s.loss, z, y) if callable(s.loss) else LOSSES[s.loss](z, y, *([s.beta] if s.loss == "t" else []))
@@ -244,7 +244,7 @@ def report(nets, x):
         silent = [float((~s).mean(axis=1).sum()) + (silent[k] if silent else 0.0) for k, s in enumerate(spikes)]
         n += len(outputs[0])
     return {"silent": [s / n for s in silent], "never": [float(1 - f.mean()) for f in fired],
-            "margin": [float(nets.net.params[name].sum(axis=0).min() - 1) for name in nets.settings.model.weights("temporal")]}
+            "margin": [float(nets.net.params[name].sum(axis=0).min() - 1) for name in nets.settings.model.weights]}
 
 
 DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen on validation splits like the preset itself
