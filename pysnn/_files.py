@@ -140,9 +140,11 @@ def reference(thing):
         if name is None or not file.endswith(".py") or home not in (None, module.__name__):
             continue
         path = Path(file)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.name not in _LOADED else _LOADED[path.name][1]
-        if _LOADED.setdefault(path.name, (module, digest))[0] is not module:
-            raise ValueError(f"{path}: expected one file of this name, got two")
+        known, digest = _LOADED.get(path.name, (None, ""))
+        if known is not module:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        if _LOADED.setdefault(path.name, (module, digest))[1] != digest:
+            raise ValueError(f"{path}: expected one file of this name, got two with different content")
         return f"{path.name}:{name}"
     raise ValueError(f"expected an object that stands in a file under a name of its own, got {thing!r:.100}; a checkpoint must name it")
 

@@ -54,7 +54,7 @@ def load(name, folder=None):
 def _checked(name, data):
     """Let only a data set of the user's own through that can be trained on."""
     if not isinstance(data, Dataset):
-        raise ValueError(f"{name}: expected a pysnn.datasets.Dataset or a function that returns one, got {data!r:.80}")
+        raise ValueError(f"{name}: expected a pysnn.datasets.Dataset or a function that returns one, got {type(data).__name__}")
     for part in ("train", "test"):
         x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
         if not isinstance(x, np.ndarray) or x.ndim < 2 or not len(x) or x.shape[1:] != np.shape(data.x_train)[1:]:
