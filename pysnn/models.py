@@ -374,22 +374,16 @@ class Model:
                 i += whole
             elif type(spec) in (MaxPool, AvgPool):
                 words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
-            elif type(spec) is Dropout:
-                words.append(f"D{spec.p}")
             else:
-                words.append({BatchNorm: "B", Neurons: "N", Flatten: "F"}.get(type(spec), repr(spec)))
+                words.append({BatchNorm: "B", Neurons: "N", Flatten: "F", Dropout: f"D{getattr(spec, 'p', '')}"}.get(type(spec), repr(spec)))
             i += 1
         return "-".join(words)
 
     def __str__(self):
         return self.text
 
-    def __repr__(self):
-        return f"Model({self.shape}, {list(self.specs)})"
-
     def __eq__(self, other):
-        if isinstance(other, str):
-            other = read(other)
+        other = read(other) if isinstance(other, str) else other
         return isinstance(other, Model) and self.shape == other.shape and self.specs == other.specs
 
     def __hash__(self):
