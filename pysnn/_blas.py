@@ -66,18 +66,7 @@ def one_thread():
 
 
 def matmul(a, b):
-    """Multiply (n, k) by (k, m): the same bits for any number of threads.
-
-    Parameters
-    ----------
-    a, b : 2-D arrays of one float dtype
-        Factors.
-
-    Returns
-    -------
-    (n, m) array
-        a @ b.
-    """
+    """Multiply (n, k) by (k, m) arrays of one float dtype: the same bits for any number of threads."""
     n, m = a.shape[0], b.shape[1]
     out = np.empty((n, m), np.result_type(a, b))
     rows, cols = (max(64, -(-n // 4)), m) if 2 * n >= m else (n, max(64, -(-m // 64) * 16))     # four blocks
@@ -88,17 +77,6 @@ def matmul(a, b):
 
 
 def squares(x):
-    """Sum the squares of an array: the same bits for any number of threads.
-
-    Parameters
-    ----------
-    x : array
-        Any shape.
-
-    Returns
-    -------
-    float
-        The sum.
-    """
+    """Sum the squares of an array: the same bits for any number of threads."""
     with one_thread():
         return float(np.vdot(x, x))

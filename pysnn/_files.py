@@ -13,18 +13,10 @@ _LOADED = {}          # name of a user's file -> (module, SHA-256)
 
 @contextlib.contextmanager
 def replacing(path):
-    """Open a new file that takes the place of another once it is complete and on the disk.
+    """Lend a new file, open for bytes, that takes the place of `path` once it is complete and on the disk.
 
-    Parameters
-    ----------
-    path : str or Path
-        The file to write; its folder exists. After an error it is as it was, and the new file is gone; after a kill the new file may
-        stay behind, as .NAME.xxxxxxxx.part in the same folder.
-
-    Yields
-    ------
-    file
-        The new file, open for bytes.
+    The folder exists. After an error the old file is as it was, and the new one is gone; after a kill the new file may stay behind, as
+    .NAME.xxxxxxxx.part in the same folder.
     """
     path = Path(path)
     handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -41,36 +33,15 @@ def replacing(path):
 
 
 def write_text(path, text):
-    """Write a text file, all of it or nothing.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file; its folder exists.
-    text : str
-        Its content.
-    """
+    """Write a text file in a folder that exists, all of it or nothing."""
     with replacing(path) as file:
         file.write(text.encode())
 
 
 def load(reference):
-    """Load an object from a user's file.
+    """Load what a user's file calls NAME; reference is FILE.py:NAME, once loaded also without the folder.
 
-    Parameters
-    ----------
-    reference : str
-        FILE.py:NAME. Once loaded, the file's name without folder is enough.
-
-    Returns
-    -------
-    object
-        What the file calls NAME.
-
-    Raises
-    ------
-    ValueError
-        If there is no such file, it does not run, or it has no such name.
+    A ValueError says if there is no such file, it does not run, or it has no such name.
     """
     file, colon, name = str(reference).rpartition(":")
     if not colon or not file.endswith(".py") or not name.isidentifier():
@@ -116,23 +87,7 @@ def _run(path):
 
 
 def reference(thing):
-    """Name an object of a user's file.
-
-    Parameters
-    ----------
-    thing : object
-        A class or a function, or another object that a file holds under a name.
-
-    Returns
-    -------
-    str
-        FILE.py:NAME, without the folder.
-
-    Raises
-    ------
-    ValueError
-        If it is not found in any file.
-    """
+    """Name an object of a user's file as FILE.py:NAME, without the folder; a ValueError if no loaded file holds it under a name."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
         name = next((name for name, value in vars(module).items() if value is thing and not name.startswith("_")), None) if file else None
@@ -150,18 +105,7 @@ def reference(thing):
 
 
 def named(record):
-    """Collect the files that a record names.
-
-    Parameters
-    ----------
-    record : object
-        What JSON can hold; words such as my.py:loss name a loaded file.
-
-    Returns
-    -------
-    dict of str to str
-        Name of the file -> SHA-256.
-    """
+    """Collect the files that a record names, in words such as my.py:loss; return name of the file -> SHA-256."""
     if isinstance(record, str):
         file = record.rpartition(":")[0]
         return {file: _LOADED[file][1]} if file.endswith(".py") and file in _LOADED else {}
@@ -178,19 +122,9 @@ def _imported(file):
 
 
 def need(files, paths=()):
-    """Make sure that the files of a record are loaded.
+    """Run the files at `paths`, and make sure that those of a record, from `named`, are among them or were loaded before.
 
-    Parameters
-    ----------
-    files : dict of str to str
-        From `named`.
-    paths : sequence of path
-        Where they may lie; each is run.
-
-    Raises
-    ------
-    ValueError
-        If one is not among them and was not loaded before, or has other content.
+    A ValueError says if one is missing or has other content.
     """
     for path in paths:
         _run(Path(path))

@@ -17,38 +17,12 @@ N_TRAIN, N_TEST, SEED = 600, 100, 0  # a class, a class, -
 
 
 def choose(y, n, rng):
-    """Choose n samples of each class.
-
-    Parameters
-    ----------
-    y : numpy.ndarray
-        Labels 0 to 9.
-    n : int
-        How many of each.
-    rng : numpy.random.RandomState
-        Chooses.
-
-    Returns
-    -------
-    numpy.ndarray
-        int64 (10 n,), sorted indices.
-    """
+    """Choose n samples of each class 0 to 9; return their sorted indices."""
     return np.sort(np.concatenate([rng.permutation(np.flatnonzero(y == c))[:n] for c in range(10)]))
 
 
 def build(full):
-    """Give the arrays of the sample.
-
-    Parameters
-    ----------
-    full : Dataset
-        The full Fashion-MNIST.
-
-    Returns
-    -------
-    dict
-        Array by name, as stored.
-    """
+    """Return the arrays of the sample by name, as stored; full is the full Fashion-MNIST."""
     rng = np.random.RandomState(SEED)
     train, test = choose(full.y_train, N_TRAIN, rng), choose(full.y_test, N_TEST, rng)
     return {

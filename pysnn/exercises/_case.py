@@ -23,18 +23,7 @@ class Case(NamedTuple):
     returns: tuple = ()      # names of what the student's function returns, where `outputs` are computed from that
 
     def answer(self, functions):
-        """Call the functions.
-
-        Parameters
-        ----------
-        functions : mapping of str to callable
-            By name.
-
-        Returns
-        -------
-        dict of str to array or str
-            For each name in `outputs` the result, or one line that says what is wrong with it.
-        """
+        """Call the functions; for each name in `outputs` return the result, or one line that says what is wrong with it."""
         args, named = [np.copy(x) if isinstance(x, np.ndarray) else x for x in self.args], _ArgumentNames(functions)
         try:
             with np.errstate(all="ignore"):
@@ -124,39 +113,13 @@ class Exercise(NamedTuple):
     mistakes: tuple = ()
 
     def draw_cases(self, seed=0):
-        """Make the cases.
-
-        Parameters
-        ----------
-        seed : int
-            Of the random numbers in them.
-
-        Returns
-        -------
-        list of Case
-            In the order in which they are run.
-        """
+        """Make the cases, in the order in which they are run; their random numbers follow from the seed."""
         return self.cases(np.random.default_rng([seed, len(self.name)]))
 
     def pick(self, namespace, where):
-        """Pick the functions that the exercise asks for.
+        """Pick the functions that the exercise asks for from what a file or a notebook defines.
 
-        Parameters
-        ----------
-        namespace : mapping of str to object
-            What the student's file or notebook defines.
-        where : str
-            Its name, for the error.
-
-        Returns
-        -------
-        dict of str to callable
-            By name.
-
-        Raises
-        ------
-        ValueError
-            If one is missing.
+        `where` is its name, for the ValueError if one is missing.
         """
         for name in self.functions:
             if not callable(namespace.get(name)):
@@ -177,24 +140,10 @@ def run_backward(functions, dout, *args):
 
 
 def differences(name, forward, backward, args, names):
-    """Make cases that compare a backward pass with finite differences of its own forward pass.
+    """Make cases that compare a backward pass with finite differences of its own forward pass, one for each argument.
 
-    Parameters
-    ----------
-    name : str
-        Of the case.
-    forward, backward : callable
-        Given the student's functions, return what `gradcheck` takes.
-    args : tuple of arrays
-        Where to check.
-    names : tuple of str
-        Of the arguments.
-
-    Returns
-    -------
-    list of Case
-        One for each argument, so that a missing gradient does not spoil the others. The output is the largest relative error, or inf
-        where nothing could be compared.
+    forward and backward are given the functions and return what `gradcheck` takes. The output is the largest relative error, or inf where
+    nothing could be compared; a missing gradient does not spoil the other arguments.
     """
     def one(k):
         def call(functions, *args):

@@ -74,22 +74,7 @@ class Marks(NamedTuple):
 
 
 def mark_answers(exercise, cases, answers):
-    """Mark answers.
-
-    Parameters
-    ----------
-    exercise : Exercise
-        The exercise.
-    cases : list of Case
-        Its cases.
-    answers : list of dict
-        From `Case.answer`, one for each case.
-
-    Returns
-    -------
-    Marks
-        The marks and hints.
-    """
+    """Mark answers, one dict for each case, as `Case.answer` returns them."""
     right = [None if case.differences else case.answer(exercise.functions) for case in cases]
     items, wrong, n_wrong = [], set(), {}
     for k, (case, want, got) in enumerate(zip(cases, right, answers, strict=True)):
@@ -177,16 +162,5 @@ def _simple(right, answers, outputs):
 
 
 def unwritten(marks):
-    """Tell whether nothing has been filled in yet.
-
-    Parameters
-    ----------
-    marks : Marks
-        From `mark` or `mark_file`.
-
-    Returns
-    -------
-    bool
-        Whether every wrong item is wrong because it is not written yet.
-    """
+    """Tell whether every wrong item is wrong because it is not written yet."""
     return not marks.ok and all(item.ok or item.note == NOT_WRITTEN for item in marks.items)

@@ -19,32 +19,10 @@ SHOWN = 4000             # characters of the printed text that are kept
 
 
 def run_file(path, exercise, cases, seed, limit):
-    """Run all cases with the functions of a file.
+    """Run all cases with the functions of a file, in a process that makes the same cases from the seed; limit: seconds for each case.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    exercise : Exercise
-        Which one.
-    cases : list of Case
-        Made with the seed.
-    seed : int
-        Passed on to the process, which makes the same cases.
-    limit : float
-        Seconds for each case.
-
-    Returns
-    -------
-    answers : list of dict
-        As from `Case.answer`; for a case without an answer, messages that say so.
-    printed : str
-        What the file printed in its first process.
-
-    Raises
-    ------
-    ValueError
-        If the file does not run at all.
+    Return the answers, as of `Case.answer` (for a case without an answer, messages that say so), and what the file printed in its first
+    process. A ValueError says if the file does not run at all.
     """
     answers, printed, late = [None] * len(cases), None, 0
     while None in answers:

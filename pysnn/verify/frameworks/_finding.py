@@ -54,18 +54,7 @@ class Finding(NamedTuple):
 
 
 def installed(finding):
-    """Say which version of a finding's framework is installed.
-
-    Parameters
-    ----------
-    finding : Finding
-        One of CASES.
-
-    Returns
-    -------
-    str or None
-        None if there is none, or one that cannot be found by its package name.
-    """
+    """Return the version of a finding's framework; None if it is not installed, or cannot be found by its package name."""
     try:
         return importlib.metadata.version(finding.package) if importlib.util.find_spec(finding.framework) else None
     except importlib.metadata.PackageNotFoundError:

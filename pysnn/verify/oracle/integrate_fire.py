@@ -26,27 +26,10 @@ class Walk(NamedTuple):
 
 
 def forward(current, threshold=1.0, v_init=0.0, rule=Rule()):
-    """Run neurons over T time steps without rounding.
+    """Run neurons over T time steps without rounding; arguments as of `pysnn.reference.integrate_fire.forward`, mpf too.
 
-    Parameters
-    ----------
-    current : (T, B, ...) array, float32, float64 or mpf
-        What each step adds to the membrane potential; finite.
-    threshold : float
-        Firing threshold; rounded to the dtype of the current, as the operation under test does.
-    v_init : float or (B, ...) array
-        Membrane potential before the first step.
-    rule : Rule
-        Kind and timing of the reset, and whether a neuron fires at V = threshold.
-
-    Returns
-    -------
-    spikes : (T, B, ...) float64 array
-        0 or 1; their sum over the first axis are the counts.
-    v_final : (B, ...) object array
-        Membrane potential after the last step, as fractions.
-    walk : Walk
-        For `backward`.
+    The threshold is rounded to the dtype of the current, as the operation under test does. Return spikes (T, B, ...), float64; v_final, an
+    object array of fractions; and the walk that `backward` needs.
     """
     current = np.asarray(current)
     if current.dtype != object:
@@ -137,27 +120,9 @@ def surrogate(x, kind):
 
 
 def backward(dspikes, walk, dv_final=None, kind=Surrogate(), detach_reset=True):
-    """Give the gradient of <dspikes, spikes> + <dv_final, v_final> through a surrogate, by dual numbers, input by input.
+    """Pull gradients back through the walk, by dual numbers, input by input, with 60 digits; arguments as of `pysnn.reference.integrate_fire.backward`.
 
-    Parameters
-    ----------
-    dspikes : (T, B, ...) array
-        Gradient of the loss with respect to the spikes.
-    walk : Walk
-        From `forward`.
-    dv_final : (B, ...) array, optional
-        Gradient with respect to v_final; default: none.
-    kind : Surrogate
-        What stands for the derivative of a spike with respect to V - threshold.
-    detach_reset : bool
-        Whether the reset takes its spike as a constant.
-
-    Returns
-    -------
-    dcurrent : (T, B, ...) object array
-        Gradient with respect to the current, mpf.
-    dv_init : (B, ...) object array
-        Gradient with respect to v_init, mpf.
+    Return dcurrent (T, B, ...) and dv_init (B, ...), object arrays.
     """
     n_steps, shape = len(walk.current), walk.current.shape[1:]
     grads = exact(np.zeros((n_steps + 1, *shape)))                       # the last row is v_init

@@ -2,6 +2,9 @@
 
 Dense, convolution and mean are sums of products: a list of triples (o, p, q), each saying y[o] += x[p] w[q]. The gradients are read off
 the same list. All arrays are object arrays; `exact` makes them of floats, `rounded` makes floats of them.
+
+Arguments and shapes are those of the operation or loss of the same name in `pysnn.reference` and `pysnn.losses`. An operation returns y and
+`pull`, which turns a gradient of y into the gradients of its arrays.
 """
 
 from itertools import product
@@ -31,20 +34,7 @@ def _sum_of_products(triples, shapes, x, w):
 
 
 def dense(x, w, b=None):
-    """Multiply by a weight matrix.
-
-    Parameters
-    ----------
-    x, w, b : (B, N_in), (N_in, N_out), (N_out,) arrays
-        Inputs, weights, and biases if any.
-
-    Returns
-    -------
-    y : (B, N_out) object array
-        x w + b.
-    pull : callable
-        ``pull(dy) -> dx, dw, db``; db is None without b.
-    """
+    """Multiply by a weight matrix, y = x w + b; pull(dy) -> dx, dw, db, the last None without b."""
     shapes = ((len(x), np.shape(w)[1]), np.shape(x), np.shape(w))
     triples = [((k, j), (k, i), (i, j)) for k, i, j in product(*map(range, (len(x), *np.shape(w))))]
     y, pull_product = _sum_of_products(triples, shapes, x, w)
@@ -52,22 +42,7 @@ def dense(x, w, b=None):
 
 
 def conv2d(x, w, stride=1, padding=0):
-    """Correlate images with a kernel.
-
-    Parameters
-    ----------
-    x, w : (B, H, W, C_in), (kh, kw, C_in, C_out) arrays
-        Images and kernel.
-    stride, padding : int
-        As for the operation.
-
-    Returns
-    -------
-    y : (B, H_out, W_out, C_out) object array
-        Sum over the window of x w; zero outside the image.
-    pull : callable
-        ``pull(dy) -> dx, dw``.
-    """
+    """Correlate images with a kernel, zeros outside the image; pull(dy) -> dx, dw."""
     n, height, width, _ = np.shape(x)
     kh, kw, c_in, c_out = np.shape(w)
     rows, cols = ((size + 2 * padding - k) // stride + 1 for size, k in ((height, kh), (width, kw)))
@@ -88,22 +63,7 @@ def _windows(shape, size, stride):
 
 
 def avg_pool2d(x, size=2, stride=None):
-    """Take the mean of each window.
-
-    Parameters
-    ----------
-    x : (B, H, W, C) array
-        Images.
-    size, stride : int
-        Of the window; stride None: size.
-
-    Returns
-    -------
-    y : (B, H_out, W_out, C) object array
-        Means.
-    pull : callable
-        ``pull(dy) -> dx``.
-    """
+    """Take the mean of each window; pull(dy) -> dx."""
     windows = list(_windows(np.shape(x), size, stride or size))
     triples = [(place, at, (0,)) for _, place, window in windows for at in window]
     y, pull = _sum_of_products(triples, (windows[0][0], np.shape(x), (1,)), x, exact([1.0]))
@@ -111,22 +71,7 @@ def avg_pool2d(x, size=2, stride=None):
 
 
 def max_pool2d(x, size=2, stride=None):
-    """Take the maximum of each window; of equal numbers the first in row-major order wins.
-
-    Parameters
-    ----------
-    x : (B, H, W, C) array
-        Images.
-    size, stride : int
-        Of the window; stride None: size.
-
-    Returns
-    -------
-    y : (B, H_out, W_out, C) object array
-        Maxima.
-    pull : callable
-        ``pull(dy) -> dx``.
-    """
+    """Take the maximum of each window, of equal numbers the first in row-major order; pull(dy) -> dx."""
     x = exact(x)
     winners = {place: max(window, key=lambda at: x[at]) for _, place, window in _windows(x.shape, size, stride or size)}    # max: the first
     shape = next(_windows(x.shape, size, stride or size))[0]
@@ -143,22 +88,7 @@ def max_pool2d(x, size=2, stride=None):
 
 
 def relu(x, top=np.inf):
-    """Replace negative numbers by 0, and those above top by top.
-
-    Parameters
-    ----------
-    x : array
-        Any shape.
-    top : float
-        Where the output ends.
-
-    Returns
-    -------
-    y : object array
-        min(max(x, 0), top).
-    pull : callable
-        ``pull(dy) -> dx``; 0 where x is 0 or less, or top or more.
-    """
+    """Cut numbers off at 0 and at the top; pull(dy) -> dx, 0 where x <= 0 or x >= top."""
     x, top = exact(x), exact(top)[()]
     inside = np.asarray((x > 0) & (x < top), dtype=bool)
     return np.where(inside, x, np.where(np.asarray(x >= top, dtype=bool), top, exact(0.0)[()])), lambda dy: np.where(inside, exact(dy), 0)
@@ -218,24 +148,7 @@ def _softmax_loss(scores, labels):
 
 
 def softmax_z(z, labels, z_max=1e3):
-    """Cross-entropy of softmax(-z), (L1); a silent output counts as z_max and gets gradient 0.
-
-    Parameters
-    ----------
-    z : (B, n) array
-        exp of the output times; inf: silent.
-    labels : (B,) array of integers
-        Labels.
-    z_max : float
-        What a silent output counts.
-
-    Returns
-    -------
-    loss : mpf
-        Mean over the batch.
-    dz : (B, n) object array
-        Its gradient.
-    """
+    """Average -ln softmax(-z) of the labels; a silent output counts as z_max. Return the loss and its gradient, 0 at silent outputs."""
     z = exact(z)
     fired = np.asarray(z < np.inf, dtype=bool)
     loss, d = _softmax_loss(-np.where(fired, z, exact(z_max)[()]), labels)
@@ -243,26 +156,7 @@ def softmax_z(z, labels, z_max=1e3):
 
 
 def softmax_t(z, labels, beta=10.0, z_max=1e3):
-    """Cross-entropy of softmax(-beta ln z), (L2); a silent output counts as z_max and gets gradient 0.
-
-    Parameters
-    ----------
-    z : (B, n) array
-        exp of the output times; inf: silent.
-    labels : (B,) array of integers
-        Labels.
-    beta : float
-        Inverse temperature.
-    z_max : float
-        What a silent output counts.
-
-    Returns
-    -------
-    loss : mpf
-        Mean over the batch.
-    dz : (B, n) object array
-        Its gradient.
-    """
+    """Average -ln softmax(-beta ln z) of the labels; silent outputs as in `softmax_z`. Return the loss and its gradient."""
     z, beta = exact(z), exact(beta)[()]
     fired = np.asarray(z < np.inf, dtype=bool)
     counted = np.where(fired, z, exact(z_max)[()])
@@ -271,41 +165,11 @@ def softmax_t(z, labels, beta=10.0, z_max=1e3):
 
 
 def cross_entropy(y, labels):
-    """Cross-entropy of softmax(y), (L6).
-
-    Parameters
-    ----------
-    y : (B, n) array
-        Outputs.
-    labels : (B,) array of integers
-        Labels.
-
-    Returns
-    -------
-    loss : mpf
-        Mean over the batch.
-    dy : (B, n) object array
-        Its gradient.
-    """
+    """Average -ln softmax(y) of the labels. Return the loss and its gradient."""
     return _softmax_loss(exact(y), labels)
 
 
 def mse(y, labels):
-    """Mean squared distance from the one-hot code, (L5).
-
-    Parameters
-    ----------
-    y : (B, n) array
-        Outputs.
-    labels : (B,) array of integers
-        Labels.
-
-    Returns
-    -------
-    loss : mpf
-        Mean over the batch and the outputs.
-    dy : (B, n) object array
-        Its gradient.
-    """
+    """Average the squared distance from one-hot over batch and outputs. Return the loss and its gradient."""
     off = exact(y) - exact(np.eye(np.shape(y)[1])[np.asarray(labels)])
     return (off * off).sum() / off.size, off * 2 / off.size
