@@ -120,8 +120,9 @@ def surrogate(x, kind):
 
 
 def backward(dspikes, walk, dv_final=None, kind=Surrogate(), detach_reset=True):
-    """Pull gradients back through the walk, by dual numbers, input by input, with 60 digits; arguments as of `pysnn.reference.integrate_fire.backward`.
+    """Pull gradients back through the walk, by dual numbers, input by input, with 60 digits.
 
+    Arguments as of `pysnn.reference.integrate_fire.backward`, the walk in the place of its cache.
     Return dcurrent (T, B, ...) and dv_init (B, ...), object arrays.
     """
     n_steps, shape = len(walk.current), walk.current.shape[1:]
