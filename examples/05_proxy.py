@@ -85,7 +85,8 @@ assert N_TRAIN or EPOCHS < 4 or accuracy > 0.78
 # %%
 # Agreement of the two networks: spike counts and activations, layer by layer.
 if find_spec("matplotlib"):
-    from pysnn import evaluation_rate, plots
+    from pysnn import plots
+    from pysnn.evaluation.rate import activations
     x = current(data.x_test[:100])
-    pairs = snn.run(x, keep_counts=True).layer_counts, evaluation_rate.activations(relu, x)
+    pairs = snn.run(x, keep_counts=True).layer_counts, activations(relu, x)
     print(plots.save(plots.correlation(*pairs, ["1 conv", "2 conv", "3 dense", "output"], T), "figures/05-correlation.png"))

@@ -41,7 +41,7 @@ def main():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     module.write("gradient-angles", {"command": "python docs/results/angles.py", "data": data.name, "seed": SEED,
-                                     "settings": vars(settings), "batch": BATCH, "batches": BATCHES, "singles": SINGLES, "rows": rows})
+                                     "settings": settings.plain(), "batch": BATCH, "batches": BATCHES, "singles": SINGLES, "rows": rows})
 
 
 def measure(nets, x, y, epoch):

@@ -27,7 +27,7 @@ def main():
                 run = training.start("proxy", settings, seed, {"name": data.name, "n_val": len(validation[1]), "split_seed": 0})
                 for _ in training.epochs(run, train, validation):
                     pass
-                runs.append({"name": name, "clip": clip, "seed": seed, "settings": vars(settings), "records": run.records})
+                runs.append({"name": name, "clip": clip, "seed": seed, "settings": settings.plain(), "records": run.records})
                 print(name, clip, seed, [round(100 * r["val_accuracy"], 1) for r in run.records], run.records[-1]["rates"], flush=True)
     spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
     module = importlib.util.module_from_spec(spec)

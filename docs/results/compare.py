@@ -98,7 +98,7 @@ def conv(lines, folder, about, data):
         path = folder / f"{job.name}.json"
         if line in lines and not path.is_file():
             run = train(job, folder, about, datasets.held_out(data))
-            result = {"line": line, "method": job.method, "settings": vars(job.settings), "seed": job.seed, "records": run.records,
+            result = {"line": line, "method": job.method, "settings": job.settings.plain(), "seed": job.seed, "records": run.records,
                       "seconds": sum(r["seconds"] for r in run.records),
                       "evaluation": evaluation_rate.evaluate(run.nets, data.x_test, data.y_test)}
             part = path.with_suffix(".part")
@@ -107,7 +107,7 @@ def conv(lines, folder, about, data):
             print(line, result["evaluation"]["accuracy"], flush=True)
         if path.is_file():
             found.append(json.loads(path.read_text()))
-            if found[-1]["settings"] != vars(job.settings) or found[-1]["seed"] != job.seed:
+            if found[-1]["settings"] != job.settings.plain() or found[-1]["seed"] != job.seed:
                 raise SystemExit(f"{path} is of other settings: remove it, and the checkpoint beside it, to make it again")
     return {"runs": found} if len(found) == len(jobs) else None
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pysnn import _blas, _threads, datasets, training
-from pysnn.evaluation import rate as evaluation_rate
+from pysnn.evaluation.operations import additions, multiply_adds
 from pysnn.learning import proxy, rate
 
 HERE = Path(__file__).parent
@@ -67,16 +67,16 @@ def main(name):
     batch = rate.encode_batch(run.nets, x[:settings.batch])                  # as a step of training sees it: statistics of the batch
     statistics_of = run.nets.net.batch_stats(run.nets.net.forward(batch, None, "batch")[1])
     seen = run.nets.snn.run(batch, statistics_of, keep_counts=True)
-    sizes = [int(np.prod(shape)) for shape in evaluation_rate.layer_shapes(settings.model)]
+    sizes = [int(np.prod(shape)) for _, shape in settings.model.neuron_layers]
     rates = (np.array(seen.n_spikes) / (len(batch) * n_steps * np.array(sizes))).tolist()
-    additions = float(sum(evaluation_rate.additions(seen.layer_counts, settings.model, n_steps))) / len(batch)
-    macs, speed = sum(evaluation_rate.multiply_adds(settings.model)), product_rate()
-    limit = settings.batch * (3 * macs + additions) / speed
+    n_additions = float(sum(additions(seen.layer_counts, settings.model, n_steps))) / len(batch)
+    n_multiply_adds, speed = sum(multiply_adds(settings.model)), product_rate()
+    limit = settings.batch * (3 * n_multiply_adds + n_additions) / speed
     record.write(f"full-{name}", {
-        "command": f"python docs/results/full.py {name}", "settings": vars(settings), "seed": 0, "records": run.records,
+        "command": f"python docs/results/full.py {name}", "settings": settings.plain(), "seed": 0, "records": run.records,
         "threads": _threads.get_threads(), "n_optimiser_steps": epochs * n // settings.batch,
-        "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": macs, "additions": additions,
-        "rates": rates, "seconds_a_step": seconds, "multiply_adds_a_second": speed, "limit_seconds_a_step": limit,
+        "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": n_multiply_adds,
+        "additions": n_additions, "rates": rates, "seconds_a_step": seconds, "multiply_adds_a_second": speed, "limit_seconds_a_step": limit,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "projected": {"epochs": passes, "images": images, "hours": passes * images / settings.batch * seconds / 3600}})
     print(name, f"{seconds:.2f} s a step, limit {limit:.2f} s", flush=True)

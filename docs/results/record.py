@@ -39,7 +39,7 @@ def main(name, *seeds):
     for seed in map(int, seeds or default_seeds):
         result = one((name, method), data, settings, seed)
         old = json.loads((HERE / f"{name}.json").read_text())["runs"] if (HERE / f"{name}.json").is_file() else []
-        if other := [r["seed"] for r in old if r["seed"] != seed and r["settings"] != vars(settings)]:
+        if other := [r["seed"] for r in old if r["seed"] != seed and r["settings"] != settings.plain()]:
             raise SystemExit(f"{name}.json holds seeds {other} with other settings: remove it to begin a new record")
         runs = sorted([r for r in old if r["seed"] != seed] + [result], key=lambda r: r["seed"])
         write(name, {"method": method, "data": data_name, "preset": preset, "runs": runs})
@@ -60,7 +60,7 @@ def one(experiment, data, settings, seed):
               f"{r['seconds']:.1f} s", flush=True)
     found = training.METHODS[method].score(run.nets, data.x_test, data.y_test)
     result = {"seed": seed, "epochs": run.epoch, "validation": run.records[-1]["val_accuracy"], "test": found._asdict(),
-              "seconds": sum(r["seconds"] for r in run.records), "settings": vars(settings), "records": run.records}
+              "seconds": sum(r["seconds"] for r in run.records), "settings": settings.plain(), "records": run.records}
     if method != "temporal":
         result["evaluation"] = evaluation_rate.evaluate(run.nets, data.x_test, data.y_test)
     if data.name == "yin-yang":
