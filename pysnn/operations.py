@@ -5,7 +5,7 @@ import importlib.util
 from typing import NamedTuple
 
 BACKENDS = {"reference": "reference", "numba": "kernels", "cuda": "cuda"}
-"""What computes, and the folder that holds it."""
+"""Name of a backend -> folder of its operations."""
 
 
 class Pair(NamedTuple):
@@ -19,7 +19,7 @@ class Operation(NamedTuple):
     """One differentiable operation: a pair of functions that stands three times under one name."""
 
     name: str
-    module: str = ""                # its file, in each of the three folders; "": it is not one of the package's
+    module: str = ""                # its file, in each of the three folders; "": not an operation of the package
     prefix: str = ""                # what stands before forward and backward in the names of its functions
     arguments: tuple = ()           # of forward, in order
     gradients: tuple = ()           # the arguments that backward gives gradients of, in order
@@ -28,7 +28,7 @@ class Operation(NamedTuple):
     backends: tuple = tuple(BACKENDS)
 
     def pair(self, backend="auto"):
-        """Load its two functions.
+        """Load forward and backward.
 
         Parameters
         ----------

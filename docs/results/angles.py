@@ -45,7 +45,7 @@ def main():
 
 
 def measure(nets, x, y, epoch):
-    """Return all that is asked of one network."""
+    """Measure one network."""
     batches = [diagnostics.gradient_angles(nets, x[i:i + BATCH], y[i:i + BATCH]) for i in range(0, BATCH * BATCHES, BATCH)]
     singles = [diagnostics.gradient_angles(nets, x[i:i + 1], y[i:i + 1]) for i in range(SINGLES)]
     layers, end = mismatch.mismatch(nets, x[:LOOKED_AT])
@@ -54,11 +54,11 @@ def measure(nets, x, y, epoch):
             "activity": diagnostics.activity(nets, x[:LOOKED_AT])}
 
 
-def quartiles(found):
+def quartiles(angles):
     """Return [lower quartile, median, upper quartile, how many are defined] by pair and parameter, in degrees."""
     out = {}
-    for pair in found[0]:
-        rows = {name: [f[pair][name] for f in found if not np.isnan(f[pair][name])] for name in found[0][pair]}
+    for pair in angles[0]:
+        rows = {name: [f[pair][name] for f in angles if not np.isnan(f[pair][name])] for name in angles[0][pair]}
         out[" ".join(pair)] = {name: [*(round(float(q), 1) for q in np.quantile(v, (0.25, 0.5, 0.75))), len(v)] if v else None
                                for name, v in rows.items()}
     return out

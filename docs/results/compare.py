@@ -58,8 +58,8 @@ def train(job, folder, about, parts):
 def best():
     """Read each method's best options from the tries, as `comparison.plan` takes them."""
     tries = json.loads((HERE / "tuning-dense.json").read_text())["tries"]
-    found = {m: max((t for t in tries if t["method"] == m), key=lambda t: t["validation"])["chosen"] for m in comparison.METHODS}
-    return {f"{m}.{name}": value for m, chosen in found.items() for name, value in chosen.items()}
+    best_of = {m: max((t for t in tries if t["method"] == m), key=lambda t: t["validation"])["chosen"] for m in comparison.METHODS}
+    return {f"{m}.{name}": value for m, chosen in best_of.items() for name, value in chosen.items()}
 
 
 def tune(methods, folder, about, data):
@@ -90,7 +90,7 @@ def dense(methods, folder, about, data):
 
 def conv(lines, folder, about, data):
     """Train and evaluate single runs of the convolutional network; return the record, or None while some line is missing."""
-    chosen, found = {"model": CONV, "epochs": CONV_EPOCHS, **SAME, **best()}, []
+    chosen, runs = {"model": CONV, "epochs": CONV_EPOCHS, **SAME, **best()}, []
     jobs = {job.method: job for job in comparison.plan(DATA, comparison.METHODS, [CONV_STEPS], [CONV_SEED], chosen)}
     authors = proxy.settings_for(DATA, "authors", model=CONV, epochs=CONV_EPOCHS)
     jobs[AUTHORS] = comparison.Job(AUTHORS, "proxy", authors, CONV_SEED, (CONV_STEPS,))
@@ -106,10 +106,10 @@ def conv(lines, folder, about, data):
             os.replace(part, path)
             print(line, result["evaluation"]["accuracy"], flush=True)
         if path.is_file():
-            found.append(json.loads(path.read_text()))
-            if found[-1]["settings"] != job.settings.plain() or found[-1]["seed"] != job.seed:
+            runs.append(json.loads(path.read_text()))
+            if runs[-1]["settings"] != job.settings.plain() or runs[-1]["seed"] != job.seed:
                 raise SystemExit(f"{path} is of other settings: remove it, and the checkpoint beside it, to make it again")
-    return {"runs": found} if len(found) == len(jobs) else None
+    return {"runs": runs} if len(runs) == len(jobs) else None
 
 
 PARTS = {"tune": (tune, "tuning-dense", "dense"), "dense": (dense, "compare-dense", "dense"), "conv": (conv, "compare-conv", "conv")}
@@ -120,11 +120,11 @@ def main(what, *names):
     make, name, folder = PARTS[what]
     record, data = record_module(), datasets.load(DATA)
     about = {"name": DATA, "n_val": len(datasets.held_out(data)[1][1]), "split_seed": 0}
-    found = make(names or (*comparison.METHODS, AUTHORS), record.RUNS / f"compare-{folder}", about, data)
-    if found is None:
+    results = make(names or (*comparison.METHODS, AUTHORS), record.RUNS / f"compare-{folder}", about, data)
+    if results is None:
         print(f"{what}: done; no record yet, since runs of other methods are missing")
     else:
-        record.write(name, {"command": f"python docs/results/compare.py {what}", **found})
+        record.write(name, {"command": f"python docs/results/compare.py {what}", **results})
 
 
 if __name__ == "__main__":

@@ -71,9 +71,9 @@ def occupancy(threads, registers, shared, capability):
 
 def table(ptxas, names, progress=print):
     """Compile these kernels; return a row for each, each dtype and each compute capability."""
-    rows, found = [], kernels()
+    rows, known = [], kernels()
     for name in names:
-        kernel, threads = found[name]
+        kernel, threads = known[name]
         for dtype in DTYPES:
             for capability in CAPABILITIES:
                 ptx = kernel.ptx(dtype, capability)

@@ -24,10 +24,10 @@ def main(*names):
         run = training.load(record.RUNS / f"{run_name}.npz")
         training.save(run, checkpoint.PRETRAINED / f"{name}.npz", weights_only=True)
         data = datasets.load(data_name)
-        found = training.METHODS[run.method].score(training.load(name).nets, data.x_test, data.y_test)
+        score = training.METHODS[run.method].score(training.load(name).nets, data.x_test, data.y_test)
         record.write(f"shipped-{name}", {"command": "python docs/results/ship.py", "seed": run.seed, "run": run_name,
-                                         "test": found._asdict()})
-        print(name, found)
+                                         "test": score._asdict()})
+        print(name, score)
 
 
 if __name__ == "__main__":

@@ -192,14 +192,14 @@ def test_a_conversion_serves_other_numbers_of_steps(sample, tmp_path):
     data, chosen = datasets.load("fashion-sample"), {"model": "784-20-10", "epochs": 1, "backend": "reference"}
     train = data.x_train[:300], data.y_train[:300]
 
-    def judged(steps):
+    def evaluated(steps):
         job, = comparison.plan("fashion-sample", ["conversion"], steps, [0], chosen)
         run = comparison.begin(job, tmp_path, {"name": "fashion-sample"})
         list(training.epochs(run, train))
         training.save(run, tmp_path / f"{job.name}.npz")
         return run, comparison.evaluate(job, run, tmp_path, sample, "test")["rows"]
 
-    (_, few), (run, more) = judged([3, 6]), judged([3, 9, 6])
+    (_, few), (run, more) = evaluated([3, 6]), evaluated([3, 9, 6])
     assert run.epoch == 1 and len(run.records) == 1 and more[:2] == few
     snn = evaluation_rate.with_steps(run.nets.snn, 9)
     assert more[2]["accuracy"] == run.rule.score(run.nets._replace(snn=snn), *sample).expected
@@ -221,7 +221,7 @@ def test_results_of_other_weights_are_not_taken(sample, tmp_path):
     assert comparison.evaluate(job, run, tmp_path, sample, "test")["key"]["sha256"] not in (first["key"]["sha256"], second["key"]["sha256"])
 
 
-def test_conversion_is_judged_at_each_number_of_steps(sample, tmp_path):
+def test_conversion_is_evaluated_at_each_number_of_steps(sample, tmp_path):
     data = datasets.load("fashion-sample")
     job, = comparison.plan("fashion-sample", ["conversion"], [2, 7], [0], {"model": "784-20-10", "epochs": 1, "backend": "reference"})
     run = comparison.begin(job, tmp_path, {"name": "fashion-sample"})
