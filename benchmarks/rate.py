@@ -275,11 +275,11 @@ def run(threads=2, quick=False):
     os.environ.update(dict.fromkeys((*THREAD_VARIABLES, "NUMBA_NUM_THREADS"), str(threads)))     # for the processes to come
     _threads.set_threads(threads)
     spec = fashion_spec(sizes["width"])
-    data, sections, found, peaks = inference(sizes, threads, pause, quick)
-    ann, versions = relu(sizes, threads, pause)
+    data, sections, versions, peaks = inference(sizes, threads, pause, quick)
+    ann, relu_versions = relu(sizes, threads, pause)
     return {"what": "inference of the spiking net, forward and backward of the ReLU net", "command": "make bench",
             "date": datetime.date.today().isoformat(), "machine": where, "cpu": f"{where['cpu']}, {where['cores']} cores",
-            "environment": environment, "versions": training.versions() | versions | found | {"engine": engine().__name__},
+            "environment": environment, "versions": training.versions() | relu_versions | versions | {"engine": engine().__name__},
             "data": data, "model": spec, "multiply_adds": sum(multiply_adds(spec)), "batch": sizes["batch"], "threads": threads,
             "n_steps": sizes["n_steps"], "pilot": sizes["pilot"], "rounds": sizes["rounds"], "pause_s": pause,
             "rule": RULE._asdict(), "threshold": THRESHOLD,

@@ -5,16 +5,12 @@ The shipped sample of Fashion-MNIST, its validation part; the test images are no
 samples.
 """
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 
 from pysnn import datasets, training
 from pysnn.evaluation import diagnostics, mismatch
 from pysnn.learning import proxy
 
-HERE = Path(__file__).parent
 SEED = 0
 EPOCHS = (0, 1, 3, 6)        # when to measure
 BATCH, BATCHES, SINGLES, LOOKED_AT = 50, 6, 60, 40
@@ -37,11 +33,9 @@ def main():
         if record["epoch"] in EPOCHS:
             rows.append(measure(run.nets, x, y, record["epoch"]))
             print(record["epoch"], rows[-1]["validation"], rows[-1]["batches"]["proxy surrogate"]["all"], flush=True)
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.write("gradient-angles", {"command": "python docs/results/angles.py", "data": data.name, "seed": SEED,
-                                     "settings": settings.plain(), "batch": BATCH, "batches": BATCHES, "singles": SINGLES, "rows": rows})
+    from record import write
+    write("gradient-angles", {"command": "python docs/results/angles.py", "data": data.name, "seed": SEED,
+                              "settings": settings.plain(), "batch": BATCH, "batches": BATCHES, "singles": SINGLES, "rows": rows})
 
 
 def measure(nets, x, y, epoch):

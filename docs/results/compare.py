@@ -9,7 +9,6 @@ T = 8 serves every T and the convolutional one. Test images are seen once a run.
 others if you like; a record is written when all are there. Runs that were stopped go on.
 """
 
-import importlib.util
 import json
 import os
 import sys
@@ -30,14 +29,6 @@ PLAIN = {"crop": 0, "flip": False}         # a dense network sees pixels, not pi
 RATES = (3e-4, 1e-3, 3e-3)
 LOSSES = ({"loss": "mse", "on": "rates"}, {"loss": "cross_entropy", "on": "counts"})
 AUTHORS = "proxy-authors"                  # the line of the preset `authors`
-
-
-def record_module():
-    """Load record.py, which lies beside this file."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def known(method, options):
@@ -117,8 +108,8 @@ PARTS = {"tune": (tune, "tuning-dense", "dense"), "dense": (dense, "compare-dens
 
 def main(what, *names):
     """Make the runs of one part, and its record when all are there."""
-    make, name, folder = PARTS[what]
-    record, data = record_module(), datasets.load(DATA)
+    import record
+    (make, name, folder), data = PARTS[what], datasets.load(DATA)
     about = {"name": DATA, "n_val": len(datasets.held_out(data)[1][1]), "split_seed": 0}
     results = make(names or (*comparison.METHODS, AUTHORS), record.RUNS / f"compare-{folder}", about, data)
     if results is None:

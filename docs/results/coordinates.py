@@ -6,7 +6,6 @@ in forward would hide an error of 1e-3 from differences (a derivative that is ti
 is asked instead; what it cannot settle either counts as left out, as do jumps.
 """
 
-import importlib.util
 import json
 import sys
 import time
@@ -94,10 +93,8 @@ def total(counts):
 
 def write(record):
     """Write the record with what is needed to repeat it."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.write("coordinates", {"command": "python docs/results/coordinates.py", **record})
+    import record as records
+    records.write("coordinates", {"command": "python docs/results/coordinates.py", **record})
 
 
 if __name__ == "__main__":

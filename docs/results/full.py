@@ -8,12 +8,10 @@ matrix product measured in the same process: the ReLU network's multiply-adds, t
 and an addition for each weight that a spike meets, at one addition where a product does a multiply-add.
 """
 
-import importlib.util
 import resource
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +19,6 @@ from pysnn import _blas, _threads, datasets, training
 from pysnn.evaluation.operations import additions, multiply_adds
 from pysnn.learning import proxy, rate
 
-HERE = Path(__file__).parent
 PLANS = {   # name: (data, images a pass, passes, steps, passes and images of the training that is projected)
     "fashion-proxy": ("fashion-mnist", 10_000, 5, 15, (100, 60_000)),
     "cifar-vgg": ("cifar10", 100, 3, 8, (100, 50_000)),
@@ -42,9 +39,7 @@ def product_rate():
 
 def main(name):
     """Train, measure, record."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    record = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(record)
+    import record
     data_name, n, epochs, n_steps, (passes, images) = PLANS[name]
     data, settings = datasets.load(data_name), proxy.settings_for(data_name, model=name, n_steps=n_steps, epochs=epochs)
     (x, y), (x_val, y_val) = datasets.held_out(data)

@@ -8,16 +8,13 @@ eps. Neurons whose decision is within rounding are counted, not compared; beyond
 """
 
 import importlib
-import importlib.util
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
 from pysnn.verify.oracle import check as oracle_check
 from pysnn.verify.oracle.check import KINDS, LIMITS, SIZES
 
-HERE = Path(__file__).parent
 N_CASES = 10_000
 BACKENDS = ("reference", "kernels")
 N_POINTS = 400       # of each backend and dtype, in the record
@@ -50,11 +47,9 @@ def main():
     series = [summary(key, one) for key, one in scores.items()]
     for s in series:
         print({name: value for name, value in s.items() if name != "points"}, flush=True)
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.write("kappa", {"command": "python docs/results/kappa.py", "oracle": f"mpmath {version('mpmath')}, 50 digits",
-                           "n_cases": N_CASES, "n_in": SIZES, "kinds": KINDS, "limits": LIMITS, "series": series})
+    from record import write
+    write("kappa", {"command": "python docs/results/kappa.py", "oracle": f"mpmath {version('mpmath')}, 50 digits",
+                    "n_cases": N_CASES, "n_in": SIZES, "kinds": KINDS, "limits": LIMITS, "series": series})
 
 
 if __name__ == "__main__":

@@ -3,22 +3,17 @@
 Run: python docs/results/ship.py [NAME ...]          (needs the runs of SHIPPED)
 """
 
-import importlib.util
 import sys
-from pathlib import Path
 
 from pysnn import checkpoint, datasets, training
 
-HERE = Path(__file__).parent
 SHIPPED = {"mnist": ("mnist", "mnist-ours-0"), "fashion-mnist": ("fashion-mnist", "fashion-ours-0"),
            "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist-0")}
 
 
 def main(*names):
     """Round, write, load again, score, record."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    record = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(record)
+    import record
     for name in names or SHIPPED:
         data_name, run_name = SHIPPED[name]
         run = training.load(record.RUNS / f"{run_name}.npz")
