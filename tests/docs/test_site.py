@@ -56,7 +56,7 @@ def test_write_an_operation_page(capsys):
 def test_train_on_your_data_page(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     space = run_page("train-on-your-data.md", capsys)
-    assert space["found"].expected > 0.97 and Path("runs/waves.npz").is_file()
+    assert space["score"].expected > 0.97 and Path("runs/waves.npz").is_file()
     times = space["temporal"].predict(space["again"].nets, space["scaled"](space["x_test"]))
     assert np.mean(times.argmin(axis=1) == space["y_test"]) > 0.97
 
