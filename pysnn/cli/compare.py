@@ -80,8 +80,8 @@ def _jobs(args, data):
 
     def flag(name):
         method, _, name = name.rpartition(".")
-        rules = [learning.get(m) for m in args.methods if m == (method or m)]
-        return any(isinstance(getattr(rule.Settings, name, None), bool) for rule in rules)
+        known = [m for m in args.methods if m == (method or m) and (m in comparison.METHODS or ".py:" in m)]      # `plan` refuses others
+        return any(isinstance(getattr(learning.get(m).Settings, name, None), bool) for m in known)
 
     if args.seeds < 1:
         raise ValueError(f"--seeds: expected at least 1, got {args.seeds}")

@@ -277,8 +277,8 @@ def test_info(capsys):
         assert re.search(rf"^{word}", out, re.MULTILINE), word
     assert cli.main(["info", "--settings"]) == 0
     out = capsys.readouterr().out
-    assert len(out.splitlines()) == len(training.temporal.Settings.__dataclass_fields__)
-    assert re.search(r"^loss +ours t +authors z$", out, re.MULTILINE)
+    assert len(out.splitlines()) == len(training.METHODS["temporal"].Settings.__dataclass_fields__)
+    assert re.search(r"^loss +ours t +authors z\b", out, re.MULTILINE)
 
 
 # ---- what pysnn can do without

@@ -181,7 +181,7 @@ def test_compare(capsys, place, monkeypatch):
         raise AssertionError("a finished run was repeated")
 
     monkeypatch.setattr(evaluation_rate, "evaluate", never)
-    monkeypatch.setattr(training.proxy, "gradients", never)
+    monkeypatch.setitem(training.METHODS, "proxy", training.METHODS["proxy"]._replace(gradients=never))
     assert cli.main([*COMPARE, "--out", "c", "--quiet", "--json", "two.json"]) == 0
     assert strict_json(Path("two.json").read_text())["table"] == one["table"]
     pytest.importorskip("matplotlib")

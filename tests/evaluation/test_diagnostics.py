@@ -93,7 +93,7 @@ def test_rates_of_a_conversion_are_activations_divided_by_their_scales(percentil
     outputs, _ = nets.net.forward(x)
     activations = [outputs[2], outputs[6], outputs[9], outputs[10]]
     r = x[None]
-    for k, (stage, a) in enumerate(zip(nets.snn.folded_layers(), activations, strict=True), 1):
+    for k, (stage, a) in enumerate(zip(mismatch._stages(nets), activations, strict=True), 1):
         scale = nets.state[f"scale{k}"]
         top = np.sort(a.ravel())[::-1][int((1 - percentile / 100) * a.size + 1e-9)]
         assert scale == pytest.approx(top)
@@ -312,7 +312,7 @@ def test_errors_of_networks_without_spikes(limit, readout, rng):
     hidden = []
 
     def loss():
-        r, stages = x[None], nets.snn.folded_layers()
+        r, stages = x[None], mismatch._stages(nets)
         for stage in stages[:-1]:
             r = np.maximum(mismatch._current(stage, r, "reference"), 0)
             r = np.minimum(r / theta, 1) if limit else r
