@@ -52,7 +52,6 @@ class Job(NamedTuple):
     options: dict
     batches: list          # of (z or x, y)
     params: dict
-    sizes: tuple
     threads: int
     late: float = LATE
     lr: float = LR
@@ -222,7 +221,7 @@ class Relu:
     def __init__(self, job):
         torch.set_num_threads(job.threads)
         torch.manual_seed(0)
-        n_in, n_hidden, n_out = job.sizes
+        (n_in, n_hidden), (_, n_out) = (w.shape for w in job.params.values())
         self.net = torch.nn.Sequential(torch.nn.Linear(n_in, n_hidden), torch.nn.ReLU(), torch.nn.Linear(n_hidden, n_out))
         self.batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in job.batches]
         self.optimiser = adam(self.net.parameters(), job.options["adam"], job.lr)

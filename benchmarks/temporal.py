@@ -58,7 +58,7 @@ def cut_batches(z, y):
 def trained(batches, n_steps):
     """Return the weights after some steps by the preset."""
     params = models.temporal_params(MODEL, np.random.default_rng(0))
-    job = Job("pysnn", {"drop": True}, batches, params, models.read(MODEL), 0, lr=temporal.Settings().lr)
+    job = Job("pysnn", {"drop": True}, batches, params, 0, lr=temporal.Settings().lr)
     contender = Pysnn(job)
     for k in range(n_steps):
         contender.step(k)
@@ -199,7 +199,7 @@ def run(threads=2, rounds=21, steps=5, pause=0.1, n_batches=40):
     batches = {name: cut_batches(z, y) for name, z in sets.items()}
     params = {name: trained(batches[name], 2 * len(batches[name])) for name in ("binary", "latency")}
     params["distinct"] = models.temporal_params(MODEL, np.random.default_rng(0))
-    jobs = {name: Job(c.kind, c.options, batches[c.inputs][:8], params.get(c.inputs, params["binary"]), models.read(MODEL), threads)
+    jobs = {name: Job(c.kind, c.options, batches[c.inputs][:8], params.get(c.inputs, params["binary"]), threads)
             for name, c in CONTENDERS.items()}
     pipes, found = start(jobs)
     checks = compare(pipes, sets, y, params)

@@ -102,7 +102,7 @@ def _decide(run, x):
 
 def _layer_names(run):
     """Name the layers of neurons of a rate network, the last one "output"."""
-    kinds = [kind for kind, _ in run.nets.settings.model.neuron_layers()]
+    kinds = [kind for kind, _ in run.nets.settings.model.neuron_layers]
     return [*(f"{k + 1} {kind}" for k, kind in enumerate(kinds[:-1])), "output"]
 
 

@@ -332,38 +332,23 @@ class Flatten(_Plain):
         super().__init__(activations, "flatten")
 
 
-class MaxPool(_Plain):
-    """The maximum of a window of places.
-
-    Parameters
-    ----------
-    backend : {"auto", "reference", "numba", "cuda"}
-        What computes.
-    size : int
-        Side of the window.
-    stride : int, optional
-        Step between windows; default: their side.
-    """
+class _Pool(_Plain):
+    kind = ""
 
     def __init__(self, backend="auto", size=2, stride=None):
-        super().__init__(backend_of("pool", backend), "max_pool2d", size, stride)
+        super().__init__(backend_of("pool", backend), f"{self.kind}_pool2d", size, stride)
 
 
-class AvgPool(_Plain):
-    """The mean of a window of places.
+class MaxPool(_Pool):
+    """The maximum of a window of places: MaxPool(backend="auto", size=2, stride=None), the stride being the size by default."""
 
-    Parameters
-    ----------
-    backend : {"auto", "reference", "numba", "cuda"}
-        What computes.
-    size : int
-        Side of the window.
-    stride : int, optional
-        Step between windows; default: their side.
-    """
+    kind = "max"
 
-    def __init__(self, backend="auto", size=2, stride=None):
-        super().__init__(backend_of("pool", backend), "avg_pool2d", size, stride)
+
+class AvgPool(_Pool):
+    """The mean of a window of places; arguments as of MaxPool."""
+
+    kind = "avg"
 
 
 class Dropout(Layer):

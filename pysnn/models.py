@@ -50,56 +50,22 @@ class Spec:
     """What stands at one place of a model. A frozen dataclass of the choices, with what differs from this class, is a spec.
 
     `neurons` says for which kinds of neurons it can stand in a model; `fires`, whether spiking neurons are in it.
+    out(shape) -> shape: of a sample behind it, (H, W, C) or (n,); a ValueError if it does not fit there.
+    arrays(site) -> dict of name -> Param: what it needs, by name without number: the w of the second weight layer is kept as w2. Those of
+    role mean and var are running statistics.
+    layer(site, params, state) -> list of pysnn.layers.Layer, mostly one; params and state hold all arrays, by name and number.
     """
 
     neurons = ("relu", "if")
     fires = False
 
     def out(self, shape):
-        """Return the shape of a sample behind it; raise a ValueError if it does not fit there.
-
-        Parameters
-        ----------
-        shape : tuple of int
-            (H, W, C) or (n,), of what comes in.
-
-        Returns
-        -------
-        tuple of int
-            Of what comes out; here the same.
-        """
         return shape
 
     def arrays(self, site):
-        """Say which arrays it needs.
-
-        Parameters
-        ----------
-        site : Site
-            Where it stands.
-
-        Returns
-        -------
-        dict of str to Param
-            By name without number: the w of the second weight layer is kept as w2. Those of role mean and var are running statistics.
-        """
         return {}
 
     def layer(self, site, params, state):
-        """Make the layer.
-
-        Parameters
-        ----------
-        site : Site
-            Where it stands, and for which neurons.
-        params, state : dict of str to array
-            All parameters and running statistics, by name and number.
-
-        Returns
-        -------
-        list of pysnn.layers.Layer
-            Mostly one.
-        """
         raise TypeError(f"{type(self).__name__}: expected a method layer(site, params, state)")
 
 
@@ -293,9 +259,7 @@ class Model:
         if not self.specs or len(at) != 1 or self.specs[-1].fires:
             raise ValueError(f"model: expected a dense layer as the output, got {text or list(self.specs)}")
         self.text = text or self._spelt()
-        names = [name for spec, site in self.sites() for name in self._named(spec, site)]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"model: expected one array of each name behind a weight layer, got {', '.join(sorted(twice))} twice")
+        self._arrays()                         # raises where a name stands twice
 
     def sites(self, **how):
         """Walk through the specs.
@@ -323,9 +287,15 @@ class Model:
             yield spec, site._replace(bias=site.bias and not normalised)
             first = first and not spec.fires
 
-    @staticmethod
-    def _named(spec, site):
-        return {f"{name}{site.k}": param for name, param in spec.arrays(site).items()}
+    def _arrays(self, **how):
+        """Collect what the specs need, by name and number."""
+        arrays = {}
+        for spec, site in self.sites(**how):
+            named = {f"{name}{site.k}": param for name, param in spec.arrays(site).items()}
+            if twice := named.keys() & arrays.keys():
+                raise ValueError(f"model: expected one array of each name behind a weight layer, got {', '.join(sorted(twice))} twice")
+            arrays |= named
+        return arrays
 
     def params(self, neuron=None, bias=False):
         """Say which parameters a network has.
@@ -342,47 +312,22 @@ class Model:
         dict of str to Param
             w1, w2, ...; gamma1, beta1, ... of batch normalisations; b1, b2, ... of dense layers; and what other specs need.
         """
-        arrays = {}
-        for spec, site in self.sites(neuron=neuron, bias=bias):
-            arrays |= self._named(spec, site)
+        arrays = self._arrays(neuron=neuron, bias=bias)
         return {name: param for name, param in arrays.items() if param.role not in ("mean", "var")}
 
-    def weights(self, neuron=None):
-        """Name the weights, one array a weight layer.
+    @property
+    def weights(self):
+        """The names of the weights, one array a weight layer: the parameters of role weight."""
+        return [name for name, param in self.params().items() if param.role == "weight"]
 
-        Parameters
-        ----------
-        neuron : {"temporal", "relu", "if"}, optional
-            Kind of neuron; see `params`.
-
-        Returns
-        -------
-        list of str
-            The parameters of role weight.
-        """
-        return [name for name, param in self.params(neuron).items() if param.role == "weight"]
-
+    @property
     def statistics(self):
-        """Say which running statistics a network has.
+        """The running statistics of a network, mean{k} and var{k}, as a dict of name -> Param."""
+        return {name: param for name, param in self._arrays().items() if param.role in ("mean", "var")}
 
-        Returns
-        -------
-        dict of str to Param
-            mean{k} and var{k}.
-        """
-        arrays = {}
-        for spec, site in self.sites():
-            arrays |= self._named(spec, site)
-        return {name: param for name, param in arrays.items() if param.role in ("mean", "var")}
-
+    @property
     def neuron_layers(self):
-        """List the layers of neurons, the output last.
-
-        Returns
-        -------
-        list of (str, tuple)
-            What stands before them, such as "conv" or "dense", and their shape, (H, W, C) or (n,).
-        """
+        """The layers of neurons, the output last: what stands before them, such as "conv" or "dense", and their shape."""
         listed, kind = [], "input"
         for spec, shape in zip(self.specs, self.shapes, strict=True):
             kind = type(spec).__name__.lower() if isinstance(spec, (Conv, Dense)) or type(spec) not in SPECS.values() else kind
@@ -401,7 +346,7 @@ class Model:
         return self.k[-1]
 
     def to_json(self):
-        """Turn it into what JSON can hold; `from_json` reads it.
+        """Turn it into what JSON can hold; `read` reads it.
 
         Returns
         -------
@@ -410,36 +355,7 @@ class Model:
         """
         def name(spec):
             return type(spec).__name__ if SPECS.get(type(spec).__name__) is type(spec) else _files.reference(type(spec))
-        return {"shape": list(self.shape), "layers": [[name(spec), asdict(spec)] for spec in self.specs]}
-
-    @classmethod
-    def from_json(cls, record, text=None):
-        """Read what `to_json` wrote.
-
-        Parameters
-        ----------
-        record : dict
-            shape and layers.
-        text : str, optional
-            What the model is called.
-
-        Returns
-        -------
-        Model
-            The model.
-
-        Raises
-        ------
-        ValueError
-            If it is no such record, or names a spec of a file that was not given.
-        """
-        def make(name, choices):
-            spec = SPECS[name] if name in SPECS else _files.load(name)
-            return spec(**{key: tuple(x) if isinstance(x, list) else x for key, x in choices.items()})
-        try:
-            return cls(record["shape"], [make(*entry) for entry in record["layers"]], text)
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"model: expected a record of shape and layers, got {record!r:.200}") from error
+        return {"text": self.text, "shape": list(self.shape), "layers": [[name(spec), asdict(spec)] for spec in self.specs]}
 
     def _spelt(self):
         """Write it as a text, the short forms where they fit."""
@@ -458,38 +374,33 @@ class Model:
                 i += whole
             elif type(spec) in (MaxPool, AvgPool):
                 words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
-            elif type(spec) is Dropout:
-                words.append(f"D{spec.p}")
             else:
-                words.append({BatchNorm: "B", Neurons: "N", Flatten: "F"}.get(type(spec), repr(spec)))
+                words.append({BatchNorm: "B", Neurons: "N", Flatten: "F", Dropout: f"D{getattr(spec, 'p', '')}"}.get(type(spec), repr(spec)))
             i += 1
         return "-".join(words)
 
     def __str__(self):
         return self.text
 
-    def __repr__(self):
-        return f"Model({self.shape}, {list(self.specs)})"
-
     def __eq__(self, other):
-        if isinstance(other, str):
-            other = read(other)
+        other = read(other) if isinstance(other, str) else other
         return isinstance(other, Model) and self.shape == other.shape and self.specs == other.specs
 
     def __hash__(self):
         return hash((self.shape, self.specs))
+
 
 def read(model):
     """Turn whatever says a model into one.
 
     Parameters
     ----------
-    model : Model, str or list
-        A model; a name, or a text of tokens joined by "-": the input 784 or 28x28x1; 32C3 for a 3 x 3 convolution to 32 channels (32C5s2p0:
-        5 x 5, stride 2, padding 0; default is half the size), batch normalisation and neurons; P2 or A2 for the maximum or mean of 2 x 2
-        places (P3s2: of 3 x 3, stride 2); 640 for a dense layer with neurons, the last one the output; and, to choose the order, 32c3 and
-        100d for a convolution or a dense layer alone, B for batch normalisation, N for neurons, F to flatten, D0.2 for dropout. Or a list:
-        the shape of the input, then specs.
+    model : Model, str, list or dict
+        A model; what its `to_json` returned; a list of the input's shape and specs; a name; or a text of tokens joined by "-". Tokens: the
+        input 784 or 28x28x1; 32C3 for a 3 x 3 convolution to 32 channels with batch normalisation and neurons (32C5s2p0: 5 x 5, stride 2,
+        padding 0; the default is half the size); P2 or A2 for the maximum or mean of 2 x 2 places (P3s2: of 3 x 3, stride 2); 640 for a
+        dense layer with neurons, the last one the output. To choose the order: 32c3 and 100d for a convolution and a dense layer alone,
+        B for batch normalisation, N for neurons, F to flatten, D0.2 for dropout.
 
     Returns
     -------
@@ -501,8 +412,8 @@ def read(model):
     ValueError
         If it cannot be read, or its parts do not fit.
     """
-    if isinstance(model, Model):
-        return model
+    if isinstance(model, (Model, dict)):
+        return model if isinstance(model, Model) else _from_record(model)
     if isinstance(model, (list, tuple)) and model and isinstance(model[0], tuple):
         return Model(model[0], model[1:])
     text = _resolved(model)
@@ -518,6 +429,17 @@ def read(model):
         return Model(tuple(int(n) for n in first.split("x")), specs, model)
     except ValueError as error:
         raise ValueError(f"{error} in {model!r}" if repr(model) not in str(error) else str(error)) from None
+
+
+def _from_record(record):
+    """Read what `Model.to_json` wrote."""
+    def make(name, choices):
+        spec = SPECS[name] if name in SPECS else _files.load(name)
+        return spec(**{key: tuple(x) if isinstance(x, list) else x for key, x in choices.items()})
+    try:
+        return Model(record["shape"], [make(*entry) for entry in record["layers"]], record.get("text"))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"model: expected a record of shape and layers, got {record!r:.200}") from error
 
 
 def _specs(token, model):
@@ -618,7 +540,7 @@ def rate_state(model, dtype=np.float32):
     dict of str to array
         mean{k}, 0, and var{k}, 1, of each batch normalisation.
     """
-    return {name: np.full(param.shape, param.value, dtype) for name, param in read(model).statistics().items()}
+    return {name: np.full(param.shape, param.value, dtype) for name, param in read(model).statistics.items()}
 
 
 def build(model, neuron="temporal", params=None, bias=False, drops=None, backend="auto", state=None, config=None):

@@ -1,4 +1,4 @@
-"""The door of the pytest plugin: it adds the options, and loads `pysnn.verify.plugin` only where they are used; it imports nothing else."""
+"""The options of the pytest plugin. The rest, `pysnn.verify.plugin`, is loaded only where they are used; nothing else is imported here."""
 
 import contextlib
 

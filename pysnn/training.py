@@ -245,7 +245,7 @@ def load(path, files=()):
         rule = learning.get(header["method"])
         settings = dict(header["settings"])
         if "model" in header:
-            settings["model"] = models.Model.from_json(header["model"], settings["model"])
+            settings["model"] = models.read(header["model"])
         settings = rule.Settings(**settings)
         if settings.backend == "cuda" and not importlib.import_module(f"{__package__}.cuda._target").available():
             settings = replace(settings, backend="auto")

@@ -48,7 +48,7 @@ def evaluate(nets, x, y, steps=STEPS):
     steps, n_steps = _steps(steps), nets.settings.n_steps
     short, late = sorted({*(t for t in steps if t < n_steps), n_steps}), [t for t in steps if t > n_steps]
     twin = relu_twin(nets) if "relu" in nets.settings.model.neurons else None
-    shapes = [shape for _, shape in nets.settings.model.neuron_layers()]
+    shapes = [shape for _, shape in nets.settings.model.neuron_layers]
     counts, potential, relu, n_spikes, n_add = [], [], [], 0, 0
     for piece in _pieces(nets, x, shapes):
         run = nets.snn.run(piece, at=short, keep_counts=True)
@@ -200,7 +200,7 @@ def robustness(method, nets, x, y, rng):
         return rate.accuracy(np.concatenate(found), y).expected
 
     def rounded(bits):
-        weights = nets.settings.model.weights()
+        weights = nets.settings.model.weights
         params = {name: round_weights(w, bits) if name in weights else w for name, w in nets.net.params.items()}
         return rule.build(nets.settings, params, state={name: s.copy() for name, s in nets.state.items()})
 

@@ -78,7 +78,7 @@ def robustness(nets, x, y, rng):
         return metrics.accuracy(np.concatenate(z), y).expected
 
     def rounded(bits):
-        weights = nets.settings.model.weights("temporal")
+        weights = nets.settings.model.weights
         params = {name: round_weights(w, bits) if name in weights else w for name, w in nets.net.params.items()}
         return temporal.build(nets.settings, params)
 

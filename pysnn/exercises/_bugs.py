@@ -17,7 +17,7 @@ def _train_step(early=False):
         dz_hidden, dw2 = temporal.backward(dz, cache2)
         new_w2 = w2 - lr * dw2
         if early:
-            dz_hidden, _ = zoo._gradients(dz, (z_hidden, new_w2, 1.0, z_out))
+            dz_hidden, _ = zoo.spike_gradients(dz, (z_hidden, new_w2, 1.0, z_out))
         _, dw1 = temporal.backward(dz_hidden, cache1)
         return value, w1 - lr * dw1, new_w2
     return train_step
@@ -50,7 +50,7 @@ def _unsorted_weights(right):
     def forward(z_in, w, threshold=1.0):
         z_out = np.concatenate([right["forward"](np.sort(z)[None], w)[0] for z in z_in])
         return z_out, (z_in, w, threshold, z_out)
-    return {**right, "forward": forward, "backward": zoo._gradients}
+    return {**right, "forward": forward, "backward": zoo.spike_gradients}
 
 
 def _all_weights(right):

@@ -59,7 +59,7 @@ def _fault(name):
 def _own_times(**how):
     """Compute spike times by running sums, with a mistake."""
     def forward(z_in, w, threshold):
-        return zoo._spike_times(z_in, w, threshold, **how), None
+        return zoo.spike_times(z_in, w, threshold, **how), None
     return lambda right: {"spike_time": _one(forward)}
 
 

@@ -15,24 +15,7 @@ class Settings(Common):
 
 
 def gradients(nets, x, y, rng=None):
-    """Compute the loss of a batch and its gradient; update nothing.
-
-    Parameters
-    ----------
-    nets : pysnn.learning.rate.Nets
-        From `build`.
-    x : (B, ...) array
-        Images or points.
-    y : (B,) array of integers
-        Labels.
-    rng : numpy.random.Generator, optional
-        Given in training: images are disturbed and outputs dropped.
-
-    Returns
-    -------
-    pysnn.learning.method.Step
-        Loss, outputs, gradients, statistics.
-    """
+    """Compute the loss of a batch and its gradient; update nothing."""
     outputs, caches = nets.net.forward(rate.encode_batch(nets, x, rng), rng, None if rate.uses_running_stats(nets) else "batch")
     loss, dy = rate.loss_and_grad(nets.settings, outputs[-1], y)
     _, grads = nets.net.backward(dy, caches)

@@ -80,25 +80,8 @@ class Converted(SpikingNetwork):
 
 
 def build(settings, params=None, rng=None, state=None):
-    """Build the ReLU network and its converted twin.
-
-    Parameters
-    ----------
-    settings : Settings
-        The choices.
-    params : dict of str to array, optional
-        Parameters by name.
-    rng : numpy.random.Generator, optional
-        Draws the parameters if none are given.
-    state : dict of str to array, optional
-        As in a checkpoint.
-
-    Returns
-    -------
-    pysnn.learning.rate.Nets
-        The networks.
-    """
-    names = [f"scale{k}" for k in range(1, 1 + len(settings.model.neuron_layers()))]
+    """Build the ReLU network and its converted twin."""
+    names = [f"scale{k}" for k in range(1, 1 + len(settings.model.neuron_layers))]
     nets = rate.build(("relu", "if"), settings, params, rng, state, {name: np.ones((), settings.dtype) for name in names})
     nets = nets._replace(snn=Converted(nets.snn, [nets.state[name] for name in names]))
     nets.snn.folded_layers()                           # says if it cannot
@@ -106,37 +89,12 @@ def build(settings, params=None, rng=None, state=None):
 
 
 def gradients(nets, x, y, rng=None):
-    """Compute the ReLU network's loss and its gradient; update nothing.
-
-    Parameters
-    ----------
-    nets : pysnn.learning.rate.Nets
-        From `build`.
-    x : (B, ...) array
-        Images or points.
-    y : (B,) array of integers
-        Labels.
-    rng : numpy.random.Generator, optional
-        Given in training: images are disturbed and outputs dropped.
-
-    Returns
-    -------
-    pysnn.learning.method.Step
-        Loss, outputs of the ReLU network, gradients, statistics.
-    """
+    """Compute the ReLU network's loss and its gradient; update nothing."""
     return ann.gradients(nets._replace(snn=None), x, y, rng)
 
 
 def end_epoch(nets, x_train):
-    """End an epoch: give each layer its scale, (P7).
-
-    Parameters
-    ----------
-    nets : pysnn.learning.rate.Nets
-        From `build`; its state changes in place.
-    x_train : (N, ...) array
-        Training samples; the first 1,000 are used.
-    """
+    """End an epoch: give each layer its scale, (P7)."""
     rate.end_epoch(nets, x_train)
     x, tops = x_train[:SAMPLES], None
     for i in range(0, len(x), rate.PIECE):

@@ -5,13 +5,14 @@ A rule of your own is such a record, too, most easily one of ours with something
     rule = ann.METHOD._replace(name="mine", gradients=my_gradients)
 """
 
+from dataclasses import fields
 from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 
-from .. import metrics
-from .settings import optimiser, settings_for
+from .. import metrics, optim
+from .settings import OF_IMAGES
 
 
 class Step(NamedTuple):
@@ -43,7 +44,19 @@ def largest_wins(y, labels):
 
 
 class Method(NamedTuple):
-    """A learning rule. `nets` are what `build` returns, with at least `net` (whose params training changes), `settings` and `state`."""
+    """A learning rule: what it can choose, and its functions.
+
+    build(settings, params=None, rng=None, state=None) -> nets: on given parameters and state, as of a checkpoint, or on new ones drawn by
+    rng; a ValueError if they do not fit. nets is a tuple with at least `net`, whose `params` training changes, `settings` and `state`, a
+    dict of what changes in training and is no parameter.
+    gradients(nets, x, y, rng=None) -> Step: x (B, ...) images (uint8) or points in [0, 1], y (B,) labels; rng is given in training, to
+    disturb images and drop outputs. It updates nothing.
+    predict(nets, x) -> (N, n_out) outputs, and accuracy(outputs, labels) -> pysnn.metrics.Accuracy, which knows what decides: the largest
+    spike count, or the earliest spike.
+    update_running_stats(nets, step) lets the statistics of a batch into the running ones, in place, after the parameters were updated;
+    end_epoch(nets, x_train) ends an epoch; report(nets, x) returns a dict for its record.
+    bytes_needed(settings) -> what a training step keeps for its backward pass, where that grows with the time steps.
+    """
 
     name: str
     Settings: type              # a frozen dataclass, pysnn.learning.settings.Settings with more fields
@@ -84,7 +97,16 @@ class Method(NamedTuple):
         ValueError
             For an unknown preset or setting, or a value out of range.
         """
-        return settings_for(self, data, preset, chosen)
+        names = [f.name for f in fields(self.Settings)]
+        if preset not in self.presets:
+            raise ValueError(f"preset: expected one of {', '.join(self.presets)}, got {preset!r}")
+        if unknown := sorted(set(chosen) - set(names)):
+            raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
+        needed = {name: value for name, value in self.data_settings.get(data, {}).items() if preset == "ours" or name in self.needed}
+        given = {**self.presets[preset], **needed}
+        if "crop" in names and len(self.Settings(model={**given, **chosen}.get("model", self.Settings.model)).model.shape) != 3:
+            given = {name: value for name, value in given.items() if name not in OF_IMAGES}
+        return self.Settings(**{**given, **chosen})
 
     def optimiser(self, settings, params):
         """Return the optimiser that the settings say.
@@ -101,7 +123,9 @@ class Method(NamedTuple):
         object
             With `update` and `state`.
         """
-        return optimiser(settings, params)
+        made = settings.optimiser if callable(settings.optimiser) else optim.OPTIMISERS[settings.optimiser]
+        betas = {name: getattr(settings, name) for name in ("beta1", "beta2") if hasattr(settings, name)}
+        return made(params, **(betas if settings.optimiser == "adam" else {}))
 
     def score(self, nets, x, y):
         """Score the network on labelled samples.

@@ -41,24 +41,7 @@ PRESETS = {
 
 
 def gradients(nets, x, y, rng=None):
-    """Run both networks, put the spiking output in the place of the other's, and go back; update nothing.
-
-    Parameters
-    ----------
-    nets : pysnn.learning.rate.Nets
-        From `build`.
-    x : (B, ...) array
-        Images or points.
-    y : (B,) array of integers
-        Labels.
-    rng : numpy.random.Generator, optional
-        Given in training: images are disturbed and outputs of the ReLU network dropped.
-
-    Returns
-    -------
-    pysnn.learning.method.Step
-        Loss, spike counts, gradients, statistics.
-    """
+    """Run both networks, put the spiking output in the place of the other's, and go back; update nothing."""
     x = rate.encode_batch(nets, x, rng)
     mode = None if rate.uses_running_stats(nets) else "batch"
     _, caches = nets.net.forward(x, rng, mode)             # its own output is not looked at

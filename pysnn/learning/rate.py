@@ -240,20 +240,7 @@ def alike(y, other):
 
 
 def predict(nets, x):
-    """Compute the outputs of many samples.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`.
-    x : (N, ...) array
-        Images or points.
-
-    Returns
-    -------
-    (N, n_out) array
-        Spike counts or potentials, of a method without spikes the outputs of its network; the largest is the decision.
-    """
+    """Compute the outputs of many samples."""
     pieces = (encode_batch(nets, x[i:i + PIECE]) for i in range(0, len(x), PIECE))
     return np.concatenate([nets.net.forward(p)[0][-1] if nets.snn is None else nets.snn.run(p).counts[-1] for p in pieces])
 
@@ -276,7 +263,7 @@ def report(nets, x):
     """
     if nets.snn is None:
         return {}
-    sizes = [np.prod(shape) for _, shape in nets.settings.model.neuron_layers()]
+    sizes = [np.prod(shape) for _, shape in nets.settings.model.neuron_layers]
     n_spikes, same = np.zeros(len(sizes)), 0.0
     for i in range(0, len(x), PIECE):
         piece = encode_batch(nets, x[i:i + PIECE])
@@ -289,15 +276,7 @@ def report(nets, x):
 
 
 def update_running_stats(nets, step):
-    """Let the statistics of a batch into the running ones.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`; its state changes in place.
-    step : pysnn.learning.method.Step
-        From `gradients`.
-    """
+    """Let the statistics of a batch into the running ones."""
     for name, values in step.batch_stats.items():
         running = nets.state[name]
         for value in values if isinstance(values, list) else [values]:
@@ -305,15 +284,7 @@ def update_running_stats(nets, step):
 
 
 def end_epoch(nets, x_train):
-    """End an epoch: count it.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`; its state changes in place.
-    x_train : (N, ...) array
-        Training samples.
-    """
+    """End an epoch: count it."""
     nets.state["n_epochs"] += 1
 
 

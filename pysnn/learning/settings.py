@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from .. import _files, encode, losses, models, optim
-from ..conventions import RULES, SURROGATES
+from ..conventions import RULES
 from ..operations import BACKENDS
 
 MAX_STEPS = 10_000
@@ -152,7 +152,7 @@ class Common(Settings):
         """Refuse settings that mean nothing, before any work is done."""
         super().__post_init__()
         shape = self.model.shape
-        if getattr(self, "readout", "spikes") == "potential" and len(self.model.neuron_layers()) < 2:
+        if getattr(self, "readout", "spikes") == "potential" and len(self.model.neuron_layers) < 2:
             raise ValueError(f"readout: expected a model with a hidden layer for 'potential', or no neuron spikes, got {self.model}")
         if any(getattr(self, name) for name in OF_IMAGES) and len(shape) != 3:
             raise ValueError(f"crop, shift, flip: expected a model on images such as 28x28x1-..., got {self.model}")
@@ -174,11 +174,6 @@ class Spiking(Common):
     on: str = setting("counts", "what the loss sees: y (counts) or y/T (rates)", ("counts", "rates"))
 
 
-def surrogate_kind():
-    """Return the setting of a surrogate's kind."""
-    return setting("atan", "what stands for the derivative of a spike", SURROGATES["kind"])
-
-
 DATA = {   # what each data set needs
     "xor": {"model": "2-8-2", "batch": 4, "epochs": 200},
     "yin-yang": {"model": "4-120-3", "batch": 20, "epochs": 40},
@@ -188,55 +183,6 @@ DATA = {   # what each data set needs
     "cifar10": {"model": "cifar-vgg:16", "shift": 2, "flip": True},
 }
 """Settings of the rate methods that data sets need."""
-
-
-def settings_for(method, data, preset, chosen):
-    """Put settings together; see `pysnn.learning.Method.settings_for`.
-
-    Parameters
-    ----------
-    method : pysnn.learning.Method
-        The method.
-    data, preset : str
-        Names.
-    chosen : dict
-        What the user chose.
-
-    Returns
-    -------
-    Settings
-        The settings.
-    """
-    names = [f.name for f in fields(method.Settings)]
-    if preset not in method.presets:
-        raise ValueError(f"preset: expected one of {', '.join(method.presets)}, got {preset!r}")
-    if unknown := sorted(set(chosen) - set(names)):
-        raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
-    needed = {name: value for name, value in method.data_settings.get(data, {}).items() if preset == "ours" or name in method.needed}
-    given = {**method.presets[preset], **needed}
-    if "crop" in names and len(method.Settings(model={**given, **chosen}.get("model", method.Settings().model)).model.shape) != 3:
-        given = {name: value for name, value in given.items() if name not in OF_IMAGES}
-    return method.Settings(**{**given, **chosen})
-
-
-def optimiser(settings, params):
-    """Return the optimiser that the settings say.
-
-    Parameters
-    ----------
-    settings : Settings
-        Settings of any method.
-    params : dict of str to array
-        What it will change.
-
-    Returns
-    -------
-    object
-        With `update` and `state`.
-    """
-    made = settings.optimiser if callable(settings.optimiser) else optim.OPTIMISERS[settings.optimiser]
-    betas = {name: getattr(settings, name) for name in ("beta1", "beta2") if hasattr(settings, name)}
-    return made(params, **(betas if settings.optimiser == "adam" else {}))
 
 
 def add_penalty(settings, params, grads):

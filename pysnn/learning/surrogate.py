@@ -9,38 +9,22 @@ from functools import partial
 
 import numpy as np
 
+from ..conventions import SURROGATES
 from . import rate
-from .settings import Spiking, setting, surrogate_kind
+from .settings import Spiking, setting
 
 
 @dataclass(frozen=True)
 class Settings(Spiking):
     """What a run can choose; the defaults are the preset `ours`. Statistics in training are those over the batch and all steps."""
 
-    surrogate: str = surrogate_kind()
+    surrogate: str = setting("atan", "what stands for the derivative of a spike", SURROGATES["kind"])
     slope: float = setting(2.0, "its steepness", (1e-6, 1e6))
     detach_reset: bool = setting(True, "whether the reset counts as a constant in the gradient")
 
 
 def gradients(nets, x, y, rng=None):
-    """Run the spiking network over all steps and go back through them; update nothing.
-
-    Parameters
-    ----------
-    nets : pysnn.learning.rate.Nets
-        From `build`.
-    x : (B, ...) array
-        Images or points.
-    y : (B,) array of integers
-        Labels.
-    rng : numpy.random.Generator, optional
-        Given in training: images are disturbed.
-
-    Returns
-    -------
-    pysnn.learning.method.Step
-        Loss, spike counts, gradients, statistics.
-    """
+    """Run the spiking network over all steps and go back through them; update nothing."""
     n_steps, mode = nets.settings.n_steps, None if rate.uses_running_stats(nets) else "batch"
     outputs, caches = nets.snn.forward(rate.encode_batch(nets, x, rng), rng, mode)
     counts = outputs[-1].reshape(n_steps, len(x), -1).sum(axis=0)

@@ -18,24 +18,7 @@ class Settings(Spiking):
 
 
 def gradients(nets, x, y, rng=None):
-    """Run both networks side by side, then go back through the ReLU layers; update nothing.
-
-    Parameters
-    ----------
-    nets : pysnn.learning.rate.Nets
-        From `build`.
-    x : (B, ...) array
-        Images or points.
-    y : (B,) array of integers
-        Labels.
-    rng : numpy.random.Generator, optional
-        Given in training: images are disturbed.
-
-    Returns
-    -------
-    pysnn.learning.method.Step
-        Loss, spike counts, gradients, statistics.
-    """
+    """Run both networks side by side, then go back through the ReLU layers; update nothing."""
     n_steps, mode = nets.settings.n_steps, None if rate.uses_running_stats(nets) else "batch"
     h = spikes = rate.encode_batch(nets, x, rng)
     n, caches = len(h), []

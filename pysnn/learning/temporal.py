@@ -87,24 +87,7 @@ class Nets(NamedTuple):
 
 
 def build(settings, params=None, rng=None, state=None):
-    """Build the network, on given parameters or on newly drawn ones.
-
-    Parameters
-    ----------
-    settings : Settings
-        The choices.
-    params : dict of str to array, optional
-        Weights w1, w2, ...
-    rng : numpy.random.Generator, optional
-        Draws the weights if none are given.
-    state : dict, optional
-        As in a checkpoint: empty.
-
-    Returns
-    -------
-    Nets
-        The network and its settings.
-    """
+    """Build the network, on given parameters or on newly drawn ones."""
     s = settings
     if state:
         raise ValueError(f"state: expected none, got {', '.join(state)}")
@@ -151,25 +134,9 @@ def gradients(nets, x, y, rng=None):
 
     In this order: gradient of the batch's mean loss; rescaled if a matrix' norm exceeds the bound; then the weight-sum cost and L2. With
     bound="all" the rescaling comes last, as in the paper; then one neuron that lacks weight can push the share of the data to almost 0.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`.
-    x : (B, ...) array
-        Images or points.
-    y : (B,) array of integers
-        Labels.
-    rng : numpy.random.Generator, optional
-        Given in training: inputs are disturbed and spikes dropped.
-
-    Returns
-    -------
-    Step
-        Loss (data and costs), gradients, statistics.
     """
     net, s = nets
-    weights = s.model.weights("temporal")
+    weights = s.model.weights
     outputs, caches = net.forward(encode_batch(nets, x, rng), rng)
     z = outputs[-1]
     loss, dz = called(s.loss, z, y) if callable(s.loss) else LOSSES[s.loss](z, y, *([s.beta] if s.loss == "t" else []))
@@ -233,20 +200,7 @@ def add_costs(dw, w, weight_sum, l2):
 
 
 def predict(nets, x):
-    """Compute the output spikes of many samples.
-
-    Parameters
-    ----------
-    nets : Nets
-        From `build`.
-    x : (N, ...) array
-        Images or points.
-
-    Returns
-    -------
-    (N, n_out) array
-        exp(t/tau) of the output spikes; the earliest is the decision, inf means no spike.
-    """
+    """Compute the output spikes of many samples."""
     return np.concatenate([nets.net.forward(encode_batch(nets, x[i:i + 500]))[0][-1] for i in range(0, len(x), 500)])
 
 
@@ -290,7 +244,7 @@ def report(nets, x):
         silent = [float((~s).mean(axis=1).sum()) + (silent[k] if silent else 0.0) for k, s in enumerate(spikes)]
         n += len(outputs[0])
     return {"silent": [s / n for s in silent], "never": [float(1 - f.mean()) for f in fired],
-            "margin": [float(nets.net.params[name].sum(axis=0).min() - 1) for name in nets.settings.model.weights("temporal")]}
+            "margin": [float(nets.net.params[name].sum(axis=0).min() - 1) for name in nets.settings.model.weights]}
 
 
 DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen on validation splits like the preset itself

@@ -1,4 +1,4 @@
-"""Set two functions side by side: exact, approximate, or how far apart and where first."""
+"""Compare what two functions return: exactly equal, approximately equal, or how far apart and where first."""
 
 from typing import NamedTuple
 

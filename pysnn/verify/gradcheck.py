@@ -99,7 +99,7 @@ class Report(NamedTuple):
 
     @property
     def ok(self):
-        """Whether some output fired, and every argument was compared and found right."""
+        """Whether some output fired, and every argument was compared and is right."""
         return self.n_silent < self.n_outputs and all(row.verdict == "right" for row in self.rows)
 
     def row(self, name, by="coordinates"):

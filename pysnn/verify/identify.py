@@ -2,8 +2,8 @@
 
 Chosen currents ask one question after the other: does it fire at once, at the threshold or above it, does it keep what it got, where does
 a spike leave it. One step at many distances from the threshold shows the surrogate; two steps show what flows back through a reset.
-Then the layer as a whole is held against the definition of what was found: spikes exactly, gradients to 1e-10, or 1e-5 where it computes
-in float32. What does not agree has no name.
+Then the whole layer is compared with the definition of that convention: spikes exactly, gradients to 1e-10, or 1e-5 where it computes in
+float32. A layer that does not agree follows no convention known here.
 """
 
 from typing import NamedTuple
@@ -40,7 +40,7 @@ class Identified(NamedTuple):
     """The convention that a layer follows, or why it follows none. Print it."""
 
     convention: Convention | None     # None: it follows none of ours; statistics and ties stay empty, a neuron does not show them
-    why: tuple                        # sentences: what was seen; the last one says what was wrong, or what a name does not cover
+    why: tuple                        # sentences: the observations; the last one says what is wrong, or what the name does not cover
     evidence: dict                    # fire, reset, timing, surrogate, detach_reset, precision, ... as far as they are known
 
     def to_dict(self):
@@ -211,7 +211,7 @@ def _surrogate(layer, threshold, tolerance, why, evidence):
 
 
 def _spikes(layer, threshold, convention):
-    """Hold the spikes of random currents against the definition."""
+    """Compare the spikes of random currents with the definition."""
     current = _currents(threshold, 1)
     got, wanted = layer.forward(current), _spikes_of(convention, current, threshold)
     wrong = np.argwhere(got != wanted)
@@ -220,7 +220,7 @@ def _spikes(layer, threshold, convention):
 
 
 def _gradient(layer, threshold, convention, why, evidence):
-    """Find whether the reset is detached, and hold gradients against those of the convention."""
+    """Find whether the reset is detached, and compare gradients with those of the convention."""
     current = _currents(threshold, 1)
     dspikes = _currents(1.0, 2)[::-1].copy()
     got, errors = layer.vjp(current, dspikes), {}
@@ -244,7 +244,7 @@ def _gradient(layer, threshold, convention, why, evidence):
 
 
 def _limits(layer, threshold, convention, evidence):
-    """Say where the name stops to hold: currents so large that a reset leaves the potential above the threshold."""
+    """Say where the convention stops to hold: currents so large that a reset leaves the potential above the threshold."""
     current = _currents(threshold, 4)
     differ = layer.forward(current) != _spikes_of(convention, current, threshold)
     evidence["large currents"] = "differ" if differ.any() else "agree"

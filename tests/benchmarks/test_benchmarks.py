@@ -80,7 +80,7 @@ def test_contender_takes_the_steps_of_the_learning_rule(monkeypatch):
     optimiser = optim.Adam(nets.net.params)
     sets = bench.input_sets(bench.encode.intensities(x))
     monkeypatch.setattr(bench.temporal, "Settings", lambda **_: settings)
-    contender = bench.Pysnn(bench.Job("pysnn", {}, bench.cut_batches(sets["binary"], y), params, (784, 20, 10), 1))
+    contender = bench.Pysnn(bench.Job("pysnn", {}, bench.cut_batches(sets["binary"], y), params, 1))
     for k in range(4):
         some = slice(6 * (k % 2), 6 * (k % 2) + 6)
         step = temporal.gradients(nets, x[some], y[some])

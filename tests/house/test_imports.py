@@ -10,19 +10,7 @@ from tests.cases import ROOT
 FILES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in (ROOT / "pysnn").rglob("*.py")
          if "stubs" not in path.parts and "solutions" not in path.parts}
 # Private names that are used across files today, by file: what is mended is taken out, and nothing is added.
-WITNESS = "pysnn.verify.witness.integrate_fire."
-PRIVATE = {
-    "exercises/_bugs.py": {"pysnn.verify.zoo._gradients"},
-    "exercises/_case.py": {"pysnn.verify.student._said"},
-    "exercises/_child.py": {"pysnn.verify.student._import"},
-    "exercises/_marks.py": {"pysnn.verify.compare._item", "pysnn.verify.student._simple"},
-    "exercises/_temporal.py": {"pysnn.verify.zoo._spike_times"},
-    "verify/_probe.py": {f"{WITNESS}{name}" for name in ("_Dual", "_fires", "_soft_step", "_walk")},
-    "verify/suite/integrate_fire.py": {f"{WITNESS}{name}" for name in ("_fires", "_operating_point", "_start", "_walk")},
-    "verify/suite/probe.py": {"pysnn.verify.suite.integrate_fire._case", "pysnn.verify.suite.relu._cases",
-                              "pysnn.verify.suite.relu._is_default", f"{WITNESS}_start"},
-    "verify/zoo/learning.py": {f"{WITNESS}_soft_step"},
-}
+PRIVATE = {"exercises/_marks.py": {"pysnn.verify.compare._item"}}
 
 
 def imported(name, tree, is_package=False):

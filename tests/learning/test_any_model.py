@@ -36,7 +36,7 @@ def nets_for(method, model, seed=3, **chosen):
     roles = nets.settings.model.params("relu", True)
     for name, w in nets.net.params.items():
         if roles[name].role in ("scale", "shift"):
-            w += rng.uniform(*((0.1, 0.5) if roles[name].role == "scale" else (-0.4, 0.2)), w.shape)
+            w += rng.uniform(*((0.1, 0.5) if roles[name].role == "scale" else (-0.15, 0.4)), w.shape)
     for name, x in nets.state.items():
         if name.startswith(("mean", "var")):
             x[...] = rng.uniform(*((-0.2, 0.2) if name[0] == "m" else (0.2, 1.0)), x.shape)
@@ -118,7 +118,7 @@ def test_a_spiking_run_is_a_plain_loop_step_by_step(model, backend):
     counts, totals = loop(nets, x)
     run = nets.snn.run(x, at=range(1, 7), keep_counts=True)
     np.testing.assert_array_equal(run.counts, counts)
-    assert len(run.layer_counts) == len(totals) == len(nets.settings.model.neuron_layers())
+    assert len(run.layer_counts) == len(totals) == len(nets.settings.model.neuron_layers)
     for got, ref in zip(run.layer_counts, totals, strict=True):
         np.testing.assert_array_equal(got, ref)
         assert 0 < ref.sum() < 6 * ref.size, "all silent, or all firing"

@@ -64,7 +64,7 @@ def test_parts():
 def test_a_model_is_its_text_its_list_and_its_record(text):
     model = models.read(text)
     assert str(model) == text == model._spelt() and models.read([model.shape, *model.specs]) == model == text
-    assert models.Model.from_json(json.loads(json.dumps(model.to_json()))) == model and hash(model) == hash(models.read(text))
+    assert models.read(json.loads(json.dumps(model.to_json()))) == model and hash(model) == hash(models.read(text))
     assert (model != models.read("784-80-10") and models.read(text.replace("P", "A")) != model) or "P" not in text
 
 
@@ -74,7 +74,7 @@ def test_order_and_windows_are_what_the_text_says():
     assert model.shapes == [(12, 12, 16), (6, 6, 16), (6, 6, 16), (6, 6, 16), (100,), (100,), (100,), (10,)]
     assert shapes(model, bias=True) == {"w1": (5, 5, 1, 16), "gamma1": (16,), "beta1": (16,), "w2": (576, 100),
                                         "gamma2": (100,), "beta2": (100,), "w3": (100, 10), "b3": (10,)}
-    assert model.neuron_layers() == [("conv", (6, 6, 16)), ("dense", (100,)), ("output", (10,))]
+    assert model.neuron_layers == [("conv", (6, 6, 16)), ("dense", (100,)), ("output", (10,))]
     for twice in ([(4,), Dense(3), BatchNorm(), BatchNorm(), Dense(2)],):
         with pytest.raises(ValueError, match="model: expected one array of each name behind a weight layer, got beta1, gamma1, "):
             models.read(twice)

@@ -1,1 +1,1 @@
-"""Other people's frameworks: adapters for their layers, and what was found in their releases."""
+"""Other people's frameworks: adapters for their layers, and findings about their releases."""

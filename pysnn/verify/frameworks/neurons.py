@@ -1,6 +1,7 @@
 """The neurons of released frameworks, ready for `identify` and `pysnn verify --framework`.
 
 Each is what the framework ships: nothing of the neuron is written here, but for the loop over time where a framework leaves it to the user.
+Where the framework is not installed, all raise an ImportError that says what to install.
 """
 
 from .adapters import from_torch, needed, torch_operation
@@ -29,8 +30,6 @@ def spikingjelly_if(threshold=1.0, reset="zero", detach_reset=False, surrogate=N
 
     Raises
     ------
-    ImportError
-        If SpikingJelly is not installed.
     ValueError
         For another reset.
     """
@@ -71,8 +70,6 @@ def snntorch_leaky(threshold=1.0, reset="subtract", reset_delay=True, surrogate=
 
     Raises
     ------
-    ImportError
-        If snnTorch is not installed.
     ValueError
         For another reset.
     """
@@ -105,11 +102,6 @@ def norse_if(threshold=1.0, method="super", alpha=100.0):
     -------
     BlackBox
         In float64, with its potential.
-
-    Raises
-    ------
-    ImportError
-        If Norse is not installed.
     """
     torch = needed("torch")
     norse = needed("norse.torch")
@@ -139,11 +131,6 @@ def exact_event_adjoint_linear(n_in, n_out, **options):
     -------
     Pair
         ``forward(t_in, w)``: (B, n_in) spike times, (n_out, n_in) weights; for `gradcheck`.
-
-    Raises
-    ------
-    ImportError
-        If exact-event-adjoint is not installed.
     """
     layer = needed("exact_event_adjoint").ExactAdjointLinear(n_in, n_out, **options).double()
     return torch_operation(_with_weight(layer))
@@ -163,11 +150,6 @@ def exact_snn_linear(n_in, n_out, **options):
     -------
     Pair
         ``forward(t_in, w)``: (n_in, B) spike times, (n_out, n_in + 1) weights, the last column for the bias; for `gradcheck`.
-
-    Raises
-    ------
-    ImportError
-        If exact-snn-nn is not installed.
     """
     torch = needed("torch")
     layer = needed("exact_snn").ExactTTFSLinear(n_in, n_out, dtype=torch.float64, **options)

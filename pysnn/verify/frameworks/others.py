@@ -76,15 +76,15 @@ def _grid():
         out, cache = op.forward(t_in, w)
         fired = np.isfinite(out)
         dw = op.backward(fired * 1.0, cache)[1]
-        found = np.zeros_like(w)
+        by_differences = np.zeros_like(w)
         for k in range(w.shape[1]):
             step = np.zeros_like(w)
             step[:, k] = 1e-6
             late, early = (np.where(fired, op.forward(t_in, w + s)[0], 0) for s in (step, -step))
-            found[:, k] = (late - early).sum(axis=1) / 2e-6
-        off[n_grid] = float(np.linalg.norm(dw - found) / np.linalg.norm(found))
+            by_differences[:, k] = (late - early).sum(axis=1) / 2e-6
+        off[n_grid] = float(np.linalg.norm(dw - by_differences) / np.linalg.norm(by_differences))
     shown = ", ".join(f"{100 * x:.2g} % at {n_grid} points" for n_grid, x in off.items())
-    return Observation(off[2001] > 1e-3, found.size * 2, off[2001], f"off by {shown}")
+    return Observation(off[2001] > 1e-3, by_differences.size * 2, off[2001], f"off by {shown}")
 
 
 def _gradcheck():

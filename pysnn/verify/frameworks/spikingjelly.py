@@ -41,10 +41,10 @@ def _first_spike():
 
     def response(time, piece, t, weights):
         """V - 1 and its derivative, with the inputs that have arrived where this piece begins."""
-        heard = torch.arange(n_in) <= piece[..., None]
+        causal = torch.arange(n_in) <= piece[..., None]
         decay = torch.exp(t[:, None, None, :] - time[..., None])
         mine = weights.T[None, :, None, :]
-        return torch.where(heard, mine * (1 - decay), 0).sum(-1) - 1, torch.where(heard, mine * decay, 0).sum(-1)
+        return torch.where(causal, mine * (1 - decay), 0).sum(-1) - 1, torch.where(causal, mine * decay, 0).sum(-1)
     times, weights = torch.tensor(t_in, requires_grad=True), torch.tensor(w, requires_grad=True)
     ends = np.concatenate([t_in, np.full((n, 1), 30, np.float32)], axis=1)
     t_out = solve(response, torch.tensor(np.repeat(ends[:, None], n_out, axis=1)), (times, weights))

@@ -7,24 +7,8 @@ the case, is the size of the number times its condition (kappa z_out for a spike
 Run: python -m pysnn.verify.golden          rebuilds them; needs mpmath; the arrays come out byte for byte the same
 """
 
+from .make import rebuild
 from .vectors import FOLDER, ROUNDINGS, VERSION, GoldenCase, cases, check, operations
 
 Case = GoldenCase
 __all__ = ["FOLDER", "ROUNDINGS", "VERSION", "Case", "GoldenCase", "cases", "check", "operations", "rebuild"]
-
-
-def rebuild(folder=FOLDER):
-    """Make all cases anew from the oracles, and write them; needs mpmath.
-
-    Parameters
-    ----------
-    folder : path
-        Where to; made if it is not there.
-
-    Returns
-    -------
-    int
-        How many cases.
-    """
-    from .make import rebuild
-    return rebuild(folder)

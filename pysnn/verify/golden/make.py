@@ -1,6 +1,6 @@
 """How the golden vectors are made: dyadic inputs, and outputs and gradients from the oracles, rounded once.
 
-Only `golden.rebuild` needs this file. Random inputs are whole numbers over a power of two, so that every implementation starts from
+Random inputs are whole numbers over a power of two, so that every implementation starts from
 the same numbers in float32, too.
 """
 
@@ -197,9 +197,9 @@ def _temporal_training(name, sizes, how, seed):
     return _trained(name, "temporal_training", how, {"z_in": z_in, "labels": labels, **start}, (losses, weights, first))
 
 
-def _trained(name, operation, how, inputs, found):
+def _trained(name, operation, how, inputs, results):
     """Round what a training gave, and make a case of it."""
-    losses, weights, first = found
+    losses, weights, first = results
     names = [key for key in inputs if key[0] in "wb" and key[1:].isdigit()]
     outputs = {"losses": rounded(losses)} | {f"{key}_after": rounded(w) for key, w in zip(names, weights, strict=True)}
     gradients = {f"d{key}_first": rounded(g) for key, g in zip(names, first, strict=True)}
@@ -207,9 +207,9 @@ def _trained(name, operation, how, inputs, found):
     return GoldenCase(name, operation, how, inputs, outputs, gradients, units, False)
 
 
-def _case(name, operation, convention, inputs, found):
+def _case(name, operation, convention, inputs, solved):
     """Run an oracle, (y, pull), on float64 inputs with a dyadic dy; the unit is the largest entry: sums of eighths hardly round."""
-    (y, pull), names = found
+    (y, pull), names = solved
     dy = _whole(np.random.default_rng([ord(c) for c in name]), -2, 2, np.shape(y), 16)
     got = pull(dy)
     gradients = {key: rounded(g) for key, g in zip(names, got if isinstance(got, tuple) else (got,), strict=True) if g is not None}
@@ -233,9 +233,9 @@ def _maps():
     for kind, (size, stride), values in product(("max", "avg"), ((2, None), (2, 1), (3, 2), (3, 3), (1, 2)), ("spikes", "ties", "eighths")):
         low, high, parts = {"spikes": (0, 2, 1), "ties": (-2, 2, 1), "eighths": (-2, 2, 8)}[values]
         x = _whole(rng, low, high, (2, 5, 6, 2), parts)
-        found = (maps.max_pool2d if kind == "max" else maps.avg_pool2d)(x, size, stride), ("dx",)
+        pooled = (maps.max_pool2d if kind == "max" else maps.avg_pool2d)(x, size, stride), ("dx",)
         yield _case(f"{kind}-pool-{size}-stride-{stride or size}-{values}", f"{kind}_pool2d", {"size": size, "stride": stride or size},
-                    {"x": x}, found)
+                    {"x": x}, pooled)
     x = np.full((1, 4, 4, 1), 0.5)
     yield _case("max-pool-all-equal", "max_pool2d", {"size": 2, "stride": 2}, {"x": x}, (maps.max_pool2d(x), ("dx",)))
     for k, top in enumerate((np.inf, 1.0, 0.5)):
@@ -277,25 +277,25 @@ def _losses():
             z[0, 1] = 2048.0                                             # fired, later than z_max
         if k == 7:
             z[:] = 2.0                                                   # all at one time
-        found = maps.softmax_z(z, labels) if kind == "softmax_z" else maps.softmax_t(z, labels, beta)
+        exact_loss = maps.softmax_z(z, labels) if kind == "softmax_z" else maps.softmax_t(z, labels, beta)
         convention = {"z_max": 1e3} | ({"beta": beta} if kind == "softmax_t" else {})
         counted = np.where(np.isfinite(z), z, 1e3)
         yield _loss(f"{kind.replace('_', '-')}-{k}", kind, convention, {"z": z, "labels": labels},
-                    (*found, float(np.max(counted if kind == "softmax_z" else 1 + beta * np.log(counted))),
+                    (*exact_loss, float(np.max(counted if kind == "softmax_z" else 1 + beta * np.log(counted))),
                      1 / n if kind == "softmax_z" else beta / n / float(z.min())))
     for kind, k in product(("mse", "cross_entropy"), range(8)):
         n, classes = (1, 2) if k == 0 else (4, 5)
         y, labels = _whole(rng, 0, 8, (n, classes), (1, 8)[k % 2]), (np.arange(n) + k) % classes
         y *= 64 if k == 6 else 1
         y[:] = 3.0 if k == 7 else y
-        found = maps.mse(y, labels) if kind == "mse" else maps.cross_entropy(y, labels)
+        exact_loss = maps.mse(y, labels) if kind == "mse" else maps.cross_entropy(y, labels)
         yield _loss(f"{kind.replace('_', '-')}-{k}", kind, {}, {"y": y, "labels": labels},
-                    (*found, float(np.abs(y).max()), 2 / y.size if kind == "mse" else 1 / n))
+                    (*exact_loss, float(np.abs(y).max()), 2 / y.size if kind == "mse" else 1 / n))
 
 
-def _loss(name, kind, convention, inputs, found):
+def _loss(name, kind, convention, inputs, results):
     """Make one case of a loss; probabilities carry the rounding of the largest score, and the largest gradient there can be is `steep`."""
-    loss, d, largest, steep = found
+    loss, d, largest, steep = results
     loss, d = rounded(loss), rounded(d)
     units = {"loss": float(np.abs(loss)) + largest + 1, "d": (largest + 4) * steep}
     return GoldenCase(name, kind, convention, inputs, {"loss": loss}, {"d": d}, units, True)
@@ -307,17 +307,17 @@ def _proxy_training(name, sizes, how, seed):
     x, labels, start = _whole(rng, 0, 1, (6, sizes[0]), 64), np.arange(6) % sizes[-1], {}
     for k, (n, m) in enumerate(pairwise(sizes), 1):
         start |= {f"w{k}": _short(1.25 / n) + _whole(rng, -0.5, 0.5, (n, m), 256), f"b{k}": _whole(rng, -0.0625, 0.25, m, 256)}
-    params, found, first = {key: exact(w) for key, w in start.items()}, [], None
+    params, losses, first = {key: exact(w) for key, w in start.items()}, [], None
     for _ in range(10):
         counts = _spiking(x, params, how)
         scale = exact(1.0)[()] / (how["n_steps"] if how["on"] == "rates" else 1)
         loss, dy = (maps.mse if how["loss"] == "mse" else maps.cross_entropy)(exact(counts) * scale, labels)
         grads = _through_relu(x, params, dy * scale, how["threshold"] if how["clip"] else np.inf)
-        found.append(loss)
+        losses.append(loss)
         first = first or grads
         params = {key: w - exact(how["lr"])[()] * grads[key] for key, w in params.items()}
     return _trained(name, "proxy_training", how, {"x": x, "labels": labels, **start},
-                   (found, params.values(), [first[key] for key in params]))
+                   (losses, params.values(), [first[key] for key in params]))
 
 
 def _spiking(x, params, how):

@@ -1,4 +1,4 @@
-"""Hold an implementation of the temporal neuron against the 50-digit oracle on random and nasty problems; needs mpmath.
+"""Compare an implementation of the temporal neuron with the 50-digit oracle, on random and on hard problems; needs mpmath.
 
 An error counts in eps (2**-52 in float64, 2**-23 in float32) times the condition: kappa for a spike time, the `units` of the oracle for
 gradients. Neurons whose decision is within rounding are not compared, and beyond kappa 1e10 (float32: 1e4) only whether they fire.
@@ -136,7 +136,7 @@ def score(op, problem, exact):
 
 
 def check(op, n=60, dtype=np.float64, rng=None):
-    """Hold an implementation against the oracle on n problems of 1 to 50 inputs.
+    """Compare an implementation with the oracle on n problems of 1 to 50 inputs.
 
     Parameters
     ----------

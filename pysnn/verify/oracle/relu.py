@@ -104,9 +104,9 @@ def avg_pool2d(x, size=2, stride=None):
     pull : callable
         ``pull(dy) -> dx``.
     """
-    found = list(_windows(np.shape(x), size, stride or size))
-    triples = [(place, at, (0,)) for _, place, window in found for at in window]
-    y, pull = _sum_of_products(triples, (found[0][0], np.shape(x), (1,)), x, exact([1.0]))
+    windows = list(_windows(np.shape(x), size, stride or size))
+    triples = [(place, at, (0,)) for _, place, window in windows for at in window]
+    y, pull = _sum_of_products(triples, (windows[0][0], np.shape(x), (1,)), x, exact([1.0]))
     return y / size ** 2, lambda dy: pull(exact(dy))[0] / size ** 2
 
 
@@ -265,9 +265,9 @@ def softmax_t(z, labels, beta=10.0, z_max=1e3):
     """
     z, beta = exact(z), exact(beta)[()]
     fired = np.asarray(z < np.inf, dtype=bool)
-    seen = np.where(fired, z, exact(z_max)[()])
-    loss, d = _softmax_loss(-beta * np.asarray(np.frompyfunc(context().log, 1, 1)(seen), dtype=object), labels)
-    return loss, np.where(fired, -beta * d / seen, 0)
+    counted = np.where(fired, z, exact(z_max)[()])
+    loss, d = _softmax_loss(-beta * np.asarray(np.frompyfunc(context().log, 1, 1)(counted), dtype=object), labels)
+    return loss, np.where(fired, -beta * d / counted, 0)
 
 
 def cross_entropy(y, labels):

@@ -24,9 +24,10 @@ CHECKS = {
     "silence": "a silent output gets gradient 0",
     "weights left alone": "computing gradients changes no weight",
     "weight decay": "the cost of weights is in the loss as in the gradient",
+    "contract": "shapes and dtypes; arguments stay as they are; backward runs twice on one cache",
     "golden vectors": "outputs and gradients against the shipped golden vectors",
 }
-"""What the checks do, in one line each."""
+"""What the checks do, one line each."""
 
 COLUMNS = ("check", "argument", "checked", "max rel. error", "ulps", "condition", "kinks", "skipped", "verdict")
 

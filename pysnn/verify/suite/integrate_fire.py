@@ -53,7 +53,7 @@ def _case(rng, conventions, threshold, highest, exact=False):
         raster = np.stack([s for k, s in spikes.items() if k > 0])
         if 0.2 < raster.mean() < 0.8 and (raster.any(axis=0) & ~raster.all(axis=0)).mean() > 0.5:
             return case
-    raise RuntimeError("no case was found that is alive")
+    raise RuntimeError("no case was drawn in which some neurons fire and some do not")
 
 
 def _dynamics(op, right, case, recorder):

@@ -163,14 +163,14 @@ def _tandem(nets, batch, c):
 def _surrogate(nets, batch, c):
     (x, _), s, f, mode = batch, nets.settings, nets.snn.config, _mode(nets)
 
-    def through(layers, soft, seen):
+    def through(layers, soft, pool):
         h = x
         for layer in layers:
             if isinstance(layer, IntegrateFire):
                 current = np.stack([h] * s.n_steps) if layer.first else h.reshape(s.n_steps, len(x), *h.shape[1:])
                 h = soft(current).reshape(-1, *h.shape[1:])
             elif isinstance(layer, MaxPool):
-                h = seen(layer, h)
+                h = pool(layer, h)
             else:
                 h, _ = layer.forward(h, None, mode)
         return h

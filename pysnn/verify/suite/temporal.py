@@ -38,7 +38,7 @@ def _draw(rng, op, kind="continuous", threshold=1.0, sizes=SIZES, batch=3):
         worst = max(_condition(a, w, b, threshold).max() for (a, b), w in zip(pairwise(z), weights, strict=True))
         if fired[-1].mean() > 0.3 and 0 < np.mean([f.mean() for f in fired]) < 1 and worst < KAPPA:
             return z_in, *weights
-    raise RuntimeError("no net was found that is alive")
+    raise RuntimeError("no net was drawn in which some neurons fire and some do not")
 
 
 def _checks(right, few=False, subject=None):
@@ -89,19 +89,8 @@ def _gradcheck(op, right, args, threshold, where):
 
 
 def _complex_step(op, right, args, threshold, where):
-    net, (recorder, case) = temporal.chain(op, threshold), where
-    z_out, cache = net.forward(*args)
-    fired = np.isfinite(z_out)
-    c = np.where(fired, np.random.default_rng(0).normal(size=z_out.shape), 0)
-    frozen = temporal.frozen_net([temporal.causal_sets(a, b) for a, b in pairwise(cache[0])], threshold)
-
-    def derivative(k, at):
-        moved = [x.astype(complex) for x in args]
-        moved[k][at] += 1e-20j
-        return (c[fired] @ frozen(*moved)[fired].imag) / 1e-20
-    for k, (name, grad) in enumerate(zip(_names(args), net.backward(c, cache), strict=True)):
-        wanted = np.array([derivative(k, at) for at in np.ndindex(args[k].shape)]).reshape(args[k].shape)
-        recorder.compare(grad, wanted, f"{name}, {case}", 1e-10, lambda _: _first_divergence(op, right, args, threshold))
+    for name, grad, wanted in zip(_names(args), *temporal.complex_step_gradients(op, args, threshold), strict=True):
+        where[0].compare(grad, wanted, f"{name}, {where[1]}", 1e-10, lambda _: _first_divergence(op, right, args, threshold))
 
 
 def _shift(op, right, args, threshold, where):

@@ -260,24 +260,41 @@ def complex_step_check(op, z_in, weights, threshold=1.0, rng=None):
     Comparison
         backward (got) and complex step (wanted), for z_in and each weight array, within 1e-11 of the largest entry.
     """
-    rng = np.random.default_rng(0) if rng is None else rng
-    args = (z_in, *weights)
+    got, wanted = complex_step_gradients(op, (z_in, *weights), threshold, rng)
+    largest = max(float(np.abs(x).max()) for x in wanted)
+    names = ["z_in", *(f"w[{i}]" for i in range(len(weights)))]
+    return compare(lambda: got, lambda: wanted, (), names, rtol=1e-11, atol=1e-13 * largest)
+
+
+def complex_step_gradients(op, args, threshold=1.0, rng=None):
+    """Compute the two sides of `complex_step_check`.
+
+    Parameters
+    ----------
+    op : module or object
+        As for `chain`.
+    args : sequence of float64 arrays
+        z_in and the weights of each layer.
+    threshold, rng : float, numpy.random.Generator
+        As for `complex_step_check`.
+
+    Returns
+    -------
+    got, wanted : tuples of arrays
+        For each argument, by backward and by the complex step.
+    """
     net = chain(op, threshold)
     z_out, cache = net.forward(*args)
     fired = np.isfinite(z_out)
-    c = np.where(fired, rng.normal(size=z_out.shape), 0)
+    c = np.where(fired, (rng or np.random.default_rng(0)).normal(size=z_out.shape), 0)
     frozen = frozen_net([causal_sets(a, b) for a, b in pairwise(cache[0])], threshold)
 
     def derivative(k, at):
         moved = [x.astype(complex) for x in args]
         moved[k][at] += 1e-20j
         return (c[fired] @ frozen(*moved)[fired].imag) / 1e-20
-
-    wanted = tuple(np.array([derivative(k, at) for at in np.ndindex(x.shape)]).reshape(x.shape)
-                   for k, x in enumerate(args))
-    largest = max(float(np.abs(x).max()) for x in wanted)
-    names = ["z_in", *(f"w[{i}]" for i in range(len(weights)))]
-    return compare(lambda: net.backward(c, cache), lambda: wanted, (), names, rtol=1e-11, atol=1e-13 * largest)
+    return net.backward(c, cache), tuple(np.array([derivative(k, at) for at in np.ndindex(x.shape)]).reshape(x.shape)
+                                         for k, x in enumerate(args))
 
 
 def shift_identity(forward, backward, args):

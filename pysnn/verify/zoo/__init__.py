@@ -7,9 +7,9 @@ anew, as small as it can be.
 from ...operations import Pair as Op
 from . import learning, relu, spiking
 from .fault import Fault
-from .spiking import FAULTS, own_surrogate
+from .spiking import FAULTS, own_surrogate, spike_gradients, spike_times
 
-__all__ = ["FAULTS", "Fault", "Op", "every", "own_surrogate"]
+__all__ = ["FAULTS", "Fault", "Op", "every", "own_surrogate", "spike_gradients", "spike_times"]
 
 
 def every():

@@ -8,7 +8,7 @@ from . import every
 
 
 class Caught(NamedTuple):
-    """What became of one fault."""
+    """The checks of the suite on one fault."""
 
     fault: object        # pysnn.verify.zoo.Fault
     by: dict             # kind of check -> the entry that caught it, or None if the fault passed

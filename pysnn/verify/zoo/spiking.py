@@ -11,8 +11,23 @@ from ...operations import Pair
 from .fault import Fault
 
 
-def _spike_times(z_in, w, threshold, in_order=True, valid=np.logical_and):
-    """Find the first valid prefix by running sums; all faults of forward go in here."""
+def spike_times(z_in, w, threshold, in_order=True, valid=np.logical_and):
+    """Find the first valid prefix by running sums; all faults of forward go in here.
+
+    Parameters
+    ----------
+    z_in, w, threshold : (B, N_in) array, (N_in, N_out) array, float
+        As of the temporal neuron.
+    in_order : bool
+        Whether inputs are sorted by time; False is a mistake.
+    valid : callable
+        Joins the two conditions of a causal set; anything but logical_and is a mistake.
+
+    Returns
+    -------
+    (B, N_out) array
+        exp of the output times; inf: silent.
+    """
     z_out = np.full((len(z_in), w.shape[1]), np.inf)
     for b, z in enumerate(z_in):
         spiked = np.flatnonzero(np.isfinite(z))
@@ -27,8 +42,21 @@ def _spike_times(z_in, w, threshold, in_order=True, valid=np.logical_and):
     return z_out
 
 
-def _gradients(dz_out, cache, all_weights=False):
-    """Differentiate the ratio of sums, the causal sets taken from the spike times."""
+def spike_gradients(dz_out, cache, all_weights=False):
+    """Differentiate the ratio of sums, the causal sets taken from the spike times.
+
+    Parameters
+    ----------
+    dz_out, cache : (B, N_out) array, tuple
+        Gradient of z_out; z_in, w, threshold and z_out.
+    all_weights : bool
+        Whether the denominator sums the weights of all inputs that spiked; True is a mistake.
+
+    Returns
+    -------
+    dz_in, dw : (B, N_in), (N_in, N_out) arrays
+        The gradients.
+    """
     z_in, w, threshold, z_out = cache
     fired = np.isfinite(z_out)
     causal = (z_in[:, :, None] < z_out[:, None, :]) & fired[:, None, :]
@@ -41,23 +69,23 @@ def _gradients(dz_out, cache, all_weights=False):
 
 def _xor(op):
     def forward(z_in, w, threshold=1.0):
-        z_out = _spike_times(z_in, w, threshold, valid=np.logical_xor)
+        z_out = spike_times(z_in, w, threshold, valid=np.logical_xor)
         return z_out, (z_in, w, threshold, z_out)
-    return Pair(forward, _gradients)
+    return Pair(forward, spike_gradients)
 
 
 def _unsorted(op):
     def forward(z_in, w, threshold=1.0):
-        z_out = _spike_times(z_in, w, threshold, in_order=False)
+        z_out = spike_times(z_in, w, threshold, in_order=False)
         return z_out, (z_in, w, threshold, z_out)
-    return Pair(forward, _gradients)
+    return Pair(forward, spike_gradients)
 
 
 def _all_weights(op):
     def forward(z_in, w, threshold=1.0):
         z_out, _ = op.forward(z_in, w, threshold)
         return z_out, (z_in, w, threshold, z_out)
-    return Pair(forward, lambda dz_out, cache: _gradients(dz_out, cache, all_weights=True))
+    return Pair(forward, lambda dz_out, cache: spike_gradients(dz_out, cache, all_weights=True))
 
 
 def _reversed_sign(loss):

@@ -1,0 +1,42 @@
+"""Operations, models and learning rules are listed once each: a literal that names three of them again is a second table."""
+
+import ast
+
+import pytest
+
+from pysnn import learning, models, operations
+from tests.cases import ROOT
+
+TABLES = {
+    "operations": (set(operations.OPERATIONS), {"pysnn/operations.py"}),
+    "operation modules": ({operation.module for operation in operations.OPERATIONS.values()}, {"pysnn/operations.py"}),
+    "learning rules": (set(learning.METHODS), {"pysnn/learning/__init__.py"}),
+    "models by name": (set(models.NAMED), {"pysnn/models.py"}),
+    "layer specs": (set(models.SPECS), {"pysnn/models.py"}),
+    "backends": (set(operations.BACKENDS), {"pysnn/operations.py"}),
+}
+ELSEWHERE = {   # literals that name the same words and list something else
+    "pysnn/learning/__init__.py": "__all__, and the line of METHODS",
+}
+
+
+def names_in(node):
+    """Return the words and names that a literal holds, the keys alone of a dict."""
+    parts = node.keys if isinstance(node, ast.Dict) else node.elts
+    return {x.value if isinstance(x, ast.Constant) else x.id for x in parts
+            if isinstance(x, ast.Name) or (isinstance(x, ast.Constant) and isinstance(x.value, str))}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_each_table_stands_once(table):
+    names, home = TABLES[table]
+    at_least = min(3, len(names))
+    found = []
+    for path in sorted((ROOT / "pysnn").rglob("*.py")):
+        name = str(path.relative_to(ROOT))
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)) and len(names_in(node) & names) >= at_least:
+                found.append((name, node.lineno, sorted(names_in(node) & names)))
+    second = [f"{name}:{line}: {', '.join(words)}" for name, line, words in found if name not in home and name not in ELSEWHERE]
+    assert second == [], f"{table} are listed in {', '.join(home)}"
+    assert table in ("operations", "operation modules") or any(name in home for name, _, _ in found), "the search is blind"
