@@ -15,7 +15,7 @@ import numpy as np
 from . import _checks, _files, layers
 from .network import Network, SpikingNetwork
 
-NEURONS = ("temporal", "relu", "if")
+NEURONS = "temporal", "relu", "if"
 NAMED = {   # name: (width if none is given, text; {n} stands for n times the width)
     "fashion-proxy": (128, "28x28x1-{1}C3-{1}C3-P2-{1}C3-P2-{20}-{9}-{2}-10"),
     "cifar-vgg": (64, "32x32x3-{1}C3-{1}C3-A2-{2}C3-{2}C3-A2-{4}C3-{4}C3-A2-{8}-10"),
@@ -363,7 +363,7 @@ class Model:
         while i < len(specs):
             spec, after = specs[i], specs[i + 1:i + 3]
             if type(spec) is Conv:
-                whole = tuple(map(type, after)) == (BatchNorm, Neurons)
+                whole = after == (BatchNorm(), Neurons())
                 size = spec.sides if spec.sides[0] != spec.sides[1] else spec.sides[:1]
                 words.append(f"{spec.n}{'C' if whole else 'c'}{'x'.join(map(str, size))}" + f"s{spec.stride}" * (spec.stride > 1)
                              + f"p{spec.padding}" * (spec.padding != size[0] // 2))
@@ -375,7 +375,8 @@ class Model:
             elif type(spec) in (MaxPool, AvgPool):
                 words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
             else:
-                words.append({BatchNorm: "B", Neurons: "N", Flatten: "F", Dropout: f"D{getattr(spec, 'p', '')}"}.get(type(spec), repr(spec)))
+                letters = {BatchNorm: "B", Neurons: "N", Flatten: "F", Dropout: f"D{getattr(spec, 'p', 0)}"}
+                words.append(letters.get(type(spec), repr(spec)))
             i += 1
         return "-".join(words)
 
@@ -420,9 +421,7 @@ def read(model):
     first, *tokens = text.split("-") if isinstance(text, str) else [""]
     if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*x[1-9]\d*)?", first) or not tokens:
         raise ValueError(f"model: expected an input such as 784 or 28x28x1 and layers such as 32C3, P2, A2, 100, got {model!r}")
-    specs = []
-    for token in tokens:
-        specs += _specs(token, model)
+    specs = [spec for token in tokens for spec in _specs(token, model)]
     if tokens[-1].isdecimal():
         specs.pop()                                    # the output's neurons are the method's choice
     try:
@@ -452,7 +451,7 @@ def _specs(token, model):
 
 def _resolved(text):
     """Turn a name, such as "fashion-proxy:32", into the text it stands for; other texts stay as they are."""
-    name, colon, width = text.partition(":") if isinstance(text, str) else ("", "", "")
+    name, colon, width = str(text).partition(":")
     if name not in NAMED:
         return text
     if colon and not (width.isdecimal() and int(width) > 0):

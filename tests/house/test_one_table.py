@@ -16,7 +16,13 @@ TABLES = {
     "backends": (set(operations.BACKENDS), {"pysnn/operations.py"}),
 }
 ELSEWHERE = {   # literals that name the same words and list something else
-    "pysnn/learning/__init__.py": "__all__, and the line of METHODS",
+    "pysnn/verify/__init__.py": "__all__: names of modules",
+    "pysnn/verify/oracle/__init__.py": "__all__: names of modules",
+    "pysnn/verify/oracle/relu.py": "__all__: names of functions",
+    "pysnn/verify/suite/relu.py": "the definition and the cases of each operation, found by its name",
+    "pysnn/verify/suite/losses.py": "the definition of each loss, found by its name",
+    "pysnn/verify/suite/learning.py": "the frozen function and the settings of each learning rule, found by its name",
+    "pysnn/verify/golden/make.py": "the words of the schema about each operation, for readers in other languages",
 }
 
 

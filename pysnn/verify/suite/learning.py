@@ -18,12 +18,6 @@ from ..gradcheck import gradcheck
 from ._recorder import Checked
 
 NET = {"model": "4x4x1-2C3-P2-4-3", "bias": True, "dtype": "float64", "backend": "reference", "n_steps": 4}
-CASES = {
-    "proxy": ({}, {"clip": False, "gamma": 2.0, "on": "counts"}, {"statistics": "separate", "reset": "zero", "readout": "potential"}),
-    "tandem": ({}, {"reset": "zero", "freeze_after": 1, "readout": "potential"}),
-    "surrogate": ({}, {"detach_reset": False, "reset": "zero", "surrogate": "sigmoid", "slope": 4.0}),
-    "ann": ({},),
-}
 DECAY = 0.3
 
 
@@ -61,7 +55,7 @@ def frozen_loss(method, nets, x, y, step):
 
     Parameters
     ----------
-    method : {"proxy", "tandem", "surrogate", "ann"}
+    method : str
         The method.
     nets : pysnn.learning.rate.Nets
         At the operating point.
@@ -76,7 +70,7 @@ def frozen_loss(method, nets, x, y, step):
         ``forward(params) -> value, decisions``.
     """
     c = None if method == "ann" else rate.loss_and_grad(nets.settings, step.y, y)[1]
-    return {"proxy": _proxy, "tandem": _tandem, "surrogate": _surrogate, "ann": _ann}[method](nets, (x, y), c)
+    return FROZEN[method][0](nets, (x, y), c)
 
 
 def masks(layers, x, outputs):
@@ -209,6 +203,16 @@ def _soft(current, kept, how):
     return np.stack(out)
 
 
+FROZEN = {
+    "proxy": (_proxy, ({}, {"clip": False, "gamma": 2.0, "on": "counts"},
+                       {"statistics": "separate", "reset": "zero", "readout": "potential"})),
+    "tandem": (_tandem, ({}, {"reset": "zero", "freeze_after": 1, "readout": "potential"})),
+    "surrogate": (_surrogate, ({}, {"detach_reset": False, "reset": "zero", "surrogate": "sigmoid", "slope": 4.0})),
+    "ann": (_ann, ({},)),
+}
+"""For each learning rule that can be checked so: the function whose derivative its gradient is, and settings to check at."""
+
+
 def check_gradients(nets, step, forward, n=12):
     """Compare a step's gradients with differences of a frozen function, in every parameter.
 
@@ -268,10 +272,10 @@ def _checks(method, right, few=False, subject=None):
         for name, w in params.items():
             recorder.compare(costly.grads[name], plain.grads[name] + DECAY * w, name, 1e-9)
 
-    cases = CASES[method][:1] if few else CASES[method]
+    cases = FROZEN[method][1][:1 if few else None]
     listed = [("frozen offsets: " + (", ".join(f"{k} {v}" for k, v in chosen.items()) or "ours"), offsets(chosen)) for chosen in cases]
     return [*listed, ("weights left alone", leaves_alone), ("weight decay", decay)]
 
 
 SUITE = {name: Checked(lambda backend, rule=rule: rule.gradients, partial(_checks, name), module="temporal")
-         for name, rule in training.METHODS.items() if name in CASES}
+         for name, rule in training.METHODS.items() if name in FROZEN}
