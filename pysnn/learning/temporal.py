@@ -124,7 +124,7 @@ def encode_batch(nets, x, rng=None):
         z = np.asarray(s.code(x, s.late), x.dtype).reshape(len(x), -1)
     else:
         z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else encode.latency(x, s.late)
-    if z.shape[1] != np.prod(s.model.shape):
+    if s.own_encoding and z.shape[1] != np.prod(s.model.shape):
         raise ValueError(f"x: expected {np.prod(s.model.shape)} input spikes for model {s.model}, got {z.shape[1]}")
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
 
