@@ -80,7 +80,7 @@ def _jobs(args, data):
 
     def flag(name):
         method, _, name = name.rpartition(".")
-        rules = [learning.get(m) for m in args.methods if m == (method or m)]
+        rules = [learning.get(m) for m in args.methods if m == (method or m) and (m in learning.METHODS or ".py:" in m)]
         return any(isinstance(getattr(rule.Settings, name, None), bool) for rule in rules)
 
     if args.seeds < 1:

@@ -291,3 +291,4 @@ def end_epoch(nets, x_train):
 METHOD = Method("rate", Common, None, None, predict, accuracy, decide, data_settings=DATA, needed=("model", "crop"),
                 update_running_stats=update_running_stats, end_epoch=end_epoch, report=report, family="rate")
 """What the rate methods have in common; a method replaces its name, its settings, `build` and `gradients`."""
+score = METHOD.score
