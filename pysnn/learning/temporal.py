@@ -132,9 +132,8 @@ def encode_batch(nets, x, rng=None):
 def gradients(nets, x, y, rng=None):
     """Compute the loss of a batch and its gradient for every parameter; update nothing.
 
-    In this order: the gradient of the batch's mean loss; rescaled, matrix by matrix, if its norm exceeds max_norm; then the weight-sum
-    cost and L2 are added. With bound="all" the rescaling comes last, as in the paper; then the cost of a single neuron can be so large that
-    almost nothing is left of the gradient of the loss.
+    In this order: gradient of the mean loss; rescaled, matrix by matrix, if its norm exceeds max_norm; weight-sum cost and L2 added. With
+    bound="all" the rescaling comes last, as in the paper; then a large cost of one neuron leaves almost nothing of the loss's gradient.
     """
     net, s = nets
     weights = s.model.weights
