@@ -9,7 +9,7 @@ import numpy as np
 from .. import _files, checkpoint, datasets, learning, training
 from ._common import add_data, add_training, count, emit, megabytes, one_of, options, progress, typed
 
-SPIKING = [name for name, rule in training.METHODS.items() if "n_steps" in rule.Settings.__dataclass_fields__]
+SPIKING = [name for name, rule in learning.METHODS.items() if "n_steps" in rule.Settings.__dataclass_fields__]
 
 
 def add(verb):
@@ -24,12 +24,12 @@ def add(verb):
                "train proxy --data fashion-mnist --model fashion-proxy:32 --steps 15 --out runs/proxy.npz",
                "train surrogate --model 784-200-10 --steps 8 --set slope=4 --set reset=zero",
                "train my.py:rule --model my.py:model --data my.py:data --set loss=my.py:loss      # all of your own")
-    sub.add_argument("method", type=one_of(training.METHODS), metavar="METHOD",
-                     help=f"learning rule: {', '.join(training.METHODS)}, or FILE.py:NAME of your own")
+    sub.add_argument("method", type=one_of(learning.METHODS), metavar="METHOD",
+                     help=f"learning rule: {', '.join(learning.METHODS)}, or FILE.py:NAME of your own")
     add_data(sub, "fashion-sample")
     sub.add_argument("--preset", default="ours", metavar="NAME",
                      help="settings to start from (default ours; authors, those of the papers, for " + ", ".join(
-                         m for m, rule in training.METHODS.items() if "authors" in rule.presets) + ")")
+                         m for m, rule in learning.METHODS.items() if "authors" in rule.presets) + ")")
     sub.add_argument("--model", help="layer sizes, such as 784-400-400-10; for all methods but temporal also 28x28x1-16C3-P2-100-10 or "
                      "fashion-proxy:32; or FILE.py:NAME of your own")
     sub.add_argument("--steps", type=count, metavar="T", help="time steps a sample, of the methods that count spikes")
