@@ -247,7 +247,7 @@ class Dense(_Weighted):
 
 
 class BatchNorm(Layer):
-    """Batch normalisation; reads gamma{k} and beta{k}. With which statistics, says each call of `forward`.
+    """Batch normalisation; reads gamma{k} and beta{k}. The statistics are an argument of `forward`.
 
     Parameters
     ----------
@@ -285,7 +285,7 @@ class BatchNorm(Layer):
         return {name: value.astype(x.dtype) for name, value in zip(self.stats, values, strict=True)}
 
     def fold(self, layers, statistics=None):
-        at = len(layers) - (2 if layers and isinstance(layers[-1], AvgPool) else 1)   # behind average pooling: both are linear
+        at = len(layers) - (2 if layers and isinstance(layers[-1], AvgPool) else 1)      # scale and shift may come before a mean
         if at < 0 or type(layers[at]) not in (Conv, Dense):               # a layer of the user's own need not be linear
             given = dict(zip(self.stats, self._given(statistics), strict=True))
             layers.append(BatchNorm(self.params, given, int(self.stats[0].removeprefix("mean")), self.backend))
