@@ -316,7 +316,7 @@ def test_dropout_is_in_the_relu_network_alone(rng):
 
 @pytest.mark.parametrize("method", ["proxy", "ann"])
 def test_gradient_with_dropout(method, monkeypatch):
-    """The mask is frozen, drawn from the same seed each time; a way back without it is caught."""
+    """The mask is frozen, drawn from the same seed each time; a backward pass without it is caught."""
     nets, (x, y) = nets_for(method, model="6x6x2-3C3-P2-12-10-3", drop=0.4), batch(8)
     s, lost = nets.settings, [layer.p for layer in nets.net.layers if isinstance(layer, Dropout)]
     assert lost == [0.4, 0.4]
