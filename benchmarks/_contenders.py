@@ -282,16 +282,16 @@ def seconds(contender, k):
 
 def serve(pipe, job):
     """Make one contender and do what the parent asks."""
-    found = {}
+    versions = {}
     if job.kind == "pysnn":
         operations.backend_of("temporal")                                        # loads Numba
     elif job.kind in IN_TORCH:
         load_torch()
-        found = torch_versions()
+        versions = torch_versions()
     imported = peak_mib()
     contender, k = (OURS | IN_TORCH)[job.kind](job), 0
     peak = contender.peak(peak_mib) if hasattr(contender, "peak") else None
-    pipe.send(found)
+    pipe.send(versions)
     for what, *args in iter(pipe.recv, None):
         if what == "time":
             pipe.send([seconds(contender, k + i) for i in range(args[0] + 1)][1:])

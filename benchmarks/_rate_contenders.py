@@ -77,19 +77,19 @@ def fashion_spec(width):
 def layers_of(spec):
     """Return the weight layers of a spec as dicts: shape of the weights, shape of the output before pooling, whether pooling follows."""
     first, *tokens = spec.split("-")
-    shape, found = tuple(int(n) for n in first.split("x")), []
+    shape, layers = tuple(int(n) for n in first.split("x")), []
     for token in tokens:
         if token == "P2":
-            found[-1]["pool"] = "max"
+            layers[-1]["pool"] = "max"
             shape = (shape[0] // 2, shape[1] // 2, shape[2])
         elif token.endswith("C3"):
             n = int(token[:-2])
-            found.append({"w": (3, 3, shape[-1], n), "out": (*shape[:2], n), "pool": ""})
-            shape = found[-1]["out"]
+            layers.append({"w": (3, 3, shape[-1], n), "out": (*shape[:2], n), "pool": ""})
+            shape = layers[-1]["out"]
         else:
-            found.append({"w": (int(np.prod(shape)), int(token)), "out": (int(token),), "pool": ""})
-            shape = found[-1]["out"]
-    return found
+            layers.append({"w": (int(np.prod(shape)), int(token)), "out": (int(token),), "pool": ""})
+            shape = layers[-1]["out"]
+    return layers
 
 
 def multiply_adds(spec):
@@ -124,7 +124,7 @@ def calibrated(spec, activity, x, n_steps=STEPS, seed=0):
     Returns stages and the activity of each.
     """
     from pysnn.reference.spiking import Stage
-    rng, stages, found, seen = np.random.default_rng(seed), [], [], [x]
+    rng, stages, activities, seen = np.random.default_rng(seed), [], [], [x]
     for layer in layers_of(spec):
         w, b = draw(layer, rng), None
         if w.ndim == 4:
@@ -142,11 +142,11 @@ def calibrated(spec, activity, x, n_steps=STEPS, seed=0):
             b = (-mean * scale * gamma).astype(np.float32)
         seen = fire(currents, gamma, n_steps)
         stages.append(Stage(w, b, layer["pool"]))
-        found.append(float(np.mean(seen)))
+        activities.append(float(np.mean(seen)))
         if layer["pool"]:
             h, w = (n // 2 * 2 for n in seen[0].shape[1:3])
             seen = [np.maximum.reduce([s[:, i:h:2, j:w:2] for i in (0, 1) for j in (0, 1)]) for s in seen]
-    return stages, found
+    return stages, activities
 
 
 def convolve(x, w):
@@ -197,8 +197,8 @@ class Pysnn:
         return self.check(self.job.batches[k % len(self.job.batches)][0])["counts"]
 
     def check(self, x):
-        found = self.engine.run(self.job.weights, x, self.job.n_steps, threshold=self.job.threshold, rule=self.job.rule)
-        return {"counts": found.counts[-1], "n_spikes": [float(n) for n in found.n_spikes]}
+        run = self.engine.run(self.job.weights, x, self.job.n_steps, threshold=self.job.threshold, rule=self.job.rule)
+        return {"counts": run.counts[-1], "n_spikes": [float(n) for n in run.n_spikes]}
 
 
 class PysnnAnn:
@@ -283,17 +283,17 @@ def converted(stages, shape):
     stages: (w, b, pool) with w (kh, kw, C_in, C_out) or (N_in, N_out), rows of the first dense one in order H, W, C. shape: (H, W, C) of
     the image. Returns a list of (weight, bias or None, pool): (C_out, C_in, kh, kw) or (N_out, N_in), columns in order C, H, W.
     """
-    found = []
+    parts = []
     for w, b, pool in stages:
         if w.ndim == 4:
             weight, shape = w.transpose(3, 2, 0, 1), (*shape[:2], w.shape[3])
         else:
             weight = w.reshape(*shape, -1).transpose(3, 2, 0, 1).reshape(w.shape[1], -1) if len(shape) == 3 else w.T
             shape = (w.shape[1],)
-        found.append((torch.tensor(np.ascontiguousarray(weight)), None if b is None else torch.tensor(b), pool))
+        parts.append((torch.tensor(np.ascontiguousarray(weight)), None if b is None else torch.tensor(b), pool))
         if pool:
             shape = (shape[0] // 2, shape[1] // 2, shape[2])
-    return found
+    return parts
 
 
 def images(x, channels_last=False):
@@ -460,18 +460,18 @@ class Ann:
     def check(self, x, y):
         """Loss and gradients on other images, in pysnn's layout and in float64."""
         self.tensors = {name: w.detach().double().requires_grad_() for name, w in self.tensors.items()}
-        found, shape = {"loss": self.gradients(images(x, self.last).double(), torch.from_numpy(y))}, self.shape
+        grads, shape = {"loss": self.gradients(images(x, self.last).double(), torch.from_numpy(y))}, self.shape
         for name, w in self.tensors.items():
             dw = w.grad.numpy()
-            found[name] = dw.transpose(2, 3, 1, 0) if w.ndim == 4 else dw.T if w.ndim == 2 else dw
+            grads[name] = dw.transpose(2, 3, 1, 0) if w.ndim == 4 else dw.T if w.ndim == 2 else dw
         for name, pool in zip(self.names, self.pools, strict=True):
             if self.tensors[name].ndim == 4:
                 shape = (*shape[:2], len(self.tensors[name]))
                 shape = (shape[0] // 2, shape[1] // 2, shape[2]) if pool else shape
             else:                                                        # the first dense layer: rows from C, H, W to H, W, C
-                found[name] = found[name].reshape(shape[2], *shape[:2], -1).transpose(1, 2, 0, 3).reshape(found[name].shape)
+                grads[name] = grads[name].reshape(shape[2], *shape[:2], -1).transpose(1, 2, 0, 3).reshape(grads[name].shape)
                 break
-        return found
+        return grads
 
 
 OURS = {"pysnn": Pysnn, "pysnn-ann": PysnnAnn, "products": Products, "products-ann": Products}
@@ -489,15 +489,15 @@ def torch_versions():
 
 def serve(pipe, job):
     """Make one contender and do what the parent asks."""
-    found = {}
+    versions = {}
     if job.kind == "pysnn":
-        found = {"engine": engine().__name__}
+        versions = {"engine": engine().__name__}
     elif job.kind in IN_TORCH:
         load_torch()
-        found = torch_versions()
+        versions = torch_versions()
     imported = peak_mib()
     contender, k = (OURS | IN_TORCH)[job.kind](job), 0
-    pipe.send(found)
+    pipe.send(versions)
     for what, *args in iter(pipe.recv, None):
         if what == "time":
             times = []

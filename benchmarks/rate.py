@@ -69,16 +69,16 @@ def test_images(n):
 
 
 def start(jobs):
-    """Start the contenders, one process each; return their ends of the pipes, the processes, and the versions they found."""
-    context, pipes, processes, found = multiprocessing.get_context("spawn"), {}, [], {}
+    """Start the contenders, one process each; return their ends of the pipes, the processes, and their versions."""
+    context, pipes, processes, versions = multiprocessing.get_context("spawn"), {}, [], {}
     for name, job in jobs.items():
         pipes[name], theirs = context.Pipe()
         processes.append(context.Process(target=serve, args=(theirs, job), daemon=True))
         processes[-1].start()
         theirs.close()
     for name in pipes:
-        found |= answer(pipes, name)
-    return pipes, processes, found
+        versions |= answer(pipes, name)
+    return pipes, processes, versions
 
 
 def answer(pipes, name, *question):
@@ -161,7 +161,7 @@ def inference(sizes, threads, pause, quick):
     data, x, y = test_images(n * sizes["n_batches"])
     batches = [(x[i:i + n], y[i:i + n]) for i in range(0, len(x), n)]
     for activity in ACTIVITIES:
-        stages, found = calibrated(spec, activity, x[-sizes["n_calibrate"]:], sizes["n_steps"])
+        stages, reached = calibrated(spec, activity, x[-sizes["n_calibrate"]:], sizes["n_steps"])
         names = chosen or [name for name in INFERENCE if not (quick and name.startswith("jelly c"))]       # half a minute of compiling
         jobs = {name: job(name, (spec, stages, batches), sizes["n_steps"], threads) for name in names}
         pipes, processes, versions = start(jobs)
@@ -171,7 +171,7 @@ def inference(sizes, threads, pause, quick):
         peer, rows = rows_of(seconds, left, INFERENCE, ("jelly",))
         steps = sizes["n_check"] * sizes["n_steps"]
         seen = [float(s / (np.prod(layer["out"]) * steps)) for s, layer in zip(checks[0]["n_spikes"], layers_of(spec), strict=True)]
-        sections.append({"weights": "synthetic", "activity": activity, "activity_calibrated": found, "activity_by_layer": seen,
+        sections.append({"weights": "synthetic", "activity": activity, "activity_calibrated": reached, "activity_by_layer": seen,
                          "peer": peer, "rows": rows, "checks": checks})
         chosen = left
     return data, sections, versions, memory(sizes, (spec, stages, batches[:1]), threads, chosen)
@@ -275,11 +275,11 @@ def run(threads=2, quick=False):
     os.environ.update(dict.fromkeys((*THREAD_VARIABLES, "NUMBA_NUM_THREADS"), str(threads)))     # for the processes to come
     _threads.set_threads(threads)
     spec = fashion_spec(sizes["width"])
-    data, sections, found, peaks = inference(sizes, threads, pause, quick)
-    ann, versions = relu(sizes, threads, pause)
+    data, sections, versions, peaks = inference(sizes, threads, pause, quick)
+    ann, relu_versions = relu(sizes, threads, pause)
     return {"what": "inference of the spiking net, forward and backward of the ReLU net", "command": "make bench",
             "date": datetime.date.today().isoformat(), "machine": where, "cpu": f"{where['cpu']}, {where['cores']} cores",
-            "environment": environment, "versions": training.versions() | versions | found | {"engine": engine().__name__},
+            "environment": environment, "versions": training.versions() | relu_versions | versions | {"engine": engine().__name__},
             "data": data, "model": spec, "multiply_adds": sum(multiply_adds(spec)), "batch": sizes["batch"], "threads": threads,
             "n_steps": sizes["n_steps"], "pilot": sizes["pilot"], "rounds": sizes["rounds"], "pause_s": pause,
             "rule": RULE._asdict(), "threshold": THRESHOLD,

@@ -66,15 +66,15 @@ def trained(batches, n_steps):
 
 
 def start(jobs):
-    """Start the contenders, one process each; return their ends of the pipes and the versions they found."""
-    context, pipes, found = multiprocessing.get_context("spawn"), {}, {}
+    """Start the contenders, one process each; return their ends of the pipes and their versions."""
+    context, pipes, versions = multiprocessing.get_context("spawn"), {}, {}
     for name, job in jobs.items():
         pipes[name], theirs = context.Pipe()
         context.Process(target=serve, args=(theirs, job), daemon=True).start()
         theirs.close()
     for name in pipes:
-        found |= answer(pipes, name)
-    return pipes, found
+        versions |= answer(pipes, name)
+    return pipes, versions
 
 
 def answer(pipes, name, *question):
@@ -201,7 +201,7 @@ def run(threads=2, rounds=21, steps=5, pause=0.1, n_batches=40):
     params["distinct"] = models.temporal_params(MODEL, np.random.default_rng(0))
     jobs = {name: Job(c.kind, c.options, batches[c.inputs][:8], params.get(c.inputs, params["binary"]), threads)
             for name, c in CONTENDERS.items()}
-    pipes, found = start(jobs)
+    pipes, versions = start(jobs)
     checks = compare(pipes, sets, y, params)
     seconds = measure(pipes, rounds, steps, pause)
     memory = {name: answer(pipes, name, "memory") for name in pipes}
@@ -211,7 +211,7 @@ def run(threads=2, rounds=21, steps=5, pause=0.1, n_batches=40):
     sizes = {"halvings": 3, "doublings": 1} if rounds > 3 else {"halvings": 1, "doublings": 0}
     return {"what": "one training step", "command": "make bench", "date": datetime.date.today().isoformat(),
             "machine": where, "cpu": f"{where['cpu']}, {where['cores']} cores",
-            "environment": environment, "versions": training.versions() | found,
+            "environment": environment, "versions": training.versions() | versions,
             "data": data, "model": MODEL, "batch": BATCH, "threads": threads, "rounds": rounds, "steps": steps, "pause_s": pause,
             "peer": peer, "rows": rows, "checks": checks, "growth": growth(rounds=min(rounds, 7), **sizes),
             "seconds": time.perf_counter() - began}

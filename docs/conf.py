@@ -36,7 +36,6 @@ suppress_warnings = ["config.cache"]          # the settings of the gallery hold
 html_theme = "furo"
 html_title = "pysnn"
 html_static_path = ["_static", str(mathjax.folder())]
-templates_path = ["_templates"]
 html_css_files, html_js_files = ["site.css"], ["site.js"]
 html_favicon = "_static/favicon.svg"
 html_copy_source = False

@@ -70,22 +70,23 @@ for epoch in range(EPOCHS):
         for name, value in used.items():
             state[name] += np.float32(MOMENTUM) * (value - state[name])
         total += loss * len(some)
-    found = score(lambda x: snn.run(x).counts[-1], x_val, y_val)
-    print(f"epoch {epoch + 1}   loss {total / len(x_train):.4f}   validation {found.expected:.2%} (strict {found.strict:.2%})")
+    result = score(lambda x: snn.run(x).counts[-1], x_val, y_val)
+    print(f"epoch {epoch + 1}   loss {total / len(x_train):.4f}   validation {result.expected:.2%} (strict {result.strict:.2%})")
 
 # %%
 # The test images, used once.
-found = score(lambda x: snn.run(x).counts[-1], data.x_test, data.y_test)
-accuracy = found.expected
-print(f"test accuracy of the spiking network  {accuracy:.2%} (strict {found.strict:.2%}), T = {T}")
-found = score(lambda x: relu.forward(x)[0][-1], data.x_test, data.y_test)
-print(f"test accuracy of the ReLU network     {found.expected:.2%}, the same weights")
+result = score(lambda x: snn.run(x).counts[-1], data.x_test, data.y_test)
+accuracy = result.expected
+print(f"test accuracy of the spiking network  {accuracy:.2%} (strict {result.strict:.2%}), T = {T}")
+result = score(lambda x: relu.forward(x)[0][-1], data.x_test, data.y_test)
+print(f"test accuracy of the ReLU network     {result.expected:.2%}, the same weights")
 assert N_TRAIN or EPOCHS < 4 or accuracy > 0.78
 
 # %%
 # Agreement of the two networks: spike counts and activations, layer by layer.
 if find_spec("matplotlib"):
-    from pysnn import evaluation_rate, plots
+    from pysnn import plots
+    from pysnn.evaluation.rate import activations
     x = current(data.x_test[:100])
-    pairs = snn.run(x, keep_counts=True).layer_counts, evaluation_rate.activations(relu, x)
+    pairs = snn.run(x, keep_counts=True).layer_counts, activations(relu, x)
     print(plots.save(plots.correlation(*pairs, ["1 conv", "2 conv", "3 dense", "output"], T), "figures/05-correlation.png"))

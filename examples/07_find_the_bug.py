@@ -38,15 +38,15 @@ def show(number):
     """Print what the checks say of an exercise; return the ledger."""
     fault = zoo.every()[exercises()[number - 1]]
     operation = fault.operation
-    found = suite.run([operation], op=fault.inject(suite.operation(operation)), few=True)
+    ledger = suite.run([operation], op=fault.inject(suite.operation(operation)), few=True)
     print(f"Exercise {number}: {operation}, with one mistake\n")
-    for entry in found.summary().entries:
+    for entry in ledger.summary().entries:
         print(f"  {entry.check:<20}{'passes' if entry.verdict == 'right' else 'FAILS'}")
     print("\nwhere each first goes wrong:")
-    for checks in found.groups().values():
+    for checks in ledger.groups().values():
         for kind, (entry, *_) in checks.items():
             print(f"  {kind}: {entry.argument}: {entry.first or 'everywhere'}; {entry.note}")
-    return found
+    return ledger
 
 
 def mark(number, answer):
@@ -73,7 +73,7 @@ def main(*args):
 # The third of them. Which name would you give? The picture shows all numbers that were compared: a mistake lifts some of them far above
 # rounding, and leaves others alone.
 if __name__ == "__main__":
-    found = main(*sys.argv[1:])
+    ledger = main(*sys.argv[1:])
     if len(sys.argv) == 2 and find_spec("matplotlib"):
         from pysnn import plots
-        print("\n" + str(plots.save(found.plot(), "figures/07-errors.png")))
+        print("\n" + str(plots.save(ledger.plot(), "figures/07-errors.png")))

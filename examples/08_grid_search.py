@@ -38,8 +38,8 @@ search.fit(x_train, y_train)
 # One row a size, one column a number of steps; accuracy on the folds that were left out. Four steps bring most of what eight do, and yes,
 # a larger network needs fewer: 60 hidden neurons with four steps do better than 15 with eight. The dip of 15 neurons at two steps belongs
 # to this seed: with ``random_state`` 1, 2 or 3 there is none.
-found = search.cv_results_
-scores = {(p["hidden"], p["n_steps"]): mean for p, mean in zip(found["params"], found["mean_test_score"], strict=True)}
+results = search.cv_results_
+scores = {(p["hidden"], p["n_steps"]): mean for p, mean in zip(results["params"], results["mean_test_score"], strict=True)}
 print(f"{'hidden':>6}" + "".join(f"{f'T={t}':>9}" for t in STEPS))
 for n in HIDDEN:
     print(f"{n:>6}" + "".join(f"{scores[n, t]:>9.2%}" for t in STEPS))

@@ -28,7 +28,7 @@ class Operation(NamedTuple):
     backends: tuple = tuple(BACKENDS)
 
     def pair(self, backend="auto"):
-        """Load its two functions.
+        """Load forward and backward.
 
         Parameters
         ----------

@@ -29,10 +29,10 @@ def record(name):
     dict
         The record.
     """
-    found = json.loads((HERE / f"results/benchmark-{name}.json").read_text(encoding="utf-8"))
-    if not isinstance(found["command"], str):
-        found["command"] = " ".join(["pysnn", *found["command"]])
-    return found
+    data = json.loads((HERE / f"results/benchmark-{name}.json").read_text(encoding="utf-8"))
+    if not isinstance(data["command"], str):
+        data["command"] = " ".join(["pysnn", *data["command"]])
+    return data
 
 
 def records():
@@ -48,33 +48,33 @@ def _tables():
     return module
 
 
-def measured(found, name):
+def measured(data, name):
     """Say how a record came about: command, machine, versions, date."""
-    machine = found.get("machine", {})
-    threads = f"{found['threads']} threads on " if "threads" in found else ""
+    machine = data.get("machine", {})
+    threads = f"{data['threads']} threads on " if "threads" in data else ""
     load = f", load {machine['load']:.2f} before the start" if machine else ""
-    versions = ", ".join(f"{label} {found['versions'][key]}" for key, label in LIBRARIES.items() if found["versions"].get(key))
-    took = f"; the measurement took {found['seconds'] / 60:.0f} min" if "seconds" in found else ""
-    return [f"- **Command**: `{found['command']}` ([record](results/benchmark-{name}.json))",
-            f"- **Machine**: {threads}{found['cpu']}, {found['versions']['machine']}{load}",
-            f"- **Versions**: pysnn {found['versions']['pysnn']}, {versions}",
-            f"- **Date**: {found['date']}{took}"]
+    versions = ", ".join(f"{label} {data['versions'][key]}" for key, label in LIBRARIES.items() if data["versions"].get(key))
+    took = f"; the measurement took {data['seconds'] / 60:.0f} min" if "seconds" in data else ""
+    return [f"- **Command**: `{data['command']}` ([record](results/benchmark-{name}.json))",
+            f"- **Machine**: {threads}{data['cpu']}, {data['versions']['machine']}{load}",
+            f"- **Versions**: pysnn {data['versions']['pysnn']}, {versions}",
+            f"- **Date**: {data['date']}{took}"]
 
 
-def growth_temporal(found):
+def growth_temporal(data):
     """Time a synapse and sample, as each size is doubled."""
     rows = ["| inputs | B x N_in x N_out | forward, ps | step, ps |", "|---|---|---|---|"]
-    for g in found["growth"]:
+    for g in data["growth"]:
         shape = [f"**{n}**" if axis == g["axis"] else str(n) for axis, n in zip(("B", "N_in", "N_out"), g["shape"], strict=True)]
         rows.append(f"| {g['inputs']} | {' x '.join(shape)} | {1000 * g['forward_ns']:.1f} | {1000 * g['step_ns']:.1f} |")
     return rows
 
 
-def growth_rate(found):
+def growth_rate(data):
     """Time of spiking inference, as steps, width, activity and batch grow."""
     rows = ["| what grows | T | channels | spikes a step | batch | s | multiply-adds a second, 1e9 |", "|---|---|---|---|---|---|---|"]
     return rows + [f"| {AXES[g['axis']]} | {g['n_steps']} | {g['width']} | {g['activity']:g} | {g['batch']} | {g['s']:.3f} "
-                   f"| {g['gmac_s']:.0f} |" for g in found["growth"]]
+                   f"| {g['gmac_s']:.0f} |" for g in data["growth"]]
 
 
 def parts():

@@ -1,4 +1,4 @@
-"""The directive `command-help`: what a verb of `pysnn` says about itself, asked when the page is built."""
+"""The directive `command-help`: the help text of a verb of `pysnn`, taken when the page is built."""
 
 import argparse
 from unittest import mock
@@ -31,10 +31,10 @@ class CommandHelp(SphinxDirective):
     def run(self):
         """Return the text as it stands."""
         name = self.arguments[0] if self.arguments else ""
-        found = helps()
-        if name not in found:
-            raise self.error(f"command-help: expected one of {', '.join(filter(None, found))}, got {name!r}")
-        text = f"$ pysnn{' ' + name if name else ''} --help\n{found[name]}"
+        texts = helps()
+        if name not in texts:
+            raise self.error(f"command-help: expected one of {', '.join(filter(None, texts))}, got {name!r}")
+        text = f"$ pysnn{' ' + name if name else ''} --help\n{texts[name]}"
         return [nodes.literal_block(text, text, language="text")]
 
 

@@ -51,9 +51,9 @@ def _fetch(work):
     archive = work / f"mathjax-{VERSION}.tgz"
     if done.returncode or not archive.is_file():
         raise ExtensionError(f"the formulas need MathJax: `{' '.join(command)}` failed: {done.stderr.strip()[-300:]}")
-    found = _sha256(archive.read_bytes())
-    if found != ARCHIVE_SHA256:
-        raise ExtensionError(f"expected MathJax {VERSION} with SHA-256 {ARCHIVE_SHA256}, got {found}")
+    digest = _sha256(archive.read_bytes())
+    if digest != ARCHIVE_SHA256:
+        raise ExtensionError(f"expected MathJax {VERSION} with SHA-256 {ARCHIVE_SHA256}, got {digest}")
     return archive
 
 

@@ -100,10 +100,10 @@ def list_findings(app, docname, source):
 
 def remember(app, doctree):
     """Note which files a page links to."""
-    found = {node["refuri"].removeprefix(SCHEME).partition("#")[0] for node in doctree.findall(nodes.reference)
+    paths = {node["refuri"].removeprefix(SCHEME).partition("#")[0] for node in doctree.findall(nodes.reference)
              if node.get("refuri", "").startswith(SCHEME)}
     linked = getattr(app.env, "repository_files", {})
-    linked[app.env.docname] = found
+    linked[app.env.docname] = paths
     app.env.repository_files = linked
 
 

@@ -25,11 +25,11 @@ def draw():
     """Return the figure."""
     curves, upper = {}, {}
     for run in json.loads(RECORD.read_text())["runs"]:
-        found = run["evaluation"]
-        if "steps" in found:
-            curves[run["line"]] = (found["steps"], found["accuracy_at"])
+        evaluation = run["evaluation"]
+        if "steps" in evaluation:
+            curves[run["line"]] = (evaluation["steps"], evaluation["accuracy_at"])
         else:
-            upper["ReLU network (ann)"] = found["accuracy"]
+            upper["ReLU network (ann)"] = evaluation["accuracy"]
     return plots.accuracy_steps(curves, upper, trained=15)
 
 

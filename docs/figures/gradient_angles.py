@@ -31,8 +31,8 @@ def angles():
 def draw():
     """Return the figure."""
     fig, ax = panels(size=(9, 5))
-    epochs, found = angles()
-    for k, ((pair, (low, median, high)), (color, marker, line)) in enumerate(zip(found.items(), LOOKS, strict=False)):
+    epochs, quartiles = angles()
+    for k, ((pair, (low, median, high)), (color, marker, line)) in enumerate(zip(quartiles.items(), LOOKS, strict=False)):
         x = np.array(epochs) + 0.06 * (k - 1.5)
         ax.errorbar(x, median, [median - low, high - median], color=color, ls=line, marker=marker, ms=8, capsize=4, label=PAIRS[pair])
     ax.axhline(90, color=BLACK, ls="--", lw=1.2)

@@ -63,8 +63,8 @@ def draw():
     left.set(xlabel="time of the moving input $z_1$", ylabel=r"spike time $z_{\mathrm{out}}$", ylim=(1.4, 7.1), xlim=(START, 7))
     left.set_title("slopes")
     side, out, sets = plane(301)
-    found = [int(k) for k in np.unique(sets) if k]
-    for k, color in zip(found, ("sky", "orange", "green", "pink", "vermillion", "blue", "grey"), strict=False):
+    numbers = [int(k) for k in np.unique(sets) if k]
+    for k, color in zip(numbers, ("sky", "orange", "green", "pink", "vermillion", "blue", "grey"), strict=False):
         mask = (sets == k).astype(float)
         right.contourf(side, side, mask, [0.5, 1.5], colors=[COLORS[color]], alpha=0.35)
         y, x = np.nonzero(mask)

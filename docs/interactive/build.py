@@ -24,12 +24,12 @@ def page(name):
     str
         HTML that refers to no other file but by links for readers.
     """
-    def read(found):
-        return (SRC / found[1]).read_text(encoding="utf-8")
+    def read(match):
+        return (SRC / match[1]).read_text(encoding="utf-8")
 
     text = (SRC / f"{name}.html").read_text(encoding="utf-8")
-    text = re.sub(r'<link rel="stylesheet" href="([\w.-]+)">', lambda found: f"<style>\n{read(found)}</style>", text)
-    return re.sub(r'<script src="([\w.-]+)"></script>', lambda found: f"<script>\n{read(found)}</script>", text)
+    text = re.sub(r'<link rel="stylesheet" href="([\w.-]+)">', lambda match: f"<style>\n{read(match)}</style>", text)
+    return re.sub(r'<script src="([\w.-]+)"></script>', lambda match: f"<script>\n{read(match)}</script>", text)
 
 
 def main():

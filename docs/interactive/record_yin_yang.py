@@ -66,7 +66,7 @@ def train(epochs, n_train=None, seed=SEED):
         adam.update(params, grads, cosine(k, epochs * n_batches, LR, LR / 100))
 
 
-def judge(weights, x, y):
+def loss_and_accuracy(weights, x, y):
     """Score weights with the reference in float64.
 
     Parameters
@@ -103,7 +103,7 @@ def main(epochs=60, n_train=None, out=OUT):
     record = {"model": MODEL, "beta": BETA, "late": LATE, "batch": BATCH, "lr": LR, "seed": SEED, "n_batches": n_batches,
               "classes": list(data.classes), "x": code(x[:, :2]), "y": "".join(map(str, y)), "frames": []}
     for update, weights in train(epochs, n_train):
-        loss, accuracy = judge(weights, x, y)
+        loss, accuracy = loss_and_accuracy(weights, x, y)
         record["frames"].append({"update": update, "loss": loss, "accuracy": accuracy, **{name: code(w) for name, w in weights.items()}})
         print(f"update {update:6d}   loss {loss:.4f}   accuracy {accuracy:.1%}", flush=True)
     text = ",\n".join(json.dumps(frame) for frame in record.pop("frames"))

@@ -5,16 +5,12 @@ The shipped sample of Fashion-MNIST, its validation part; the test images are no
 samples.
 """
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 
 from pysnn import datasets, training
 from pysnn.evaluation import diagnostics, mismatch
 from pysnn.learning import proxy
 
-HERE = Path(__file__).parent
 SEED = 0
 EPOCHS = (0, 1, 3, 6)        # when to measure
 BATCH, BATCHES, SINGLES, LOOKED_AT = 50, 6, 60, 40
@@ -37,15 +33,13 @@ def main():
         if record["epoch"] in EPOCHS:
             rows.append(measure(run.nets, x, y, record["epoch"]))
             print(record["epoch"], rows[-1]["validation"], rows[-1]["batches"]["proxy surrogate"]["all"], flush=True)
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.write("gradient-angles", {"command": "python docs/results/angles.py", "data": data.name, "seed": SEED,
-                                     "settings": vars(settings), "batch": BATCH, "batches": BATCHES, "singles": SINGLES, "rows": rows})
+    from record import write
+    write("gradient-angles", {"command": "python docs/results/angles.py", "data": data.name, "seed": SEED,
+                              "settings": settings.plain(), "batch": BATCH, "batches": BATCHES, "singles": SINGLES, "rows": rows})
 
 
 def measure(nets, x, y, epoch):
-    """Return all that is asked of one network."""
+    """Measure one network."""
     batches = [diagnostics.gradient_angles(nets, x[i:i + BATCH], y[i:i + BATCH]) for i in range(0, BATCH * BATCHES, BATCH)]
     singles = [diagnostics.gradient_angles(nets, x[i:i + 1], y[i:i + 1]) for i in range(SINGLES)]
     layers, end = mismatch.mismatch(nets, x[:LOOKED_AT])
@@ -54,11 +48,11 @@ def measure(nets, x, y, epoch):
             "activity": diagnostics.activity(nets, x[:LOOKED_AT])}
 
 
-def quartiles(found):
+def quartiles(angles):
     """Return [lower quartile, median, upper quartile, how many are defined] by pair and parameter, in degrees."""
     out = {}
-    for pair in found[0]:
-        rows = {name: [f[pair][name] for f in found if not np.isnan(f[pair][name])] for name in found[0][pair]}
+    for pair in angles[0]:
+        rows = {name: [f[pair][name] for f in angles if not np.isnan(f[pair][name])] for name in angles[0][pair]}
         out[" ".join(pair)] = {name: [*(round(float(q), 1) for q in np.quantile(v, (0.25, 0.5, 0.75))), len(v)] if v else None
                                for name, v in rows.items()}
     return out

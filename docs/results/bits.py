@@ -41,20 +41,21 @@ def bits(arrays):
 
 def main(path, *options):
     """Train, and write or compare."""
-    got = {"versions": training.versions(), "golden": {}, "verify": {}, "runs": {}}
+    from record import origin
+    got = {**origin(f"python docs/results/bits.py {path}"), "golden": {}, "verify": {}, "runs": {}}
     for case in golden.cases():
         got["golden"][f"{case.operation} {case.name}"] = bits({**case.inputs, **case.outputs, **case.gradients})
     for entry in suite.run().to_dict()["entries"]:
         name = ", ".join(str(entry[part]) for part in ("operation", "check", "argument"))
         got["verify"].setdefault(name, []).append({part: entry[part] for part in ENTRY})
     for name, (method, data, n, preset, chosen) in RUNS.items():
-        rule, found = training.METHODS[method], datasets.load(data)
+        rule, samples = training.METHODS[method], datasets.load(data)
         for backend in ("numba", "reference"):
             settings = rule.settings_for(data, preset, **{**chosen, "epochs": 3, "backend": backend})
             run = training.start(method, settings, 0)
-            for _ in training.epochs(run, (found.x_train[:n], found.y_train[:n])):
+            for _ in training.epochs(run, (samples.x_train[:n], samples.y_train[:n])):
                 pass
-            score = rule.score(run.nets, found.x_test[:500], found.y_test[:500])
+            score = rule.score(run.nets, samples.x_test[:500], samples.y_test[:500])
             got["runs"][f"{name}, {backend}"] = {"loss": run.records[-1]["loss"], "accuracy": score.expected,
                                                  "sha256": bits({**run.nets.net.params, **run.nets.state})}
             print(f"{name}, {backend}: {got['runs'][f'{name}, {backend}']}", flush=True)

@@ -9,7 +9,6 @@ T = 8 serves every T and the convolutional one. Test images are seen once a run.
 others if you like; a record is written when all are there. Runs that were stopped go on.
 """
 
-import importlib.util
 import json
 import os
 import sys
@@ -32,14 +31,6 @@ LOSSES = ({"loss": "mse", "on": "rates"}, {"loss": "cross_entropy", "on": "count
 AUTHORS = "proxy-authors"                  # the line of the preset `authors`
 
 
-def record_module():
-    """Load record.py, which lies beside this file."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def known(method, options):
     """Keep the options that a method has."""
     return {name: value for name, value in options.items() if name in training.METHODS[method].Settings.__dataclass_fields__}
@@ -58,8 +49,8 @@ def train(job, folder, about, parts):
 def best():
     """Read each method's best options from the tries, as `comparison.plan` takes them."""
     tries = json.loads((HERE / "tuning-dense.json").read_text())["tries"]
-    found = {m: max((t for t in tries if t["method"] == m), key=lambda t: t["validation"])["chosen"] for m in comparison.METHODS}
-    return {f"{m}.{name}": value for m, chosen in found.items() for name, value in chosen.items()}
+    best_of = {m: max((t for t in tries if t["method"] == m), key=lambda t: t["validation"])["chosen"] for m in comparison.METHODS}
+    return {f"{m}.{name}": value for m, chosen in best_of.items() for name, value in chosen.items()}
 
 
 def tune(methods, folder, about, data):
@@ -90,7 +81,7 @@ def dense(methods, folder, about, data):
 
 def conv(lines, folder, about, data):
     """Train and evaluate single runs of the convolutional network; return the record, or None while some line is missing."""
-    chosen, found = {"model": CONV, "epochs": CONV_EPOCHS, **SAME, **best()}, []
+    chosen, runs = {"model": CONV, "epochs": CONV_EPOCHS, **SAME, **best()}, []
     jobs = {job.method: job for job in comparison.plan(DATA, comparison.METHODS, [CONV_STEPS], [CONV_SEED], chosen)}
     authors = proxy.settings_for(DATA, "authors", model=CONV, epochs=CONV_EPOCHS)
     jobs[AUTHORS] = comparison.Job(AUTHORS, "proxy", authors, CONV_SEED, (CONV_STEPS,))
@@ -98,7 +89,7 @@ def conv(lines, folder, about, data):
         path = folder / f"{job.name}.json"
         if line in lines and not path.is_file():
             run = train(job, folder, about, datasets.held_out(data))
-            result = {"line": line, "method": job.method, "settings": vars(job.settings), "seed": job.seed, "records": run.records,
+            result = {"line": line, "method": job.method, "settings": job.settings.plain(), "seed": job.seed, "records": run.records,
                       "seconds": sum(r["seconds"] for r in run.records),
                       "evaluation": evaluation_rate.evaluate(run.nets, data.x_test, data.y_test)}
             part = path.with_suffix(".part")
@@ -106,10 +97,10 @@ def conv(lines, folder, about, data):
             os.replace(part, path)
             print(line, result["evaluation"]["accuracy"], flush=True)
         if path.is_file():
-            found.append(json.loads(path.read_text()))
-            if found[-1]["settings"] != vars(job.settings) or found[-1]["seed"] != job.seed:
+            runs.append(json.loads(path.read_text()))
+            if runs[-1]["settings"] != job.settings.plain() or runs[-1]["seed"] != job.seed:
                 raise SystemExit(f"{path} is of other settings: remove it, and the checkpoint beside it, to make it again")
-    return {"runs": found} if len(found) == len(jobs) else None
+    return {"runs": runs} if len(runs) == len(jobs) else None
 
 
 PARTS = {"tune": (tune, "tuning-dense", "dense"), "dense": (dense, "compare-dense", "dense"), "conv": (conv, "compare-conv", "conv")}
@@ -117,14 +108,14 @@ PARTS = {"tune": (tune, "tuning-dense", "dense"), "dense": (dense, "compare-dens
 
 def main(what, *names):
     """Make the runs of one part, and its record when all are there."""
-    make, name, folder = PARTS[what]
-    record, data = record_module(), datasets.load(DATA)
+    import record
+    (make, name, folder), data = PARTS[what], datasets.load(DATA)
     about = {"name": DATA, "n_val": len(datasets.held_out(data)[1][1]), "split_seed": 0}
-    found = make(names or (*comparison.METHODS, AUTHORS), record.RUNS / f"compare-{folder}", about, data)
-    if found is None:
+    results = make(names or (*comparison.METHODS, AUTHORS), record.RUNS / f"compare-{folder}", about, data)
+    if results is None:
         print(f"{what}: done; no record yet, since runs of other methods are missing")
     else:
-        record.write(name, {"command": f"python docs/results/compare.py {what}", **found})
+        record.write(name, {"command": f"python docs/results/compare.py {what}", **results})
 
 
 if __name__ == "__main__":

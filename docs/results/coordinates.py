@@ -1,4 +1,4 @@
-"""Check 100,000 random coordinates of temporal nets, 1 to 4 layers, float64, and record how each was judged.
+"""Check 100,000 random coordinates of temporal nets, 1 to 4 layers, float64, and record the verdict on each.
 
 Run: python docs/results/coordinates.py [N]        writes docs/results/coordinates.json, in a few minutes; stopped, it goes on where it was
 Every input and every weight of each net is one coordinate. The backward passes are right, so WRONG would be a false alarm. Where rounding
@@ -6,7 +6,6 @@ in forward would hide an error of 1e-3 from differences (a derivative that is ti
 is asked instead; what it cannot settle either counts as left out, as do jumps.
 """
 
-import importlib.util
 import json
 import sys
 import time
@@ -41,7 +40,7 @@ def chain():
     return verify.temporal.chain(backend_of("temporal"))
 
 
-def judge(k):
+def checked(k):
     """Check all coordinates of net number k; return counts, and the largest error by argument."""
     args, rng = net(k)
     op = chain()
@@ -65,16 +64,16 @@ def judge(k):
 
 
 def main(wanted=WANTED):
-    """Go on from the record, if there is one, until that many coordinates were judged."""
+    """Go on from the record, if there is one, until that many coordinates were checked."""
     path = HERE / "coordinates.json"
     old = json.loads(path.read_text()) if path.is_file() else {"next": 0, "counts": {}, "reasons": {}, "errors": [], "seconds": 0.0}
     counts, reasons, errors, k = Counter(old["counts"]), Counter(old["reasons"]), old["errors"], old["next"]
     spent, began = old["seconds"], time.perf_counter()
     if total(counts) >= wanted:
-        raise SystemExit(f"{path} is complete: remove it to judge the present code")
+        raise SystemExit(f"{path} is complete: remove it to check the present code")
     while total(counts) < wanted:
-        found, why, largest = judge(k)
-        counts.update(found)
+        more, why, largest = checked(k)
+        counts.update(more)
         reasons.update(why)
         errors += [float(f"{e:.2g}") for e in largest]
         k += 1
@@ -88,16 +87,14 @@ def main(wanted=WANTED):
 
 
 def total(counts):
-    """Count the coordinates judged."""
+    """Count the coordinates checked."""
     return sum(counts[kind] for kind in ("smooth", "kinks", "by_complex_step", "jumps", "skipped"))
 
 
 def write(record):
     """Write the record with what is needed to repeat it."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.write("coordinates", {"command": "python docs/results/coordinates.py", **record})
+    import record as records
+    records.write("coordinates", {"command": "python docs/results/coordinates.py", **record})
 
 
 if __name__ == "__main__":

@@ -8,20 +8,17 @@ matrix product measured in the same process: the ReLU network's multiply-adds, t
 and an addition for each weight that a spike meets, at one addition where a product does a multiply-add.
 """
 
-import importlib.util
 import resource
 import statistics
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
 from pysnn import _blas, _threads, datasets, training
-from pysnn.evaluation import rate as evaluation_rate
+from pysnn.evaluation.operations import additions, multiply_adds
 from pysnn.learning import proxy, rate
 
-HERE = Path(__file__).parent
 PLANS = {   # name: (data, images a pass, passes, steps, passes and images of the training that is projected)
     "fashion-proxy": ("fashion-mnist", 10_000, 5, 15, (100, 60_000)),
     "cifar-vgg": ("cifar10", 100, 3, 8, (100, 50_000)),
@@ -42,9 +39,7 @@ def product_rate():
 
 def main(name):
     """Train, measure, record."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    record = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(record)
+    import record
     data_name, n, epochs, n_steps, (passes, images) = PLANS[name]
     data, settings = datasets.load(data_name), proxy.settings_for(data_name, model=name, n_steps=n_steps, epochs=epochs)
     (x, y), (x_val, y_val) = datasets.held_out(data)
@@ -67,16 +62,16 @@ def main(name):
     batch = rate.encode_batch(run.nets, x[:settings.batch])                  # as a step of training sees it: statistics of the batch
     statistics_of = run.nets.net.batch_stats(run.nets.net.forward(batch, None, "batch")[1])
     seen = run.nets.snn.run(batch, statistics_of, keep_counts=True)
-    sizes = [int(np.prod(shape)) for shape in evaluation_rate.layer_shapes(settings.model)]
+    sizes = [int(np.prod(shape)) for _, shape in settings.model.neuron_layers]
     rates = (np.array(seen.n_spikes) / (len(batch) * n_steps * np.array(sizes))).tolist()
-    additions = float(sum(evaluation_rate.additions(seen.layer_counts, settings.model, n_steps))) / len(batch)
-    macs, speed = sum(evaluation_rate.multiply_adds(settings.model)), product_rate()
-    limit = settings.batch * (3 * macs + additions) / speed
+    n_additions = float(sum(additions(seen.layer_counts, settings.model, n_steps))) / len(batch)
+    n_multiply_adds, speed = sum(multiply_adds(settings.model)), product_rate()
+    limit = settings.batch * (3 * n_multiply_adds + n_additions) / speed
     record.write(f"full-{name}", {
-        "command": f"python docs/results/full.py {name}", "settings": vars(settings), "seed": 0, "records": run.records,
+        "command": f"python docs/results/full.py {name}", "settings": settings.plain(), "seed": 0, "records": run.records,
         "threads": _threads.get_threads(), "n_optimiser_steps": epochs * n // settings.batch,
-        "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": macs, "additions": additions,
-        "rates": rates, "seconds_a_step": seconds, "multiply_adds_a_second": speed, "limit_seconds_a_step": limit,
+        "n_params": int(sum(w.size for w in run.nets.net.params.values())), "multiply_adds": n_multiply_adds,
+        "additions": n_additions, "rates": rates, "seconds_a_step": seconds, "multiply_adds_a_second": speed, "limit_seconds_a_step": limit,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "projected": {"epochs": passes, "images": images, "hours": passes * images / settings.batch * seconds / 3600}})
     print(name, f"{seconds:.2f} s a step, limit {limit:.2f} s", flush=True)

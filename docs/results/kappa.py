@@ -8,28 +8,25 @@ eps. Neurons whose decision is within rounding are counted, not compared; beyond
 """
 
 import importlib
-import importlib.util
 from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 
 from pysnn.verify.oracle import check as oracle_check
 from pysnn.verify.oracle.check import KINDS, LIMITS, SIZES
 
-HERE = Path(__file__).parent
 N_CASES = 10_000
 BACKENDS = ("reference", "kernels")
 N_POINTS = 400       # of each backend and dtype, in the record
 
 
-def summary(key, found):
-    """Turn what was found into what the record holds."""
-    kappa, error, ulps = (np.concatenate([getattr(f, name) for f in found]) for name in ("kappa", "error", "ulps"))
-    gradients = np.concatenate([x for f in found for x in f.gradients])
+def summary(key, scores):
+    """Turn the scores of one backend and dtype into what the record holds."""
+    kappa, error, ulps = (np.concatenate([getattr(f, name) for f in scores]) for name in ("kappa", "error", "ulps"))
+    gradients = np.concatenate([x for f in scores for x in f.gradients])
     some = np.unique(np.concatenate([np.linspace(0, len(kappa) - 1, N_POINTS).astype(int), np.argsort(error)[-40:]]))
     return {"backend": key[0], "dtype": key[1], "compared": len(kappa),
-            **{name: sum(f.counts[name] for f in found) for name in found[0].counts}, "largest_kappa": float(kappa.max()),
+            **{name: sum(f.counts[name] for f in scores) for name in scores[0].counts}, "largest_kappa": float(kappa.max()),
             "median": float(np.median(error)), "max": float(error.max()),
             "ulps_median": float(np.median(ulps)), "ulps_max": float(ulps.max()),
             "gradient": {"compared": len(gradients), "median": float(np.median(gradients)), "max": float(gradients.max())},
@@ -39,22 +36,20 @@ def summary(key, found):
 def main():
     """Run all, write the record."""
     ops = {name: importlib.import_module(f"pysnn.{name}.temporal") for name in BACKENDS}
-    found = {(name, dtype): [] for dtype in LIMITS for name in BACKENDS}
+    scores = {(name, dtype): [] for dtype in LIMITS for name in BACKENDS}
     rng = np.random.default_rng(50)
     for k in range(N_CASES):
         dtype = ("float64", "float32")[k % 2]
         case = oracle_check.problem(rng, dtype, KINDS[k // 2 % len(KINDS)], int(rng.choice(SIZES)))
         exact = oracle_check.ask(*case, rng)
         for name, op in ops.items():
-            found[name, dtype].append(oracle_check.score(op, case, exact))
-    series = [summary(key, one) for key, one in found.items()]
+            scores[name, dtype].append(oracle_check.score(op, case, exact))
+    series = [summary(key, one) for key, one in scores.items()]
     for s in series:
         print({name: value for name, value in s.items() if name != "points"}, flush=True)
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.write("kappa", {"command": "python docs/results/kappa.py", "oracle": f"mpmath {version('mpmath')}, 50 digits",
-                           "n_cases": N_CASES, "n_in": SIZES, "kinds": KINDS, "limits": LIMITS, "series": series})
+    from record import write
+    write("kappa", {"command": "python docs/results/kappa.py", "oracle": f"mpmath {version('mpmath')}, 50 digits",
+                    "n_cases": N_CASES, "n_in": SIZES, "kinds": KINDS, "limits": LIMITS, "series": series})
 
 
 if __name__ == "__main__":

@@ -4,34 +4,30 @@ Run: python docs/results/pooling.py            writes docs/results/pooling.json,
 The first 200 training images of CIFAR-10, networks that no training has touched, batch statistics shared as in training.
 """
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 
-from pysnn import datasets, models
+from pysnn import datasets
 from pysnn.evaluation import diagnostics
 from pysnn.learning import proxy, rate
+from pysnn.models import AvgPool, MaxPool, Model, read
 
-HERE = Path(__file__).parent
 N_STEPS, SEEDS, SAMPLES = 8, range(3), 200
 
 
 def main():
     """Measure, write the record."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    record = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(record)
+    from record import write
     x = datasets.load("cifar10").x_train[:SAMPLES]
-    runs = []
+    standard, runs = read("cifar-vgg:16"), []
     for pool in ("max", "mean"):
-        model = models.read("cifar-vgg:16").replace("A2", "A2" if pool == "mean" else "P2")
+        specs = [spec if pool == "mean" or not isinstance(spec, AvgPool) else MaxPool(spec.size) for spec in standard.specs]
+        model = Model(standard.shape, specs)
         for seed in SEEDS:
             rows = diagnostics.agreement(fresh(model, seed, x), x)
-            runs.append({"pool": pool, "seed": seed, "model": model, "correlation": [row["correlation"] for row in rows]})
+            runs.append({"pool": pool, "seed": seed, "model": str(model), "correlation": [row["correlation"] for row in rows]})
             print(pool, seed, [round(c, 3) for c in runs[-1]["correlation"]])
-    record.write("pooling", {"command": "python docs/results/pooling.py", "data": "cifar10", "n_steps": N_STEPS, "samples": SAMPLES,
-                             "runs": runs})
+    write("pooling", {"command": "python docs/results/pooling.py", "data": "cifar10", "n_steps": N_STEPS, "samples": SAMPLES,
+                      "runs": runs})
 
 
 def fresh(model, seed, x):

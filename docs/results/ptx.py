@@ -71,9 +71,9 @@ def occupancy(threads, registers, shared, capability):
 
 def table(ptxas, names, progress=print):
     """Compile these kernels; return a row for each, each dtype and each compute capability."""
-    rows, found = [], kernels()
+    rows, known = [], kernels()
     for name in names:
-        kernel, threads = found[name]
+        kernel, threads = known[name]
         for dtype in DTYPES:
             for capability in CAPABILITIES:
                 ptx = kernel.ptx(dtype, capability)
@@ -92,9 +92,7 @@ def main(*names):
     ptxas = find_ptxas()
     if not ptxas:
         raise SystemExit("no ptxas found: pip install nvidia-cuda-nvcc")
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    record = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(record)
+    import record
     versions = {name: importlib.metadata.version(name) for name in WHEELS if importlib.util.find_spec("numba_cuda")}
     old = json.loads((HERE / "ptx.json").read_text())["rows"] if names else []
     rows = [r for r in old if r["kernel"] not in names] + table(ptxas, names or kernels())

@@ -39,7 +39,7 @@ def main(name, *seeds):
     for seed in map(int, seeds or default_seeds):
         result = one((name, method), data, settings, seed)
         old = json.loads((HERE / f"{name}.json").read_text())["runs"] if (HERE / f"{name}.json").is_file() else []
-        if other := [r["seed"] for r in old if r["seed"] != seed and r["settings"] != vars(settings)]:
+        if other := [r["seed"] for r in old if r["seed"] != seed and r["settings"] != settings.plain()]:
             raise SystemExit(f"{name}.json holds seeds {other} with other settings: remove it to begin a new record")
         runs = sorted([r for r in old if r["seed"] != seed] + [result], key=lambda r: r["seed"])
         write(name, {"method": method, "data": data_name, "preset": preset, "runs": runs})
@@ -58,15 +58,15 @@ def one(experiment, data, settings, seed):
         training.save(run, path)
         print(f"{name} seed {seed} epoch {r['epoch']} loss {r['loss']:.4f} train {r['train_accuracy']:.4f} val {r['val_accuracy']:.4f} "
               f"{r['seconds']:.1f} s", flush=True)
-    found = training.METHODS[method].score(run.nets, data.x_test, data.y_test)
-    result = {"seed": seed, "epochs": run.epoch, "validation": run.records[-1]["val_accuracy"], "test": found._asdict(),
-              "seconds": sum(r["seconds"] for r in run.records), "settings": vars(settings), "records": run.records}
+    score = training.METHODS[method].score(run.nets, data.x_test, data.y_test)
+    result = {"seed": seed, "epochs": run.epoch, "validation": run.records[-1]["val_accuracy"], "test": score._asdict(),
+              "seconds": sum(r["seconds"] for r in run.records), "settings": settings.plain(), "records": run.records}
     if method != "temporal":
         result["evaluation"] = evaluation_rate.evaluate(run.nets, data.x_test, data.y_test)
     if data.name == "yin-yang":
         x, y = datasets.yin_yang(10_000, 1000 + seed)
         result["fresh"] = temporal.score(run.nets, x, y)._asdict()
-    print(name, seed, found, flush=True)
+    print(name, seed, score, flush=True)
     return result
 
 
@@ -84,13 +84,17 @@ def xor(rate):
     return {"lr": settings.lr, "default": rate is None, "limit": settings.epochs, "solved_after": solved}
 
 
-def write(name, record):
-    """Write a record with what is needed to repeat it."""
+def origin(command):
+    """Return what every record holds: the command, the date, versions and processor."""
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")),
                "") if os.path.exists("/proc/cpuinfo") else platform.processor()
-    record = {"command": f"python docs/results/record.py {name}", "date": datetime.date.today().isoformat(),
-              "versions": training.versions(),
-              "cpu": f"{cpu}, {os.cpu_count()} cores", **record}
+    return {"command": command, "date": datetime.date.today().isoformat(), "versions": training.versions(),
+            "cpu": f"{cpu}, {os.cpu_count()} cores"}
+
+
+def write(name, record):
+    """Write a record with what is needed to repeat it."""
+    record = {**origin(f"python docs/results/record.py {name}"), **record}
     part = HERE / f".{name}.part"
     part.write_text(json.dumps(record, indent=None, separators=(",", ":")) + "\n")
     os.replace(part, HERE / f"{name}.json")

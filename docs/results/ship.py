@@ -3,31 +3,26 @@
 Run: python docs/results/ship.py [NAME ...]          (needs the runs of SHIPPED)
 """
 
-import importlib.util
 import sys
-from pathlib import Path
 
 from pysnn import checkpoint, datasets, training
 
-HERE = Path(__file__).parent
 SHIPPED = {"mnist": ("mnist", "mnist-ours-0"), "fashion-mnist": ("fashion-mnist", "fashion-ours-0"),
            "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist-0")}
 
 
 def main(*names):
     """Round, write, load again, score, record."""
-    spec = importlib.util.spec_from_file_location("record", HERE / "record.py")
-    record = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(record)
+    import record
     for name in names or SHIPPED:
         data_name, run_name = SHIPPED[name]
         run = training.load(record.RUNS / f"{run_name}.npz")
         training.save(run, checkpoint.PRETRAINED / f"{name}.npz", weights_only=True)
         data = datasets.load(data_name)
-        found = training.METHODS[run.method].score(training.load(name).nets, data.x_test, data.y_test)
+        score = training.METHODS[run.method].score(training.load(name).nets, data.x_test, data.y_test)
         record.write(f"shipped-{name}", {"command": "python docs/results/ship.py", "seed": run.seed, "run": run_name,
-                                         "test": found._asdict()})
-        print(name, found)
+                                         "test": score._asdict()})
+        print(name, score)
 
 
 if __name__ == "__main__":

@@ -104,9 +104,9 @@ def steps():
     rows = []
     for name, label in PROXY.items():
         if record := load(name):
-            found = record["runs"][0]["evaluation"]
-            at = dict(zip(found["steps"], found["accuracy_at"], strict=True))
-            rows.append(f"| {label} | " + " | ".join(f"{100 * at[t]:.2f}" for t in STEPS) + f" | {100 * found['relu']:.2f} |")
+            evaluation = record["runs"][0]["evaluation"]
+            at = dict(zip(evaluation["steps"], evaluation["accuracy_at"], strict=True))
+            rows.append(f"| {label} | " + " | ".join(f"{100 * at[t]:.2f}" for t in STEPS) + f" | {100 * evaluation['relu']:.2f} |")
     return ["| network | " + " | ".join(f"T = {t}" for t in STEPS) + " | ReLU network |", "|---|" + "---|" * (len(STEPS) + 1), *rows]
 
 
@@ -119,8 +119,8 @@ def compare():
     steps = sorted({t for _, t in table if t is not None})
     rows = ["| method | " + " | ".join(f"T = {t}" for t in steps) + " |", "|---|" + "---|" * len(steps)]
     for method in dict.fromkeys(m for m, _ in table):
-        found = [table.get((method, t), table.get((method, None))) for t in steps]
-        rows.append(f"| {method} | " + " | ".join(f"{100 * row['accuracy']:.2f} ± {100 * row['ci95']:.2f}" for row in found) + " |")
+        cells = [table.get((method, t), table.get((method, None))) for t in steps]
+        rows.append(f"| {method} | " + " | ".join(f"{100 * row['accuracy']:.2f} ± {100 * row['ci95']:.2f}" for row in cells) + " |")
     return rows
 
 
@@ -133,9 +133,9 @@ def tuning():
     options = list(dict.fromkeys((t["chosen"]["lr"], t["chosen"]["loss"]) for t in tries))
     rows = ["| method | " + " | ".join(f"{loss}, {lr:g}" for lr, loss in options) + " |", "|---|" + "---|" * len(options)]
     for method in dict.fromkeys(t["method"] for t in tries):
-        found = {(t["chosen"]["lr"], t["chosen"]["loss"]): t["validation"] for t in tries if t["method"] == method}
-        rows.append(f"| {method} | " + " | ".join(f"{'**' * (v == max(found.values()))}{100 * v:.2f}{'**' * (v == max(found.values()))}"
-                                                  for v in (found[o] for o in options)) + " |")
+        shares = {(t["chosen"]["lr"], t["chosen"]["loss"]): t["validation"] for t in tries if t["method"] == method}
+        rows.append(f"| {method} | " + " | ".join(f"{'**' * (v == max(shares.values()))}{100 * v:.2f}{'**' * (v == max(shares.values()))}"
+                                                  for v in (shares[o] for o in options)) + " |")
     return rows
 
 
@@ -147,13 +147,13 @@ def compare_conv():
     rows = ["| line | " + " | ".join(f"T = {t}" for t in STEPS) + " | strict, T = 15 | ReLU network | spikes | additions | training |",
             "|---|" + "---|" * (len(STEPS) + 5)]
     for run in record["runs"]:
-        found = run["evaluation"]
-        if "steps" in found:
-            at = dict(zip(found["steps"], found["accuracy_at"], strict=True))
-            cells = [*(f"{100 * at[t]:.2f}" for t in STEPS), f"{100 * found['strict']:.2f}", f"{100 * found['relu']:.2f}",
-                     f"{sum(found['spikes']):,.0f}", f"{sum(found['additions']) / 1e6:.1f} M"]
+        evaluation = run["evaluation"]
+        if "steps" in evaluation:
+            at = dict(zip(evaluation["steps"], evaluation["accuracy_at"], strict=True))
+            cells = [*(f"{100 * at[t]:.2f}" for t in STEPS), f"{100 * evaluation['strict']:.2f}", f"{100 * evaluation['relu']:.2f}",
+                     f"{sum(evaluation['spikes']):,.0f}", f"{sum(evaluation['additions']) / 1e6:.1f} M"]
         else:
-            cells = [*[""] * (len(STEPS) + 1), f"**{100 * found['accuracy']:.2f}**", "", ""]
+            cells = [*[""] * (len(STEPS) + 1), f"**{100 * evaluation['accuracy']:.2f}**", "", ""]
         rows.append(f"| {run['line']} | " + " | ".join([*cells, f"{run['seconds'] / 60:.0f} min"]) + " |")
     return rows
 

@@ -66,8 +66,8 @@ def notebooks():
     dict of pathlib.Path to str
         What belongs into which file.
     """
-    found = {HERE / f"{k:02}_{name}.ipynb": of_exercise(name) for k, name in enumerate(exercises.NAMES, 1)}
-    return found | {HERE / "one_neuron.ipynb": of_script(HERE / "one_neuron.py")}
+    notebooks = {HERE / f"{k:02}_{name}.ipynb": of_exercise(name) for k, name in enumerate(exercises.NAMES, 1)}
+    return notebooks | {HERE / "one_neuron.ipynb": of_script(HERE / "one_neuron.py")}
 
 
 if __name__ == "__main__":

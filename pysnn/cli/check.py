@@ -46,12 +46,12 @@ def check(args):
 
 def _list(args, exercises):
     """List the exercises."""
-    found = [exercises.get(name) for name in exercises.NAMES]
-    width, column = max(len(e.name) for e in found), max(len(e.title) for e in found)
-    for e in found:
+    listed = [exercises.get(name) for name in exercises.NAMES]
+    width, column = max(len(e.name) for e in listed), max(len(e.title) for e in listed)
+    for e in listed:
         print(f"{e.name:<{width + 2}}{e.title:<{column + 2}}{e.tags}")
     print("start one: pysnn check --start NAME; mark it: pysnn check NAME.py")
-    emit(args, {"exercises": [{"name": e.name, "title": e.title, "tags": e.tags} for e in found]})
+    emit(args, {"exercises": [{"name": e.name, "title": e.title, "tags": e.tags} for e in listed]})
 
 
 def _mark(args, exercises):

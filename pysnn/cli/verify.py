@@ -80,7 +80,7 @@ def verify(args):
 
 
 def _refuse(args):
-    """Refuse, before any work, what does not go together, and files that cannot be written."""
+    """Refuse, before any work, options that exclude each other, and files that cannot be written."""
     if args.operations and (args.module or args.framework or args.zoo):
         other = "--module" if args.module else "--framework" if args.framework else "--zoo"
         raise ValueError(f"{other}: expected no OPERATION beside it, got {' '.join(args.operations)}"
@@ -104,7 +104,7 @@ def _refuse(args):
 
 
 def _progress(args):
-    """Return what says on standard error what is being done: a line that is written over, or a line for each operation."""
+    """Return a function that shows progress on standard error: one line that is overwritten, or a line for each operation."""
     state = {"operation": None}
 
     def say(k, n, words):
@@ -135,10 +135,10 @@ def _golden(args, subject):
     """Check against the golden vectors."""
     from ..verify import golden, suite
     from ..verify.report.ledger import Ledger
-    there, entries = golden.operations(), []
+    available, entries = golden.operations(), []
     for name in [subject.operation] if subject else args.operations or [*suite.OPERATIONS, *suite.LOSSES]:
-        if name not in there:
-            raise ValueError(f"--golden: there are vectors for {', '.join(n for n in suite.NAMES if n in there)}, got {name}")
+        if name not in available:
+            raise ValueError(f"--golden: there are vectors for {', '.join(n for n in suite.NAMES if n in available)}, got {name}")
         if subject and subject.limited:
             raise ValueError("--golden: expected functions that take all arguments of the contract (threshold, rule, stride, ...), "
                              f"got fewer in {args.module}")
@@ -150,18 +150,18 @@ def _golden(args, subject):
 
 def _zoo(args, say):
     """Run all checks on all faults."""
-    from ..verify.zoo import catch as zoo_catch
-    return zoo_catch.catch(seed=args.seed, progress=lambda words: say(0, None, words))
+    from ..verify.zoo.catch import catch
+    return catch(seed=args.seed, progress=lambda words: say(0, None, words))
 
 
 def _versions():
-    """Name what the results may depend on."""
+    """Return the versions that the results may depend on."""
     from ..training import versions
     return {name: version for name, version in versions().items() if version and name != "pysnn"}
 
 
 def _print(args, results, zoo, likely):
-    """Print the tables, and what is wrong."""
+    """Print the tables, and a line for each check that failed."""
     from ..verify.report.ledger import says
     if results.entries:
         shown = results if args.all_entries or args.framework else results.summary()

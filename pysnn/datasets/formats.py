@@ -133,9 +133,9 @@ def verified(name, file, folder):
         data = _read_sheet(path, file) if path.suffix == ".png" else _read(path)
     except ValueError as error:
         raise DataError(str(error)) from error
-    found, expected = hashlib.md5(data, usedforsecurity=False).hexdigest(), FILES[name][file]
-    if found != expected:
-        raise DataError(f"{path}: expected content of md5 {expected}, found {found}{_diagnosis(name, data)}")
+    md5, expected = hashlib.md5(data, usedforsecurity=False).hexdigest(), FILES[name][file]
+    if md5 != expected:
+        raise DataError(f"{path}: expected content of md5 {expected}, found {md5}{_diagnosis(name, data)}")
     return data
 
 

@@ -1,4 +1,4 @@
-"""Give a data set as arrays, by name; and set a validation part aside.
+"""Load a data set by name as arrays; split off a validation part.
 
 The sample `fashion-sample` (fashion_sample.npz beside this file) is taken from Fashion-MNIST, by Han Xiao, Kashif Rasul
 and Roland Vollgraf, arXiv 1708.07747, copyright 2017 Zalando SE, MIT licence: see LICENSE-fashion-mnist. It is for
@@ -19,7 +19,7 @@ SAMPLE = pathlib.Path(__file__).with_name("fashion_sample.npz")
 
 
 def load(name, folder=None):
-    """Give a data set as arrays; never downloads (that is `fetch`).
+    """Load a data set as arrays; this never downloads (`fetch` does).
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def load(name, folder=None):
 
 
 def _checked(name, data):
-    """Let only a data set of the user's own through that can be trained on."""
+    """Return a data set of the user's own; refuse one that cannot be trained on."""
     if not isinstance(data, Dataset):
         raise ValueError(f"{name}: expected a pysnn.datasets.Dataset or a function that returns one, got {type(data).__name__}")
     for part in ("train", "test"):

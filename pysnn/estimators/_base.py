@@ -11,7 +11,7 @@ from ._input import check_fitted, check_samples, hidden_sizes, ranges, scaled, s
 class Classifier:
     """A classifier names its method and defines `_settings`, `_inputs` and `_probabilities`, which it computes from the outputs."""
 
-    _method = ""                # a key of training.METHODS
+    _method = ""                # a key of learning.METHODS
 
     def _inputs(self, x):
         """Turn samples in [0, 1] into what the network is given."""

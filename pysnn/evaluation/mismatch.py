@@ -171,11 +171,11 @@ def _pooled(stage, s):
 
 def _stages(nets):
     """Return the weight layers with their neurons, or say which networks these analyses are for."""
-    found = stages(nets.snn.folded_layers())
-    if found is None:
+    folded = stages(nets.snn.folded_layers())
+    if folded is None:
         raise ValueError("mismatch: expected 3 x 3 convolutions with padding 1, dense layers, and pooling of spikes in 2 x 2 places, got "
                          f"{nets.settings.model}")
-    return found
+    return folded
 
 
 def spiking(nets):

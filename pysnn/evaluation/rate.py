@@ -64,7 +64,7 @@ def evaluate(nets, x, y, steps=STEPS):
     most = out == out.max(axis=1, keepdims=True)
     return {**_accuracy(out, y), "undecided": float((out == 0).all(axis=1).mean()), "n_steps": n_steps,
             "by_potential": rate.accuracy(np.where(most, potential, -np.inf), y).expected, **_against(out, relu, y), "steps": list(at),
-            **{f"{name}_at": [getattr(found, kind) for found in at.values()]
+            **{f"{name}_at": [getattr(score, kind) for score in at.values()]
                for name, kind in (("accuracy", "expected"), ("strict", "strict"), ("inclusive", "inclusive"))},
             "rates": (n_spikes / (n * n_steps * np.array([np.prod(s) for s in shapes]))).tolist(), "spikes": (n_spikes / n).tolist(),
             "additions": (n_add / n).tolist(), "multiply_adds": multiply_adds(nets.settings.model), "confusion": _confusion(out, y)}
@@ -94,8 +94,8 @@ def _pieces(nets, x, shapes):
 
 def _accuracy(out, y):
     """Return the accuracy and its bounds by name."""
-    found = rate.accuracy(out, y)
-    return {"n": len(y), "accuracy": found.expected, "strict": found.strict, "inclusive": found.inclusive}
+    score = rate.accuracy(out, y)
+    return {"n": len(y), "accuracy": score.expected, "strict": score.strict, "inclusive": score.inclusive}
 
 
 def _confusion(out, y):
@@ -163,8 +163,6 @@ def activations(net, x):
     return [*(out for layer, out in zip(net.layers, outputs, strict=True) if isinstance(layer, ReLU)), outputs[-1]]
 
 
-
-
 def robustness(method, nets, x, y, rng):
     """Measure what disturbances of a trained network cost.
 
@@ -191,13 +189,13 @@ def robustness(method, nets, x, y, rng):
     rule = learning.get(method)
 
     def accuracy(some, level=0.0):
-        found = []
+        outputs = []
         for i in range(0, len(x), rate.PIECE):
             piece = rate.encode_batch(some, x[i:i + rate.PIECE])
             noise = level * rng.standard_normal(piece.shape) if level else 0.0
             piece = np.clip(piece + noise, 0, 1).astype(piece.dtype)
-            found.append(some.net.forward(piece)[0][-1] if some.snn is None else some.snn.run(piece).counts[-1])
-        return rate.accuracy(np.concatenate(found), y).expected
+            outputs.append(some.net.forward(piece)[0][-1] if some.snn is None else some.snn.run(piece).counts[-1])
+        return rate.accuracy(np.concatenate(outputs), y).expected
 
     def rounded(bits):
         weights = nets.settings.model.weights

@@ -42,12 +42,12 @@ def evaluate(nets, x, y, n_times=60):
         n += len(z_in)
         outs.append(outputs[-1])
     z = np.concatenate(outs)
-    found = metrics.accuracy(z, y)
+    score = metrics.accuracy(z, y)
     t_first = np.log(z.min(axis=1))
     decided = np.isfinite(t_first)
     t = np.linspace(0, float(t_first[decided].max()) if decided.any() else 1.0, n_times)
     table = metrics.confusion(y, np.where(decided, z.argmin(axis=1), n_classes), n_classes + 1)[:n_classes]
-    return {"n": n, "accuracy": found.expected, "strict": found.strict, "inclusive": found.inclusive,
+    return {"n": n, "accuracy": score.expected, "strict": score.strict, "inclusive": score.inclusive,
             "undecided": float(1 - decided.mean()), "t_decision": float(np.median(t_first[decided])) if decided.any() else None,
             "spikes": (spikes / n).tolist(), "spikes_before": (before / n).tolist(), "t": t.tolist(),
             "accuracy_in_time": metrics.accuracy_in_time(z, y, t).tolist(), "confusion": table.tolist()}

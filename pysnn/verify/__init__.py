@@ -8,8 +8,8 @@
     suite         runs all checks of an operation: of ours, or of yours
     student       loads yours from a file, and names the mistake if it is a known one
     zoo           known mistakes, to see that the checks catch them
-    identify      finds out which convention a layer follows that is a black box; `conventions` has those of released frameworks
-    frameworks    `adapters` make layers of other people's code, `findings` are statements about released frameworks that you can run
+    identify      finds out which convention a black-box layer follows; `conventions` has those of released frameworks
+    frameworks    `adapters` turn code of other frameworks into layers, `findings` are statements about them that you can run
     report        a ledger holds the results of many checks; as a table, as JSON, as a page
 """
 

@@ -135,7 +135,7 @@ class Report(NamedTuple):
 
 
 class _Point(NamedTuple):
-    """Where we stand: the arguments, what forward makes of them, and the weights c of the loss <c, out>."""
+    """The operating point: arguments, output and decisions of forward there, and the weights c of the loss <c, out>."""
 
     forward: object
     trace: object
@@ -222,7 +222,7 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
     names = _names(forward, len(args)) if names is None else list(names)
     args = [_float64(x, name) for x, name in zip(args, names, strict=True)]
     before = [x.copy() for x in args]
-    point, cache = _stand(forward, trace or spike_decisions, args, rng)
+    point, cache = _operating_point(forward, trace or spike_decisions, args, rng)
     grads = _gradients(backward(point.c.copy()[()], cache), args, names)
     _unchanged(args, before, names)
     rows = []
@@ -235,8 +235,8 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
     return Report(tuple(rows), n_outputs=point.out.size, n_silent=int(np.isinf(point.out).sum()))
 
 
-def _look(forward, trace, args):
-    """Run forward and list its decisions."""
+def _run(forward, trace, args):
+    """Run forward, and list its decisions."""
     result = forward(*args)
     out, cache = result if isinstance(result, tuple) and len(result) == 2 else (result, tuple(args))
     out = np.asarray(out)
@@ -248,9 +248,9 @@ def _look(forward, trace, args):
     return out, [np.asarray(x) for x in (decisions if isinstance(decisions, (tuple, list)) else [decisions])], cache
 
 
-def _stand(forward, trace, args, rng):
-    """Look around at the operating point: decisions, weights of the loss, rounding error of every output."""
-    out, decisions, cache = _look(forward, trace, args)
+def _operating_point(forward, trace, args, rng):
+    """Describe the operating point: decisions, weights of the loss, rounding error of every output."""
+    out, decisions, cache = _run(forward, trace, args)
     fired = np.isfinite(out)
     size = np.where(fired, np.abs(out), 0)
     c = np.where(fired, rng.choice([-1.0, 1.0], out.shape) * rng.uniform(0.5, 1.5, out.shape) / (1 + size), 0)
@@ -258,7 +258,7 @@ def _stand(forward, trace, args, rng):
     noise = eps * size
     for _ in range(8):                       # round all arguments anew, and see how far out moves
         rounded = [x * (1 + eps * rng.integers(-1, 2, x.shape)) for x in args]
-        other, others, _ = _look(forward, trace, rounded)
+        other, others, _ = _run(forward, trace, rounded)
         if _equal(others, decisions) and np.isfinite(other[fired]).all():
             noise = np.maximum(noise, np.abs(np.subtract(other, out, out=np.zeros_like(size), where=fired)))
     return _Point(forward, trace, args, out, decisions, np.asarray(c), np.asarray(noise)), cache
@@ -272,7 +272,7 @@ def _move(point, k, step):
     """Take one step in argument k."""
     args = list(point.args)
     args[k] = args[k] + step
-    out, decisions, _ = _look(point.forward, point.trace, args)
+    out, decisions, _ = _run(point.forward, point.trace, args)
     used = point.c != 0
     alive = np.isfinite(out[used]).all()
     moved = out[used] - point.out[used] if alive else np.full(used.sum(), np.nan)
@@ -323,7 +323,7 @@ def _differences(point, k, step, slope):
             before = disagreed[-1]
             if abs(quotient - before.by_differences) <= 0.5 * abs(slope - before.by_differences):
                 return before                # quotients have settled, and elsewhere
-        if slope == quotient == 0 and not (plus.gain.any() or minus.gain.any()) and _swallowed(point, k, step):
+        if slope == quotient == 0 and not (plus.gain.any() or minus.gain.any()) and _lost_in_rounding(point, k, step):
             return Outcome("skipped", reason=BLINDED)
         if outcome.error <= RTOL or outcome.error == np.inf:
             return outcome
@@ -333,8 +333,8 @@ def _differences(point, k, step, slope):
     return disagreed[0] if len(disagreed) == 1 else Outcome("skipped", reason=UNSETTLED)
 
 
-def _swallowed(point, k, step):
-    """Say whether forward stood still because rounding swallowed the step: a far longer one moves it."""
+def _lost_in_rounding(point, k, step):
+    """Say whether the output stayed the same only because the step is lost in rounding: a far longer step changes it."""
     plus, minus = _move(point, k, LONG * step), _move(point, k, -LONG * step)
     return plus.same and minus.same and abs((plus.gain - minus.gain).sum()) > ROUNDING * (plus.noise + minus.noise)
 
@@ -398,14 +398,14 @@ def _names(forward, n_args):
         parameters = inspect.signature(forward).parameters.values()
     except (TypeError, ValueError):
         parameters = []
-    known = []
+    named = []
     for p in parameters:
-        known += [f"{p.name}[{i}]" for i in range(n_args)] if p.kind is p.VAR_POSITIONAL else [p.name]
-    return known[:n_args] if len(known) >= n_args else [f"argument {i}" for i in range(n_args)]
+        named += [f"{p.name}[{i}]" for i in range(n_args)] if p.kind is p.VAR_POSITIONAL else [p.name]
+    return named[:n_args] if len(named) >= n_args else [f"argument {i}" for i in range(n_args)]
 
 
 def _float64(x, name):
-    """Let only float64 arrays without NaN pass."""
+    """Return the array; refuse all but float64 without NaN."""
     if isinstance(x, np.ndarray) and x.dtype == np.float32:
         raise TypeError(f"{name}: gradcheck needs float64, since differences drown in the rounding of float32; "
                         f"got {_checks.describe(x)}. Pass {name}.astype(numpy.float64)")
@@ -416,7 +416,7 @@ def _float64(x, name):
 
 
 def _gradients(grads, args, arg_names):
-    """Let only gradients that fit the arguments pass."""
+    """Return the gradients; refuse those that do not fit the arguments."""
     grads = list(grads) if isinstance(grads, (tuple, list)) else [grads]
     if len(grads) != len(args):
         raise ValueError(f"backward: expected {len(args)} gradients ({', '.join(arg_names)}), got {len(grads)}")

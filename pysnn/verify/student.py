@@ -54,7 +54,7 @@ class Subject(NamedTuple):
         Returns
         -------
         bool
-            True where some argument is missing, or some words are the only ones that it knows.
+            True if it takes fewer arguments, or knows only one threshold, rule, surrogate or kind of reset.
         """
         return any(self[4:]) or (self.n_args is not None and self.n_args < len(OPERATIONS[self.operation].arguments))
 
@@ -106,7 +106,7 @@ def load(spec, operation=None):
 
 
 def _functions(module, names, file):
-    """Take functions out of a file."""
+    """Return functions of a file."""
     for name in names:
         if not callable(getattr(module, name, None)):
             there = [k for k, v in vars(module).items() if inspect.isfunction(v) and not k.startswith("_")]
@@ -115,7 +115,7 @@ def _functions(module, names, file):
 
 
 def _own(record, module, names, file):
-    """Make an `Own` of a file, and try it on its cases."""
+    """Make an `Own` from a file, and run it on its cases."""
     if (double := set(record.outputs) & set(record.arguments)) or not set(record.gradients) <= set(record.arguments):
         raise ValueError(f"{file}: OPERATION: expected gradients of its arguments, and other names for its outputs, got "
                          f"{', '.join(double) or ', '.join(record.gradients)}")
@@ -135,7 +135,7 @@ def _own(record, module, names, file):
 
 
 def _split(spec):
-    """Take a spec apart."""
+    """Split FILE.py:NAMES into path and names."""
     file, colon, names = spec.rpartition(":")
     if not colon or names.endswith(".py") or "/" in names or "\\" in names:
         file, names = spec, ""
@@ -147,7 +147,7 @@ def _split(spec):
 
 
 def import_file(path):
-    """Run a file as a module of its own; it stays in no list of modules.
+    """Run a file as a module of its own, which does not stay in sys.modules.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def one_line(error):
 
 
 def _taken(function, most):
-    """Count the arguments that a function takes in their order; `most` if it does not say."""
+    """Count the positional arguments of a function; `most` if its signature does not tell."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -254,14 +254,14 @@ def _subject(operation, functions, module, name):
 def _whole(subject, taken, late):
     """Complete a neuron that knows no v_init, v_final or dv_final: (current) -> spikes, cache; (dspikes, cache) -> dcurrent.
 
-    v_init is as good as a part of the first step's current, as long as it does not fire by itself. What v_final sends back is ours. `late`:
-    the file declares timing "next"; then its v_final, which is not reset yet, is not ours, and cannot be checked without a v_init.
+    v_init is added to the current of the first step, which is the same as long as v_init alone does not reach the threshold. The gradient
+    of v_final is ours. `late`: the file declares timing "next"; then its v_final, not reset yet, cannot be checked without a v_init.
     """
     if min(taken[0] - 2, taken[1] - 2) >= 1:
         return subject
     forward, backward, right = subject.forward, subject.backward, suite.operation("integrate_fire")
 
-    def whole(current, threshold, v_init, rule):
+    def whole_forward(current, threshold, v_init, rule):
         current = np.array(current)
         if taken[0] < 3:
             current[0] += v_init
@@ -274,18 +274,18 @@ def _whole(subject, taken, late):
         _, v_final, cache = right.forward(current, threshold, v_init, rule)
         return result[0], result[1] if len(result) == 3 else v_final, (result[-1], cache)
 
-    def pull(dspikes, caches, dv_final, surrogate, detach_reset):
+    def whole_backward(dspikes, caches, dv_final, surrogate, detach_reset):
         grads = backward(dspikes, caches[0], dv_final, surrogate, detach_reset)
         dcurrent = grads[0] if isinstance(grads, tuple) else grads
         if taken[1] < 3 and dv_final is not None:
             dcurrent = dcurrent + right.backward(np.zeros_like(dspikes), caches[1], dv_final, surrogate, detach_reset)[0]
         own = isinstance(grads, tuple) and taken[0] >= 3
         return dcurrent, grads[1] if own else np.array(dcurrent[0])
-    return subject._replace(forward=whole, backward=pull)
+    return subject._replace(forward=whole_forward, backward=whole_backward)
 
 
 def _try(subject, name):
-    """Run it once; refuse what does not run or has other shapes."""
+    """Run it once; refuse it if it fails or returns other shapes."""
     try:
         got = suite.examples(subject.operation, subject, subject)
     except Exception as error:

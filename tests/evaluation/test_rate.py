@@ -35,7 +35,7 @@ def test_evaluate(method, sample):
     assert e["steps"] == [1, 3, 5, 9] and e["accuracy_at"][2] == e["accuracy"] and e["n"] == 60 and e["n_steps"] == 5
     for t, a in zip(e["steps"], e["accuracy_at"], strict=True):
         there = nets._replace(snn=evaluation_rate.with_steps(nets.snn, t))
-        assert rate.score(there, x, y).expected == a
+        assert training.METHODS[method].score(there, x, y).expected == a
     assert nets.snn.config.n_steps == 5                       # the network itself is as it was
     assert e["strict"] <= e["by_potential"] <= e["inclusive"] and e["strict"] <= e["accuracy"] <= e["inclusive"]
     run = nets.snn.run(rate.encode_batch(nets, x), keep_counts=True)
@@ -142,7 +142,7 @@ def test_robustness(method, sample):
                       rng=np.random.default_rng(1))
     before = {name: w.copy() for name, w in nets.net.params.items()}
     found = evaluation_rate.robustness(method, nets, x, y, np.random.default_rng(0))
-    assert found["noise"][0] == (0.0, rate.score(nets, x, y).expected) and found["n"] == 60
+    assert found["noise"][0] == (0.0, rule.score(nets, x, y).expected) and found["n"] == 60
     assert [b for b, _ in found["bits"]] == list(evaluation_rate.BITS)
     assert all((nets.net.params[name] == w).all() for name, w in before.items())
     assert found == evaluation_rate.robustness(method, nets, x, y, np.random.default_rng(0))
@@ -192,17 +192,17 @@ def test_a_conversion_serves_other_numbers_of_steps(sample, tmp_path):
     data, chosen = datasets.load("fashion-sample"), {"model": "784-20-10", "epochs": 1, "backend": "reference"}
     train = data.x_train[:300], data.y_train[:300]
 
-    def judged(steps):
+    def evaluated(steps):
         job, = comparison.plan("fashion-sample", ["conversion"], steps, [0], chosen)
         run = comparison.begin(job, tmp_path, {"name": "fashion-sample"})
         list(training.epochs(run, train))
         training.save(run, tmp_path / f"{job.name}.npz")
         return run, comparison.evaluate(job, run, tmp_path, sample, "test")["rows"]
 
-    (_, few), (run, more) = judged([3, 6]), judged([3, 9, 6])
+    (_, few), (run, more) = evaluated([3, 6]), evaluated([3, 9, 6])
     assert run.epoch == 1 and len(run.records) == 1 and more[:2] == few
     snn = evaluation_rate.with_steps(run.nets.snn, 9)
-    assert more[2]["accuracy"] == rate.score(run.nets._replace(snn=snn), *sample).expected
+    assert more[2]["accuracy"] == run.rule.score(run.nets._replace(snn=snn), *sample).expected
     with pytest.raises(checkpoint.CheckpointError, match=r"is of another comparison \(n_steps 3 there, 4 here\)"):
         job, other = comparison.plan("fashion-sample", ["proxy"], [3, 4], [0], chosen)
         training.save(comparison.begin(job, tmp_path, {}), tmp_path / f"{other.name}.npz")
@@ -221,7 +221,7 @@ def test_results_of_other_weights_are_not_taken(sample, tmp_path):
     assert comparison.evaluate(job, run, tmp_path, sample, "test")["key"]["sha256"] not in (first["key"]["sha256"], second["key"]["sha256"])
 
 
-def test_conversion_is_judged_at_each_number_of_steps(sample, tmp_path):
+def test_conversion_is_evaluated_at_each_number_of_steps(sample, tmp_path):
     data = datasets.load("fashion-sample")
     job, = comparison.plan("fashion-sample", ["conversion"], [2, 7], [0], {"model": "784-20-10", "epochs": 1, "backend": "reference"})
     run = comparison.begin(job, tmp_path, {"name": "fashion-sample"})
@@ -229,7 +229,7 @@ def test_conversion_is_judged_at_each_number_of_steps(sample, tmp_path):
     rows = comparison.evaluate(job, run, tmp_path, sample, "test")["rows"]
     for row in rows:
         snn = evaluation_rate.with_steps(run.nets.snn, row["n_steps"])
-        assert row["accuracy"] == rate.score(run.nets._replace(snn=snn), *sample).expected
+        assert row["accuracy"] == run.rule.score(run.nets._replace(snn=snn), *sample).expected
         assert row["spikes"] == pytest.approx(sum(snn.run(rate.encode_batch(run.nets, sample[0])).n_spikes) / 60)
     assert [row["n_steps"] for row in rows] == [2, 7] and rows[0]["spikes"] < rows[1]["spikes"]
 

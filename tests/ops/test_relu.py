@@ -12,7 +12,7 @@ from pysnn import _threads, verify
 from pysnn.reference import activations, batch_norm, conv, dense, pool
 from pysnn.verify.witness import relu as witness
 from pysnn.verify.zoo import Op
-from pysnn.verify.zoo import relu as zoo_ops
+from pysnn.verify.zoo import relu as zoo_relu
 from tests.cases.backends import operation
 from tests.cases.relu import BAD, CONVS, ONE, POOLS, draw_conv
 from tests.cases.tolerances import tol
@@ -391,7 +391,7 @@ def pair(module, name):
 
 
 def test_statistics_other_than_declared_are_caught(ops, rng):
-    fault, op = zoo_ops.FAULTS["batch_norm_statistics"], pair(ops("batch_norm"), "batch_norm")
+    fault, op = zoo_relu.FAULTS["batch_norm_statistics"], pair(ops("batch_norm"), "batch_norm")
     assert witness.check_statistics(op).ok
     faulty = fault.inject(op)
     found = witness.check_statistics(faulty)
@@ -402,7 +402,7 @@ def test_statistics_other_than_declared_are_caught(ops, rng):
 
 
 def test_a_wrong_winner_of_ties_is_caught(ops, rng):
-    fault, op = zoo_ops.FAULTS["max_pool_tie"], pair(ops("pool"), "max_pool2d")
+    fault, op = zoo_relu.FAULTS["max_pool_tie"], pair(ops("pool"), "max_pool2d")
     assert witness.check_ties(op).ok
     faulty = fault.inject(op)
     assert not any(good for _, good in witness.check_ties(faulty).lines)

@@ -192,5 +192,5 @@ def test_on_a_toy(tmp_path):
 
 
 def test_a_mutant_that_met_no_test_is_not_killed():
-    assert mutate.judge({"code": 1, "failed": "test_x"}, 0) == ("killed", "test_x")
-    assert all(mutate.judge({"code": code, "failed": None}, 0)[0] == "survived" for code in (0, 4, 5))
+    assert mutate.outcome_of({"code": 1, "failed": "test_x"}, 0) == ("killed", "test_x")
+    assert all(mutate.outcome_of({"code": code, "failed": None}, 0)[0] == "survived" for code in (0, 4, 5))

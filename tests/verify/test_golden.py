@@ -18,23 +18,20 @@ import pytest
 from pysnn import losses
 from pysnn.conventions import RULES, SURROGATES
 from pysnn.learning import proxy, temporal
+from pysnn.operations import OPERATIONS
 from pysnn.verify import golden, zoo
-from pysnn.verify.zoo import relu as zoo_ops
+from pysnn.verify.zoo import relu as zoo_relu
 from tests.cases import ROOT
 from tests.cases.backends import operation
 
 PAGE = ROOT / "docs/howto/golden-vectors.md"
-NAMES = {"temporal": ("temporal", ""), "integrate_fire": ("integrate_fire", ""), "dense": ("dense", "dense_"),
-         "conv2d": ("conv", "conv2d_"), "max_pool2d": ("pool", "max_pool2d_"), "avg_pool2d": ("pool", "avg_pool2d_"),
-         "relu": ("activations", "relu_"), "batch_norm": ("batch_norm", "batch_norm_")}
 LOSSES = ("softmax_z", "softmax_t", "mse", "cross_entropy")
 
 
 def pair(name, backend):
     """Return forward and backward of one of our operations."""
-    file, start = NAMES[name]
-    module = operation(file, backend)
-    return zoo.Op(getattr(module, f"{start}forward"), getattr(module, f"{start}backward"))
+    operation(OPERATIONS[name].module, backend)              # skips where Numba is missing
+    return OPERATIONS[name].pair(backend)
 
 
 # ---------------------------------------------------------------------------------------------- the set
@@ -120,7 +117,7 @@ def test_unknown_operations_are_refused():
 
 # ---------------------------------------------------------------------------------------------- ours
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("backend", ["reference", "numba"])
 def test_ours_meet_them(name, backend):
     for dtype in (np.float64, np.float32):
@@ -180,8 +177,8 @@ def test_our_trainings_meet_them(monkeypatch):
 
 # ---------------------------------------------------------------------------------------------- what is wrong
 
-@pytest.mark.parametrize("fault", [f for f in (*zoo.FAULTS.values(), *zoo_ops.FAULTS.values())
-                                   if f.operation in NAMES], ids=lambda f: f.name)
+@pytest.mark.parametrize("fault", [f for f in (*zoo.FAULTS.values(), *zoo_relu.FAULTS.values())
+                                   if f.operation in OPERATIONS], ids=lambda f: f.name)
 def test_known_mistakes_are_caught(fault):
     name = fault.operation
     entries = golden.check(fault.inject(pair(name, "reference")), name)

@@ -96,17 +96,17 @@ def test_progress_counts_to_the_end():
 
 
 def test_record_of_coordinates():
-    """100,000 coordinates of temporal nets: no false alarm, less than 0.1 % left out; the first nets are judged again."""
+    """100,000 coordinates of temporal nets: no false alarm, less than 0.1 % left out; the first nets are checked again."""
     folder = ROOT / "docs/results"
     record = json.loads((folder / "coordinates.json").read_text())
     counts = record["counts"]
-    judged = {kind: counts[kind] for kind in ("smooth", "kinks", "by_complex_step", "jumps", "skipped")}
-    assert sum(judged.values()) >= 100_000 and counts["wrong"] == counts["directions_wrong"] == 0
-    assert counts["jumps"] + counts["skipped"] == sum(record["reasons"].values()) == round(record["share_left_out"] * sum(judged.values()))
+    checked = {kind: counts[kind] for kind in ("smooth", "kinks", "by_complex_step", "jumps", "skipped")}
+    assert sum(checked.values()) >= 100_000 and counts["wrong"] == counts["directions_wrong"] == 0
+    assert counts["jumps"] + counts["skipped"] == sum(record["reasons"].values()) == round(record["share_left_out"] * sum(checked.values()))
     assert record["share_left_out"] < 1e-3 and min(counts[f"nets of {k} layers"] for k in (1, 2, 3, 4)) > 200
     script, errors = runpy.run_path(str(folder / "coordinates.py"), run_name="record"), []
     for k in range(4):
-        found, reasons, largest = script["judge"](k)
+        found, reasons, largest = script["checked"](k)
         assert found["wrong"] == 0 and found["nets"] == 1 and found[f"nets of {1 + k} layers"] == 1 and not reasons
         errors += largest
     assert max(errors) < 1e-7 and len(errors) == 2 + 3 + 4 + 5

@@ -1,4 +1,4 @@
-"""Changes that survive and change no result: where, which, and why; a judgement by a reader, not by a machine."""
+"""Changes that survive and change no result: where, which, and why; argued by a reader, not by a machine."""
 
 K = "pysnn/kernels/"
 

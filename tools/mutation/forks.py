@@ -1,4 +1,4 @@
-"""One mutant, one process: a fork that changes a module in memory, runs tests, and says what it saw.
+"""One mutant, one process: a fork that changes a module in memory, runs tests, and reports their results.
 
 The process that forks has loaded NumPy, Numba and pytest, but nothing of pysnn, so that each child imports pysnn anew and no module keeps
 a name of the right source.
@@ -63,7 +63,7 @@ class Watch:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
     def too_slow(self, *_):
-        """Say so."""
+        """Raise the error that ends the test."""
         raise TimeoutError("too slow for mutation testing")
 
     def call(self, frame, event, arg):

@@ -181,7 +181,7 @@ def places(tree, file):
 
 
 def skipped(parent, field, k, child):
-    """Say what stands in no mutant: see above."""
+    """Say whether a node is left alone: see above."""
     return (isinstance(child, (ast.Raise, ast.JoinedStr, ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop, ast.Import,
                                ast.ImportFrom))
             or (isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant))
@@ -204,17 +204,17 @@ def each(tree, file):
 @functools.cache
 def all_of(source, file):
     """Return the mutants of a module, in the order of its syntax tree."""
-    lines, found = source.splitlines(), []
+    lines, made = source.splitlines(), []
     for function, node, new, _ in each(ast.parse(source), file):
         old, other = ((f"if {ast.unparse(x.test)}" for x in (node, new)) if isinstance(node, ast.If) else
                       (" ".join(ast.unparse(x).split()) for x in (node, new)))
-        found.append(Mutant(file, len(found), function, node.lineno, node.col_offset, lines[node.lineno - 1].strip(), old, other))
-    return tuple(found)
+        made.append(Mutant(file, len(made), function, node.lineno, node.col_offset, lines[node.lineno - 1].strip(), old, other))
+    return tuple(made)
 
 
 def code_of(source, file, index):
     """Compile a module with one change."""
     tree = ast.parse(source)
-    _, node, new, put = next(found for k, found in enumerate(each(tree, file)) if k == index)
+    _, node, new, put = next(change for k, change in enumerate(each(tree, file)) if k == index)
     put(ast.copy_location(new, node))
     return compile(ast.fix_missing_locations(tree), file, "exec")

@@ -88,11 +88,11 @@ def baseline(jobs):
 
 def callers(tests):
     """Return the tests that call a function, by its file and name; under a file's name alone those that call anything in it."""
-    found = {}
+    by_name = {}
     for test, one in tests.items():
         for name in {*one["calls"], *(call.split(":")[0] + ":" for call in one["calls"])}:
-            found.setdefault(name, []).append(test)
-    return found
+            by_name.setdefault(name, []).append(test)
+    return by_name
 
 
 def chosen(mutant, tests, by_name, kills):
@@ -112,9 +112,9 @@ def chosen(mutant, tests, by_name, kills):
 
 def sample(n, seed, only=None):
     """Draw n mutants of all; the first ones of a larger n are those of a smaller one."""
-    found = [m for file in sources() for m in mutants.all_of((ROOT / file).read_text(), file)]
-    random.Random(seed).shuffle(found)
-    return [m for m in found[:n] if only in (None, m.file)], len(found)
+    every = [m for file in sources() for m in mutants.all_of((ROOT / file).read_text(), file)]
+    random.Random(seed).shuffle(every)
+    return [m for m in every[:n] if only in (None, m.file)], len(every)
 
 
 @functools.cache
@@ -151,7 +151,7 @@ def run(wanted, tests, jobs):
             else:
                 note(out, mutant, ("survived", "no test calls it", 0.0, 0))
         for mutant, answer, status, seconds in forks.pool(ROOT, todo, jobs):
-            outcome, by = judge(answer, status)
+            outcome, by = outcome_of(answer, status)
             spent[mutant] += seconds
             if outcome == "survived" and mutant not in twice and len(plan[mutant]) > FIRST:
                 twice.add(mutant)
@@ -170,11 +170,11 @@ def confirm(wanted, tests, jobs):
     if bad := used - good:
         kept = [json.dumps(one) + "\n" for one in known().values() if one["by"] not in bad]
         (ROOT / RESULTS).write_text("".join(kept))
-        raise SystemExit(f"expected tests that pass on the right source, but these fail, and what they found is forgotten: {sorted(bad)}")
+        raise SystemExit(f"expected tests that pass on the right source, but these fail, and their results are dropped: {sorted(bad)}")
 
 
-def judge(answer, status):
-    """Say what became of a mutant, and by which test."""
+def outcome_of(answer, status):
+    """Return whether a mutant was killed or survived, and which test killed it."""
     if not answer:
         return "killed", "time limit" if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGPROF, signal.SIGALRM) else "crash"
     if answer["code"] == 0:
@@ -202,26 +202,26 @@ def wilson(k, n, z=1.959964):
 
 def summary(wanted, n_all, seed):
     """Count what is known of a sample."""
-    found = [one for one in map(known().get, map(key, wanted)) if one]
-    left = [one for one in found if one["outcome"] == "survived"]
+    tried = [one for one in map(known().get, map(key, wanted)) if one]
+    left = [one for one in tried if one["outcome"] == "survived"]
     for one in left:
         one["equivalent"] = equivalent.why(one)
-    n, n_killed, n_equal = len(found), len(found) - len(left), sum(bool(one["equivalent"]) for one in left)
-    at_first = sum(known(first=True)[one["key"]]["outcome"] == "killed" for one in found)        # by tests that had not seen the sample
+    n, n_killed, n_equal = len(tried), len(tried) - len(left), sum(bool(one["equivalent"]) for one in left)
+    at_first = sum(known(first=True)[one["key"]]["outcome"] == "killed" for one in tried)        # by tests that had not seen the sample
     if not n:
         raise SystemExit("no mutant has been tried yet")
     by_file = {}
-    for one in found:
+    for one in tried:
         row = by_file.setdefault(one["file"], [0, 0, 0])
         row[0] += 1
         row[1] += one["outcome"] == "killed"
         row[2] += bool(one.get("equivalent"))
-    killers = collections.Counter(one["by"] for one in found)
+    killers = collections.Counter(one["by"] for one in tried)
     show = ("file", "line", "function", "text", "old", "new", "by", "n_tests", "equivalent")
     return {"seed": seed, "n_mutants": n_all, "n": n, "killed_at_first": at_first, "killed": n_killed, "time_limit": killers["time limit"],
             "equivalent": n_equal, "score": n_killed / n, "interval": wilson(n_killed, n),
             "score_without_equivalent": n_killed / (n - n_equal), "interval_without_equivalent": wilson(n_killed, n - n_equal),
-            "seconds": sum(one["seconds"] for one in found), "files": by_file, "survivors": [{k: one[k] for k in show} for one in left],
+            "seconds": sum(one["seconds"] for one in tried), "files": by_file, "survivors": [{k: one[k] for k in show} for one in left],
             "killed_by": dict(killers.most_common())}
 
 
@@ -253,16 +253,16 @@ def main(arguments=None):
             tests, old = baseline(a.jobs), known()
             run([m for m in wanted if (one := old.get(key(m))) is None or (a.again and one["outcome"] == "survived")], tests, a.jobs)
             confirm(wanted, tests, a.jobs)
-    found = summary(wanted, n_all, a.seed)
-    print(f"killed {found['killed']} of {found['n']}: {found['score']:.1%}, 95 % interval {found['interval'][0]:.1%} to "
-          f"{found['interval'][1]:.1%}; {found['equivalent']} of the survivors are argued equivalent: "
-          f"{found['score_without_equivalent']:.1%} of the others; {found['seconds'] / found['n']:.1f} s a mutant")
-    for one in found["survivors"]:
+    result = summary(wanted, n_all, a.seed)
+    print(f"killed {result['killed']} of {result['n']}: {result['score']:.1%}, 95 % interval {result['interval'][0]:.1%} to "
+          f"{result['interval'][1]:.1%}; {result['equivalent']} of the survivors are argued equivalent: "
+          f"{result['score_without_equivalent']:.1%} of the others; {result['seconds'] / result['n']:.1f} s a mutant")
+    for one in result["survivors"]:
         print(f"  {one['file']}:{one['line']} {one['function']}: {one['old']} -> {one['new']}   {one['equivalent'] or 'UNEXPLAINED'}")
     if a.report:
         sys.path[:0] = [str(ROOT / "docs/results"), str(ROOT)]
         import record
-        record.write("mutation", {"command": f"python -m tools.mutation.mutate --n {a.n} --seed {a.seed}", **found})
+        record.write("mutation", {"command": f"python -m tools.mutation.mutate --n {a.n} --seed {a.seed}", **result})
 
 
 if __name__ == "__main__":

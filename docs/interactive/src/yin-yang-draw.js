@@ -52,7 +52,7 @@ function drawMap(n = COARSE) {
   const c = canvas.getContext("2d"),
     unit = canvas.width,
     at = (v) => v * unit,
-    right = judge(frame).right;
+    right = score(frame).right;
   c.imageSmoothingQuality = "high";
   c.drawImage(paint(n, regions(frame, n)), 0, 0, unit, unit);
   c.lineWidth = 1.2 * dpr;

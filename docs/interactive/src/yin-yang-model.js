@@ -49,17 +49,17 @@ function loss(z_out, label) {
 }
 
 /* Judge the test points at a moment; kept, for the reader comes back. */
-function judge(frame) {
-  if (!frame.judged) {
+function score(frame) {
+  if (!frame.scores) {
     const outs = POINTS.map((p) => run(frame, p.x, p.y).z_out),
       right = outs.map((z, k) => decide(z)[0] === POINTS[k].label);
-    frame.judged = {
+    frame.scores = {
       right,
       accuracy: right.filter(Boolean).length / POINTS.length,
       loss: outs.reduce((sum, z, k) => sum + loss(z, POINTS[k].label), 0) / POINTS.length,
     };
   }
-  return frame.judged;
+  return frame.scores;
 }
 
 /* Decisions on a grid of n x n points, rows from the top; from row `from` until `due` (ms), so that the page stays responsive. */

@@ -8,14 +8,14 @@ let state = {frame: FRAMES.length - 1, x: 0.35, y: 0.62, points: "all"},
 function change(part) {
   state = {...state, ...part};
   const frame = FRAMES[state.frame],
-    judged = judge(frame),
+    scores = score(frame),
     {byId, say} = page;
   byId("frame").value = state.frame;
   byId("frame").setAttribute("aria-valuetext", `${frame.update} updates`);
   byId("update").textContent = frame.update.toLocaleString("en");
   byId("epoch").textContent = say(frame.update / DATA.n_batches, 3);
-  byId("accuracy").textContent = `${(100 * judged.accuracy).toFixed(1)} %`;
-  byId("loss").textContent = judged.loss.toFixed(3);
+  byId("accuracy").textContent = `${(100 * scores.accuracy).toFixed(1)} %`;
+  byId("loss").textContent = scores.loss.toFixed(3);
   byId("back").disabled = state.frame === 0;
   byId("forth").disabled = state.frame === FRAMES.length - 1;
   showPoints(state.points);

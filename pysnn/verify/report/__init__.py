@@ -1,1 +1,1 @@
-"""What checks say: as a table, as JSON, as a page, as an exception."""
+"""The results of checks: as a table, as JSON, as a page, as an exception."""

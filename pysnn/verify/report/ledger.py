@@ -40,12 +40,12 @@ class Ledger(NamedTuple):
 
     @property
     def ok(self):
-        """Whether there is an entry, and each says right."""
+        """Whether there are entries, and all of them are right."""
         return bool(self.entries) and all(e.verdict == RIGHT for e in self.entries)
 
     @property
     def failed(self):
-        """The entries that do not say right.
+        """The entries that are not right.
 
         Returns
         -------
@@ -60,7 +60,7 @@ class Ledger(NamedTuple):
         Returns
         -------
         dict of str to dict of str to list of Entry
-            operation -> check, without its case -> entries that do not say right.
+            operation -> check, without its case -> entries that are not right.
         """
         groups = {}
         for e in self.failed:
@@ -114,8 +114,8 @@ class Ledger(NamedTuple):
         ImportError
             If matplotlib is missing; the message says what to install.
         """
-        from . import _plot as _ledger_plot
-        return _ledger_plot.ridges(self)
+        from . import _plot
+        return _plot.ridges(self)
 
     def __str__(self):
         rows = [(e.operation, e.argument, e.check, e.n_checked, e.max_error, e.ulps, e.condition, e.kinks, e.skipped, e.verdict)
@@ -126,7 +126,7 @@ class Ledger(NamedTuple):
 
 
 def says(entry):
-    """Say in one line what an entry has to say beyond its numbers.
+    """Return in one line what an entry holds besides its numbers.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ CHECKS = {
     "homogeneity": "sum z dL/dz is the same at every layer",
     "reference": "outputs and gradients against the reference implementation",
     "dynamics": "spikes and potentials against the definition, step by step",
-    "frozen offsets": "backward against differences of a net with all frozen that the method holds constant",
+    "frozen offsets": "backward against differences of a net in which what the method holds constant is frozen",
     "transpose": "backward against a forward pass by dual numbers",
     "two parts": "a run cut in two has the gradients of the whole",
     "statistics": "batch normalisation uses the statistics that its arguments declare",

@@ -1,4 +1,4 @@
-"""The checks of any operation on arrays: of those of a ReLU network, and of one of your own, whatever it computes.
+"""The checks of any operation on arrays: those of a ReLU network, and one of your own.
 
     definition    outputs against a definition
     gradcheck     backward against differences of forward, in every argument that has a gradient
@@ -55,7 +55,7 @@ class Own(NamedTuple):
 
 
 def cut(problems, n_args):
-    """Leave away the arguments that a forward does not take, and the problems that it cannot compute then."""
+    """Drop the arguments that forward does not take, and the problems that it then cannot compute."""
     return [p._replace(args=p.args[:n_args]) for p in problems if n_args is None or len(p.args) <= n_args or p.short]
 
 
@@ -91,9 +91,9 @@ def checks(record, problems, right=None, n_args=None, kinds=("definition", "grad
 
 def own_checks(own):
     """List the checks of an operation of your own."""
-    there = {"definition": own.definition, "reference": own.reference}
+    optional = {"definition": own.definition, "reference": own.reference}
     return checks(own.record, own.problems, own.reference,
-                  kinds=[kind for kind in ("contract", "definition", "gradcheck", "reference") if there.get(kind, True)])
+                  kinds=[kind for kind in ("contract", "definition", "gradcheck", "reference") if optional.get(kind, True)])
 
 
 def gradients_by_differences(op, record, problem):
@@ -101,14 +101,14 @@ def gradients_by_differences(op, record, problem):
     args, decisions, single = problem.args, problem.decisions, len(record.outputs) == 1
     places = [record.arguments.index(name) for name in record.gradients if record.arguments.index(name) < len(args)]
 
-    def whole(moved):
+    def all_arguments(moved):
         filled = list(args)
         for k, x in zip(places, moved, strict=True):
             filled[k] = x
         return filled
 
     def forward(*moved):
-        *outputs, cache = op.forward(*whole(moved))
+        *outputs, cache = op.forward(*all_arguments(moved))
         return outputs[0] if single else np.concatenate([np.ravel(y) for y in outputs]), (cache, [np.shape(y) for y in outputs])
 
     def backward(dout, kept):
@@ -117,7 +117,7 @@ def gradients_by_differences(op, record, problem):
         first, *others = [np.reshape(d, s) for d, s in zip(parts, shapes, strict=True)]
         return op.backward(first, cache, *others)
     return gradcheck(forward, backward, [args[k] for k in places],
-                     lambda moved, *_: SMOOTH if decisions is None else decisions(*whole(moved)),
+                     lambda moved, *_: SMOOTH if decisions is None else decisions(*all_arguments(moved)),
                      [record.arguments[k] for k in places], n=30)
 
 
@@ -136,7 +136,7 @@ def results(record, op, args, rng):
 
 
 def check_contract(op, record, args):
-    """See whether an operation keeps what every operation of this package promises."""
+    """Check what every operation of this package promises."""
     lines = []
     for dtype in (np.float64, np.float32):
         def like(x, dtype=dtype):

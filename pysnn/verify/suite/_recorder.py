@@ -1,4 +1,4 @@
-"""What the checks of the suite share: what they are for the suite, a recorder of what they find, and how an error is measured."""
+"""What the checks of the suite share: the record of what is checked, the recorder of results, the measure of an error."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ SMALL = 1e-3               # errors are relative to the number, or to this share
 
 
 class Checked(NamedTuple):
-    """What the suite knows about one operation, one loss or one learning rule."""
+    """One operation, loss or learning rule, as the suite checks it; `subject` is what limits the cases, such as `student.Subject`."""
 
     load: object             # load(backend) -> ours
     checks: object           # checks(right, few, subject) -> [(name of a check, check(op, rng, recorder))]
@@ -21,7 +21,7 @@ class Checked(NamedTuple):
 
 
 class Recorder:
-    """Collects the entries of one check of one operation, and the relative errors behind them.
+    """Collect the entries of one check of one operation, and the relative errors behind them.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Recorder:
         self.errors.append(np.array([value]))
 
     def compare(self, got, wanted, argument, limit, first="", condition=None):
-        """Take an array and what it should be; a callable `first` says in words which place is the first, given those out of tolerance."""
+        """Take an array and what it should be; a callable `first` turns the mask of places out of tolerance into words for the first."""
         got, wanted = np.asarray(got), np.asarray(wanted)
         if got.shape != wanted.shape:
             self.entries.append(Entry(self.operation, self.check, argument, wanted.size, np.inf, verdict="WRONG",
@@ -86,7 +86,7 @@ def relative(got, wanted):
 
 
 def place(index, *axes):
-    """Say an index in words, counted from 0 as in code: place((3, 0, 7), "step", "sample", "neuron")."""
+    """Write an index in words, counted from 0 as in code: place((3, 0, 7), "step", "sample", "neuron")."""
     index = [int(i) for i in index]
     words = [f"{name} {i}" for name, i in zip(axes, index, strict=False)]
     return ", ".join(words) if len(index) <= len(axes) else f"{', '.join(words[:-1])}, {axes[-1]} {index[len(axes) - 1:]}"

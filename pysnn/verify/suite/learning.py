@@ -1,4 +1,4 @@
-"""The checks of the learning rules: each gradient against differences of a loss in which all is frozen that the method holds constant.
+"""The checks of the learning rules: each gradient against differences of a loss in which what the rule holds constant is frozen.
 
     proxy       <c, ANN(W)> with the error c at the spiking output a constant
     tandem      <c, F(W)> with h = relu(W h_before) + k, the offsets k, which close the gap to the spikes, constants
@@ -10,9 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from ... import models, training
+from ... import models
 from ...layers import BatchNorm, IntegrateFire, MaxPool, ReLU
-from ...learning import rate
+from ...learning import METHODS, rate
 from ...reference import integrate_fire
 from ..gradcheck import gradcheck
 from ._recorder import Checked
@@ -22,23 +22,23 @@ DECAY = 0.3
 
 
 def nets_for(method, seed=3, **chosen):
-    """Build networks of a rate method whose batch normalisations are not trivial.
+    """Build networks of a learning rule whose batch normalisations are not trivial.
 
     Parameters
     ----------
     method : str
-        A rate method of `pysnn.training.METHODS`.
+        A rule of `pysnn.learning.METHODS` whose family is rate.
     seed : int
         Of the parameters.
     **chosen : object
-        Settings other than those of `NET`; what the method does not have is left out.
+        Settings other than those of `NET`; those that the rule does not have are left out.
 
     Returns
     -------
     pysnn.learning.rate.Nets
         The networks.
     """
-    rule = training.METHODS[method]
+    rule = METHODS[method]
     wanted = {**NET, **chosen}
     settings = rule.Settings(**{name: x for name, x in wanted.items() if name in rule.Settings.__dataclass_fields__})
     nets, rng = rule.build(settings, rng=np.random.default_rng(seed)), np.random.default_rng(seed)
@@ -51,18 +51,18 @@ def nets_for(method, seed=3, **chosen):
 
 
 def frozen_loss(method, nets, x, y, step):
-    """Make the function whose plain derivative the gradient of a method is.
+    """Make the function whose ordinary derivative the gradient of a learning rule is.
 
     Parameters
     ----------
     method : str
-        The method.
+        The learning rule.
     nets : pysnn.learning.rate.Nets
         At the operating point.
     x, y : arrays
         The batch.
-    step : pysnn.learning.rate.Step
-        What the method's gradients say at the operating point.
+    step : pysnn.learning.Step
+        What its `gradients` returned at the operating point.
 
     Returns
     -------
@@ -99,8 +99,8 @@ def masks(layers, x, outputs):
     return decisions
 
 
-def _won(x, winner):
-    """Pool 2 x 2 places by given winners."""
+def _pool_by(x, winner):
+    """Pool windows of 2 x 2 with given winners."""
     return sum(np.where(winner == 2 * i + j, x[:, i::2, j::2], 0) for i in range(2) for j in range(2))
 
 
@@ -147,7 +147,7 @@ def _tandem(nets, batch, c):
         net, given = _build(nets, "relu", params), iter(winners)                # rates are full of ties: their winners are frozen, too
         h, active = x, []
         for layer, k in zip(net.layers, offsets, strict=True):
-            plain = _won(h, next(given)) if isinstance(layer, MaxPool) else layer.forward(h, None, mode)[0]
+            plain = _pool_by(h, next(given)) if isinstance(layer, MaxPool) else layer.forward(h, None, mode)[0]
             active += [plain > 0] if isinstance(layer, ReLU) else []
             h = plain + k
         return n_steps * (c * h).sum(), active
@@ -184,13 +184,13 @@ def _surrogate(nets, batch, c):
     def forward(params):
         kept, won = iter(raster), iter(winners)
         h = through(_build(nets, "if", params, f).layers, lambda current: _soft(current, next(kept), (s, f)),
-                    lambda layer, h: _won(h, next(won)))
+                    lambda layer, h: _pool_by(h, next(won)))
         return (c * h.reshape(s.n_steps, len(x), -1).sum(axis=0)).sum(), []
     return forward
 
 
 def _soft(current, kept, how):
-    """Run neurons whose spikes move away from the kept ones by what the soft step moves."""
+    """Run neurons whose spikes differ from the kept ones by the change of the soft step."""
     (s0, u0), (s, f) = kept, how
     v, out = np.full_like(current[0], f.v_init), []
     for t, x in enumerate(current):
@@ -220,7 +220,7 @@ def check_gradients(nets, step, forward, n=12):
     ----------
     nets : pysnn.learning.rate.Nets
         At the operating point.
-    step : pysnn.learning.rate.Step
+    step : pysnn.learning.Step
         With the gradients.
     forward : callable
         From `frozen_loss`.
@@ -277,5 +277,6 @@ def _checks(method, right, few=False, subject=None):
     return [*listed, ("weights left alone", leaves_alone), ("weight decay", decay)]
 
 
+# the module that stands for all: each rule runs on every backend on which this one runs
 SUITE = {name: Checked(lambda backend, rule=rule: rule.gradients, partial(_checks, name), module="temporal")
-         for name, rule in training.METHODS.items() if name in FROZEN}
+         for name, rule in METHODS.items() if name in FROZEN}

@@ -109,9 +109,9 @@ def checks(name, few=False, op=None, backend="reference"):
     if isinstance(op, plain.Own):
         return [Check(name, what, run) for what, run in plain.own_checks(op)]
     right = operation(name)
-    subject = SimpleNamespace(backend=backend) if name in LEARNING else None if isinstance(op, table.Pair) else op
+    limits = SimpleNamespace(backend=backend) if name in LEARNING else None if isinstance(op, table.Pair) else op
     itself = op is None and backend == "reference"
-    return [Check(name, what, run) for what, run in SUITE[name].checks(right, few, subject)
+    return [Check(name, what, run) for what, run in SUITE[name].checks(right, few, limits)
             if not (itself and what.split(":")[0] == "reference")]
 
 
@@ -210,13 +210,13 @@ def run(operations=None, backend=None, op=None, seed=0, progress=None, few=False
     jobs = []
     for name in names:
         for which, label in [("reference", name)] if op is not None else _backends(name, backend):
-            subject = op if op is not None else operation(name, which)
-            jobs += [(check, subject, label) for check in checks(name, few, op, which)]
+            tested = op if op is not None else operation(name, which)
+            jobs += [(check, tested, label) for check in checks(name, few, op, which)]
     ledgers = []
-    for k, (check, subject, label) in enumerate(jobs):
+    for k, (check, tested, label) in enumerate(jobs):
         if progress:
             progress(k, len(jobs), f"{label}, {check.name}")
-        ledgers.append(apply(check, subject, seed, label))
+        ledgers.append(apply(check, tested, seed, label))
     return joined(ledgers)
 
 

@@ -172,7 +172,7 @@ def start(case):
 
 
 def fires(case, v):
-    """Say who fires.
+    """Say which neurons fire.
 
     Parameters
     ----------
@@ -190,7 +190,7 @@ def fires(case, v):
 
 
 def walk(case, current, v, spike):
-    """Go through all steps, (I1) to (I3).
+    """Simulate all steps, (I1) to (I3).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The operations of a ReLU network by their definitions, number by number, in plain loops; and two conventions put to the test.
+"""The operations of a ReLU network by their definitions, number by number, in plain loops; and checks of two conventions.
 
 A mistake about a convention passes a gradient check: what it computes, it differentiates rightly. `check_statistics` asks a batch
 normalisation whose statistics it uses, `check_ties` a pooling which of equal numbers wins.
@@ -120,7 +120,7 @@ def relu(x, top=np.inf):
 
 
 class Statements(NamedTuple):
-    """Statements that were put to the test; `ok` if each of them holds."""
+    """Statements that were checked; `ok` if each of them holds."""
 
     lines: tuple         # (statement, whether it holds)
 
@@ -135,7 +135,7 @@ def _equal(a, b):
 
 
 def check_statistics(op, rng=None):
-    """See whether a batch normalisation uses the statistics that its arguments declare.
+    """Check that a batch normalisation uses the statistics that its arguments declare.
 
     Given statistics are constants: a sample's output does not depend on its neighbours, and the gradient of one sample's output does not
     reach the others. Without them the statistics are those of the batch, with the biased variance.
@@ -150,7 +150,7 @@ def check_statistics(op, rng=None):
     Returns
     -------
     Statements
-        What was looked at, and whether it holds.
+        What was checked, and whether it holds.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     x, dy = rng.normal(3, 2, (6, 4)), np.zeros((6, 4))
@@ -171,7 +171,7 @@ def check_statistics(op, rng=None):
 
 
 def check_ties(op):
-    """See whether of equal numbers in a window the first in row-major order wins, and takes the whole gradient.
+    """Check that of equal numbers in a window the first in row-major order wins, and takes the whole gradient.
 
     Parameters
     ----------
@@ -181,7 +181,7 @@ def check_ties(op):
     Returns
     -------
     Statements
-        What was looked at, and whether it holds.
+        What was checked, and whether it holds.
     """
     lines = []
     for ties in ((0, 1, 2, 3), (1, 2), (2, 3), (0, 3), (1, 3)):

@@ -1,4 +1,4 @@
-"""Witnesses for the temporal neuron that share no code with it: its definition, and what must hold for its gradients.
+"""Witnesses for the temporal neuron, which share no code with it: its definition, and identities of its gradients.
 
 Time is in units of tau, z = exp(t), and inf is a spike that never comes. Shapes as everywhere: z_in (B, N_in), w (N_in,
 N_out), z_out (B, N_out). The neuron is defined by its membrane,
@@ -187,7 +187,7 @@ def chain(op, threshold=1.0):
             caches.append(cache)
         return z[-1], (z, caches)
 
-    def pull(dz_out, cache):
+    def of_layers(dz_out, cache):
         dz, dw = [dz_out], []
         for layer in reversed(cache[1]):
             dz_in, dw_layer = op.backward(dz[0], layer)
@@ -196,7 +196,7 @@ def chain(op, threshold=1.0):
         return dz, dw
 
     def backward(dz_out, cache):
-        dz, dw = pull(dz_out, cache)
+        dz, dw = of_layers(dz_out, cache)
         return dz[0], *dw
 
     def trace(args, out, cache):
@@ -204,7 +204,7 @@ def chain(op, threshold=1.0):
         return [causal_sets(a, b) for a, b in pairwise(z)] + [np.isinf(b) for b in z[1:]]
 
     def layers(dz_out, cache):
-        return cache[0], pull(dz_out, cache)[0]
+        return cache[0], of_layers(dz_out, cache)[0]
 
     return Net(forward, backward, trace, layers)
 

@@ -1,6 +1,6 @@
 """Known mistakes, ready to be put into a working operation, to see that the checks catch them.
 
-Some were made in public, some are made up; `source` says which. None is taken from anybody's code: each is written here
+Some were made in public code or threads, some are made up; `source` says which. No code is copied: each is written here
 anew, as small as it can be.
 """
 

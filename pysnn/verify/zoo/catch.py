@@ -77,7 +77,7 @@ def catch(names=None, seed=0, progress=None):
     seed : int
         For the cases of the checks.
     progress : callable, optional
-        Called with one line of words before each fault.
+        Called with one line of text before each fault.
 
     Returns
     -------
