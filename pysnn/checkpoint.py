@@ -36,7 +36,7 @@ def write(path, header, arrays, compress=False, keep=False):
     compress : bool
         Whether to spend time on a smaller file.
     keep : bool
-        Whether a run that was there before stays, as NAME.previous.npz; of two such runs the one with more epochs.
+        Whether to keep an older run of this file, as NAME.previous.npz; if there is one already, the run with more epochs stays.
 
     Raises
     ------

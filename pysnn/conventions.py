@@ -1,4 +1,4 @@
-"""What a spike, silence and a spike's place in a loss mean here, in one place."""
+"""Conventions: silence, its value in a loss, reset rule, surrogate; and what a run of a spiking network takes and returns."""
 
 import importlib
 from typing import NamedTuple
@@ -21,7 +21,7 @@ class Rule(NamedTuple):
 
     @property
     def codes(self):
-        """The three words as integers, for kernels.
+        """The three words as integers, for kernels, which know no strings.
 
         Returns
         -------
@@ -66,12 +66,12 @@ class Stage(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a run of such a network gives."""
+    """What running a network of integrate-and-fire neurons over T steps returns."""
 
-    counts: np.ndarray          # (n_at, B, n_out) output spikes up to each step of `at`; without firing the summed output current
+    counts: np.ndarray          # (n_at, B, n_out) output spikes up to each step of `at`; if the output does not fire, its summed current
     potential: np.ndarray       # (B, n_out) membrane potential of the output layer after the last step
-    n_spikes: list              # spikes of each stage, before pooling, over batch and steps; 0 for an output that does not fire
-    layer_counts: list | None   # (B, ...) spike counts of each stage, before pooling; the summed current where the output does not fire
+    n_spikes: list              # one number per stage: its spikes, before pooling, over batch and steps; 0 for an output that does not fire
+    layer_counts: list | None   # (B, ...) counts of each stage, before pooling, as in counts; None if not asked for
 
 
 def __getattr__(name):

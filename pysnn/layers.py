@@ -1,4 +1,4 @@
-"""Layers: thin objects that know the names of their parameters and the operation that computes; ReLU and spiking twins share parameters."""
+"""Layers: thin objects that know their operation and the names of their parameters; ReLU and spiking twins share the parameters."""
 
 from typing import NamedTuple
 
@@ -17,14 +17,14 @@ class NeuronConfig(NamedTuple):
     threshold: float = 1.0
     v_init: float = 0.0                 # membrane potential before the first step
     rule: Rule = Rule()
-    output: bool = True                 # whether the output neurons fire; else they add up their current
-    surrogate: Surrogate = Surrogate()  # for training through time
-    detach_reset: bool = True
-    clip: bool = False                  # whether the outputs of a ReLU twin end at the threshold, where a neuron fires at every step
+    output: bool = True                 # whether the output neurons fire; else they only add up their current
+    surrogate: Surrogate = Surrogate()  # for the backward pass through time
+    detach_reset: bool = True           # whether that pass takes the reset as a constant
+    clip: bool = False                  # whether the ReLU twin has a ceiling at the threshold, where a neuron fires in every step, (P3)
 
 
 class Layer:
-    """A layer: what it computes, how the gradient passes it, and what becomes of it where nothing is trained any more."""
+    """A layer: its forward and backward pass, and in `fold` what remains of it after training. Images are (B, H, W, C)."""
 
     backend = "auto"
 
@@ -36,7 +36,7 @@ class Layer:
         x : (B, ...) array
             Input; of temporal neurons z = exp(t/tau), where inf means no spike.
         rng : numpy.random.Generator, optional
-            Given in training: spikes, or outputs, get lost.
+            Given in training: spikes or outputs are dropped.
         statistics : "batch" or dict of str to array, optional
             What batch normalisation uses: those of this batch, or given ones, mean{k} and var{k}; default: the running ones.
 
@@ -76,11 +76,11 @@ class Layer:
         Parameters
         ----------
         x : (B, ...) array or None
-            What came in; needed where used is False.
+            Input of that pass; needed if used is False.
         cache : object
             From `forward`.
         used : bool
-            Those that the pass used; otherwise those of x.
+            True: the statistics that the pass used; False: those of x, whatever the pass used.
 
         Returns
         -------
@@ -90,14 +90,14 @@ class Layer:
         return {}
 
     def fold(self, layers, statistics=None):
-        """Add what this layer is without training to a list of layers: constant statistics go into the weights before them.
+        """Append this layer, as it is after training, to a list; batch normalisation goes into the weights before it instead.
 
         Parameters
         ----------
         layers : list of Layer
-            The layers before, changed in place.
+            The folded layers before this one, changed in place.
         statistics : dict of str to array, optional
-            For batch normalisation; default: the running ones.
+            mean{k} and var{k} for batch normalisation; default: the running ones.
         """
         layers.append(self)
 
@@ -105,7 +105,7 @@ class Layer:
 class SpikingLayer(Layer):
     """A layer of neurons with a membrane potential: forward takes all steps at once, (T B, ...), and `step` takes one.
 
-    A kind of neuron is its `forward`, `backward` and `step`; `first` says whether its current is constant, (B, ...) in forward.
+    A kind of neuron is its `forward`, `backward` and `step`. `first`: no neurons come before; forward takes a constant current (B, ...).
     """
 
     first = False
@@ -116,14 +116,14 @@ class SpikingLayer(Layer):
         Parameters
         ----------
         v : object or None
-            State before it, as the step before returned it: the membrane potential (B, ...); None before the first step.
+            State after the previous step, such as the membrane potential (B, ...); None before the first step.
         current : (B, ...) array
-            What the step adds.
+            Input current of this step.
 
         Returns
         -------
         spikes : (B, ...) array
-            Spikes.
+            0 or 1.
         v : object
             The state after the step.
         """
@@ -142,8 +142,8 @@ class TemporalDense(Layer):
     bias : bool
         Whether an extra input spike at z = 1 (t = 0) has weights of its own, in the last row.
     drop : float
-        Share of the incoming spikes that get lost in training. The other weights count 1/(1 - drop) times as much, which is the same as
-        a threshold lower by 1 - drop.
+        Share of the input spikes that are dropped in training. In return the other weights count 1/(1 - drop) times as much; a threshold
+        (1 - drop) times as high does this, with the same spike times.
     backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     """
@@ -181,7 +181,7 @@ class _Weighted(Layer):
 
     @property
     def b(self):
-        """The biases, None without."""
+        """The biases; None if there are none."""
         return self.params.get(self.b_name)
 
 
@@ -247,7 +247,7 @@ class Dense(_Weighted):
 
 
 class BatchNorm(Layer):
-    """Batch normalisation; reads gamma{k} and beta{k}, and as statistics what the pass says.
+    """Batch normalisation; reads gamma{k} and beta{k}. The statistics are an argument of `forward`.
 
     Parameters
     ----------
@@ -260,15 +260,15 @@ class BatchNorm(Layer):
     """
 
     def __init__(self, params, state, k, backend="auto"):
-        self.params, self.state, self.names, self.of = params, state, (f"gamma{k}", f"beta{k}"), (f"mean{k}", f"var{k}")
+        self.params, self.state, self.names, self.stats = params, state, (f"gamma{k}", f"beta{k}"), (f"mean{k}", f"var{k}")
         self.op = backend_of("batch_norm", backend)
 
     def _given(self, statistics):
-        """Return mean and var, None for those of the batch."""
+        """Return mean and var; None, None: those of the batch."""
         if isinstance(statistics, str):
             return None, None
         given = self.state if statistics is None else statistics
-        return tuple(given[name] for name in self.of)
+        return tuple(given[name] for name in self.stats)
 
     def forward(self, x, rng=None, statistics=None):
         return self.op.batch_norm_forward(x, *(self.params[name] for name in self.names), *self._given(statistics))
@@ -279,16 +279,16 @@ class BatchNorm(Layer):
 
     def batch_stats(self, x, cache, used=True):
         if used or cache.of_batch:
-            return dict(zip(self.of, (cache.mean, cache.var), strict=True))
+            return dict(zip(self.stats, (cache.mean, cache.var), strict=True))
         axes = tuple(range(x.ndim - 1))
-        stats = x.mean(axis=axes, dtype=np.float64), x.var(axis=axes, dtype=np.float64)
-        return {name: value.astype(x.dtype) for name, value in zip(self.of, stats, strict=True)}
+        values = x.mean(axis=axes, dtype=np.float64), x.var(axis=axes, dtype=np.float64)
+        return {name: value.astype(x.dtype) for name, value in zip(self.stats, values, strict=True)}
 
     def fold(self, layers, statistics=None):
-        at = len(layers) - (2 if layers and isinstance(layers[-1], AvgPool) else 1)      # a mean of places does not change a linear map
-        if at < 0 or type(layers[at]) not in (Conv, Dense):               # one of the user's own need not be linear
-            given = dict(zip(self.of, self._given(statistics), strict=True))
-            layers.append(BatchNorm(self.params, given, int(self.of[0][4:]), self.backend))
+        at = len(layers) - (2 if layers and isinstance(layers[-1], AvgPool) else 1)      # scale and shift may come before a mean
+        if at < 0 or type(layers[at]) not in (Conv, Dense):               # a layer of the user's own need not be linear
+            given = dict(zip(self.stats, self._given(statistics), strict=True))
+            layers.append(BatchNorm(self.params, given, int(self.stats[0].removeprefix("mean")), self.backend))
             return
         given = *(self.params[name] for name in self.names), *self._given(statistics)
         w, b = self.op.fold(layers[at].w, *given)
@@ -301,13 +301,13 @@ class _Plain(Layer):
     """A layer without parameters: the functions {name}_forward and {name}_backward of a module."""
 
     def __init__(self, op, name, *options):
-        self._run, self._back, self.options = getattr(op, f"{name}_forward"), getattr(op, f"{name}_backward"), options
+        self._forward, self._backward, self.options = getattr(op, f"{name}_forward"), getattr(op, f"{name}_backward"), options
 
     def forward(self, x, rng=None, statistics=None):
-        return self._run(x, *self.options)
+        return self._forward(x, *self.options)
 
     def backward(self, dy, cache, need_dx=True):
-        return self._back(dy, cache), {}
+        return self._backward(dy, cache), {}
 
 
 class ReLU(_Plain):
@@ -318,7 +318,7 @@ class ReLU(_Plain):
     backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     top : float
-        Where the output ends; inf: nowhere.
+        Ceiling of the output; inf: none.
     """
 
     def __init__(self, backend="auto", top=np.inf):
@@ -340,24 +340,24 @@ class _Pool(_Plain):
 
 
 class MaxPool(_Pool):
-    """The maximum of a window of places: MaxPool(backend="auto", size=2, stride=None), the stride being the size by default."""
+    """The maximum of each window of size x size pixels; stride: pixels between two windows, by default the size."""
 
     kind = "max"
 
 
 class AvgPool(_Pool):
-    """The mean of a window of places; arguments as of MaxPool."""
+    """The mean of each window of size x size pixels; arguments as for MaxPool."""
 
     kind = "avg"
 
 
 class Dropout(Layer):
-    """Some outputs, drawn anew each time, count 0 in training.
+    """Sets some inputs to 0 in training, drawn anew in each forward pass; the others are divided by 1 - p.
 
     Parameters
     ----------
     p : float
-        Share of the outputs.
+        Share that is set to 0.
     """
 
     def __init__(self, p):
@@ -371,16 +371,16 @@ class Dropout(Layer):
 
 
 class IntegrateFire(SpikingLayer):
-    """Integrate-and-fire neurons over all steps at once, (T B, ...) in and out; the first ones repeat their constant current (B, ...).
+    """Integrate-and-fire neurons. In forward and backward all steps at once, currents and spikes (T B, ...), see SpikingLayer.
 
     Parameters
     ----------
     config : NeuronConfig
-        How they fire.
+        How they fire, and for how many steps.
     backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     first : bool
-        Whether the current is constant.
+        Whether no neurons come before: forward then takes one constant current (B, ...) for all steps.
     """
 
     def __init__(self, config, backend="auto", first=False):
@@ -404,7 +404,7 @@ class IntegrateFire(SpikingLayer):
 
 
 def stages(layers):
-    """Turn folded layers into what `spiking.run` takes: 3 x 3 convolutions, dense layers, pooling of spikes in 2 x 2 places.
+    """Turn folded layers into the stages that `spiking.run` of a backend takes: 3 x 3 convolutions, dense layers, 2 x 2 pooling of spikes.
 
     Parameters
     ----------
@@ -414,9 +414,9 @@ def stages(layers):
     Returns
     -------
     list of pysnn.conventions.Stage or None
-        The weight layers with their neurons; None if the layers are others or stand in another order.
+        The weight layers with their neurons; None if there are other layers, or another order.
     """
-    made, fires = [], True
+    made, fires = [], True                       # fires: the last weight layer so far has its neurons behind it
     for layer in layers:
         standard = type(layer) is Conv and layer.w.shape[:2] == (3, 3) and (layer.stride, layer.padding) == (1, 1)
         if standard or type(layer) is Dense:

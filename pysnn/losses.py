@@ -1,7 +1,7 @@
 """Losses: of spike times (softmax_z, softmax_t), where the first spike wins, and of counts, rates or potentials, where the largest does.
 
-All return the mean over the batch and its gradient. A silent output counts as Z_MAX in a loss of spike times, and its gradient is exactly
-0: nothing there can move.
+All return the mean over the batch and its gradient. In a loss of spike times a silent output (inf) counts as Z_MAX, and its gradient is
+exactly 0: there is no spike that could move.
 """
 
 import numpy as np
@@ -32,8 +32,8 @@ def softmax_z(z, y):
     TypeError, ValueError
         If z is no float array or holds anything but positive numbers and inf, or y holds no labels for it.
     """
-    z, y = _labelled(z, y)
-    loss, d = _cross_entropy(-_seen(z), y)
+    z, y = _checked_spikes(z, y)
+    loss, d = _cross_entropy(-_with_silent(z), y)
     return loss, np.where(z < NO_SPIKE, -d, 0).astype(z.dtype, copy=False)
 
 
@@ -61,9 +61,9 @@ def softmax_t(z, y, beta=10.0):
     TypeError, ValueError
         If z is no float array or holds anything but positive numbers and inf, or y holds no labels for it.
     """
-    z, y = _labelled(z, y)
+    z, y = _checked_spikes(z, y)
     beta = z.dtype.type(_checks.positive(beta, "beta"))
-    loss, d = _cross_entropy(-beta * np.log(_seen(z)), y)
+    loss, d = _cross_entropy(-beta * np.log(_with_silent(z)), y)
     return loss, np.where(z < NO_SPIKE, -beta * d / z, 0).astype(z.dtype, copy=False)
 
 
@@ -89,7 +89,7 @@ def mse(y, labels):
     TypeError, ValueError
         If y is no float array or labels holds no labels for it.
     """
-    y, labels = _scored(y, labels)
+    y, labels = _checked_outputs(y, labels)
     off = y.copy()
     off[np.arange(len(y)), labels] -= 1
     return float(np.mean(off * off)), off * y.dtype.type(2 / y.size)
@@ -117,22 +117,22 @@ def cross_entropy(y, labels):
     TypeError, ValueError
         If y is no float array or labels holds no labels for it.
     """
-    return _cross_entropy(*_scored(y, labels))
+    return _cross_entropy(*_checked_outputs(y, labels))
 
 
-def _scored(y, labels):
+def _checked_outputs(y, labels):
     y = _checks.array(y, "y", ndim=2)
     return y, _checks.labels(labels, "labels", len(y), y.shape[1])
 
 
-def _labelled(z, y):
+def _checked_spikes(z, y):
     z = _checks.array(z, "z", ndim=2)
     _checks.spike_z(z, "z")
     return z, _checks.labels(y, "y", len(z), z.shape[1])
 
 
-def _seen(z):
-    """Return z as the loss sees it: silent outputs, and only those, at Z_MAX."""
+def _with_silent(z):
+    """Return z with Z_MAX for silent outputs, and only for those."""
     return np.where(z < NO_SPIKE, z, z.dtype.type(Z_MAX))
 
 

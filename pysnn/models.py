@@ -1,9 +1,9 @@
-"""Models: the shape of an input sample and a list of layer specs, written in Python or as a text such as 28x28x1-32C3-P2-100-10.
+"""Models: the shape of an input sample and a list of layer specs, written in Python or as a text such as 28x28x1-32C3-P2-100-10:
 
     Model((28, 28, 1), [Conv(32), BatchNorm(), Neurons(), MaxPool(), Dense(100), Neurons(), Dense(10)])
 
-A spec says what stands at a place of the model: what shape comes out, which arrays it needs, and which layer it becomes in a network of
-ReLU, integrate-and-fire or temporal neurons. A class of your own, made like ours from `Spec`, is as good.
+A spec describes one layer: the shape of its output, the arrays that it needs, and which layer it becomes in a network of ReLU,
+integrate-and-fire ("if") or temporal neurons. `read` makes a Model, `build` a network. A spec may be a class of your own.
 """
 
 import re
@@ -28,32 +28,32 @@ class Param(NamedTuple):
 
     shape: tuple
     role: str               # weight, bias, scale or shift of a normalisation; mean or var, a running statistic; or a word of your own
-    n_in: int = 1           # inputs a neuron: the scale of what is drawn for a weight or a bias
-    value: float = 0.0      # what an array of another role begins as
+    n_in: int = 1           # inputs of a neuron: the scale at which weights and biases are drawn
+    value: float = 0.0      # initial value of an array of any other role
 
 
 class Site(NamedTuple):
-    """Where a spec stands in a model, and what it is built for."""
+    """Where a spec stands in a model, and for which network its layer is built."""
 
-    shape: tuple                # of a sample that comes in
-    k: int                      # number of the weight layer before it, or of this one
+    shape: tuple                # of an input sample of this layer
+    k: int                      # number of the last weight layer (Conv, Dense, ...) up to here, this one included; 1 is the first
     neuron: str = "relu"        # temporal, relu or if
     bias: bool = False          # whether a dense layer has biases; one with batch normalisation right behind it has none
     last: bool = False          # whether it is the output
     first: bool = True          # whether no neurons stand before it
     backend: str = "auto"
     config: layers.NeuronConfig = layers.NeuronConfig()
-    drop: float = 0.0           # share of the outputs of dense ReLU layers, or of the input spikes of temporal layers, lost in training
+    drop: float = 0.0           # share dropped in training: of the outputs of dense ReLU layers, of the input spikes of temporal layers
 
 
 class Spec:
-    """What stands at one place of a model. A frozen dataclass of the choices, with what differs from this class, is a spec.
+    """The description of one layer: a frozen dataclass of its options that overrides what differs from this class.
 
-    `neurons` says for which kinds of neurons it can stand in a model; `fires`, whether spiking neurons are in it.
-    out(shape) -> shape: of a sample behind it, (H, W, C) or (n,); a ValueError if it does not fit there.
-    arrays(site) -> dict of name -> Param: what it needs, by name without number: the w of the second weight layer is kept as w2. Those of
-    role mean and var are running statistics.
-    layer(site, params, state) -> list of pysnn.layers.Layer, mostly one; params and state hold all arrays, by name and number.
+    `neurons`: for which kinds of neurons it can be built; `fires`: whether it contains spiking neurons.
+    out(shape) -> shape: of an output sample, (H, W, C) or (n,); a ValueError if that input does not fit.
+    arrays(site) -> dict of name -> Param: the arrays that it needs, by name without number: the w of the second weight layer is kept as w2.
+    A spec with a w is a weight layer. Arrays of role mean and var are running statistics, kept in state; all others are in params.
+    layer(site, params, state) -> list of pysnn.layers.Layer, mostly one; params and state hold all arrays of the model, by name and number.
     """
 
     neurons = ("relu", "if")
@@ -82,7 +82,7 @@ def _windows(spec, shape, size, stride, padding=0):
 class Conv(Spec):
     """A convolution without a bias; a text such as 32c5s2p0, or 32C5s2p0 for one with batch normalisation and neurons behind it."""
 
-    n: int                      # channels that come out
+    n: int                      # output channels
     size: int | tuple = 3       # side of the kernel, or (height, width)
     stride: int = 1
     padding: int = 1            # rows and columns of zeros on each side
@@ -129,7 +129,7 @@ class Dense(Spec):
 
 @dataclass(frozen=True)
 class BatchNorm(Spec):
-    """Batch normalisation over samples and places; the text B."""
+    """Batch normalisation of each channel, over samples and pixels; the text B."""
 
     def arrays(self, site):
         shape = site.shape[-1:]
@@ -151,7 +151,7 @@ class _Pool(Spec):
 
 @dataclass(frozen=True)
 class MaxPool(_Pool):
-    """The maximum of each window; a text such as P2 or P3s2. Behind neurons it pools spikes, before them currents."""
+    """The maximum of each window; a text such as P2 or P3s2. After neurons it pools spikes, before them currents."""
 
     def layer(self, site, params, state):
         return [layers.MaxPool(site.backend, self.size, self.stride)]
@@ -159,7 +159,7 @@ class MaxPool(_Pool):
 
 @dataclass(frozen=True)
 class AvgPool(_Pool):
-    """The mean of each window; a text such as A2 or A3s2. Behind neurons it pools spikes, before them currents."""
+    """The mean of each window; a text such as A2 or A3s2. After neurons it pools spikes, before them currents."""
 
     def layer(self, site, params, state):
         return [layers.AvgPool(site.backend, self.size, self.stride)]
@@ -167,7 +167,7 @@ class AvgPool(_Pool):
 
 @dataclass(frozen=True)
 class Neurons(Spec):
-    """Where neurons stand: ReLU or integrate-and-fire; of temporal layers they are a part. The text N."""
+    """The neurons: ReLU or integrate-and-fire; temporal neurons are already part of their dense layer. The text N."""
 
     neurons = ("temporal", "relu", "if")
     fires = True
@@ -183,7 +183,7 @@ class Neurons(Spec):
 
 @dataclass(frozen=True)
 class Flatten(Spec):
-    """One row a sample; a dense layer behind an image does the same by itself. The text F."""
+    """Lays each sample out as one row; a dense layer after an image does so by itself. The text F."""
 
     def out(self, shape):
         return (int(np.prod(shape)),)
@@ -194,7 +194,7 @@ class Flatten(Spec):
 
 @dataclass(frozen=True)
 class Dropout(Spec):
-    """Outputs of ReLU neurons that count 0 in training; spiking twins lose nothing. A text such as D0.2."""
+    """Sets a share p of the outputs of ReLU neurons to 0 in training; spiking twins drop nothing. A text such as D0.2."""
 
     p: float
 
@@ -210,7 +210,7 @@ class Dropout(Spec):
 SPECS = {spec.__name__: spec for spec in (Conv, Dense, BatchNorm, MaxPool, AvgPool, Neurons, Flatten, Dropout)}
 """Our specs by name."""
 
-_TOKENS = (     # what may stand between the dashes of a text, and the specs that it means
+_TOKENS = (     # pattern of a token, the part of a text between two dashes; its groups -> the specs that it means
     (r"([1-9]\d*)([Cc])([1-9]\d*)(?:x([1-9]\d*))?(?:s([1-9]\d*))?(?:p(\d+))?", lambda n, c, kh, kw, s, p: [
         Conv(int(n), (int(kh), int(kw)) if kw else int(kh), int(s or 1), int(kh) // 2 if p is None else int(p)),
         *([BatchNorm(), Neurons()] if c == "C" else [])]),
@@ -230,9 +230,9 @@ class Model:
     shape : tuple of int
         Of an input sample: (H, W, C), or (n,).
     specs : sequence of Spec
-        What comes behind it; the last one is a Dense layer. Whether the output neurons fire is the method's choice (its readout).
+        The layers; the last one is dense. Neurons of the output are not written: whether they fire is the method's choice (its readout).
     text : str, optional
-        What it was read from.
+        The text that it was read from; default: made from the specs.
 
     Raises
     ------
@@ -262,17 +262,17 @@ class Model:
         self._arrays()                         # raises where a name stands twice
 
     def sites(self, **how):
-        """Walk through the specs.
+        """Walk through the specs, from the input to the output.
 
         Parameters
         ----------
         **how : object
-            Fields of `Site`: neuron, bias, backend, ... Without a kind of neuron each spec stands for one that it knows.
+            Fields of `Site`: neuron, bias, backend, ... Default of neuron: for each spec "relu" or, if it cannot be that, its first kind.
 
         Yields
         ------
         spec : Spec
-            One after the other.
+            The description of one layer.
         site : Site
             Where it stands.
         """
@@ -288,7 +288,7 @@ class Model:
             first = first and not spec.fires
 
     def _arrays(self, **how):
-        """Collect what the specs need, by name and number."""
+        """Collect the arrays that the specs need, by name and number, such as w1."""
         arrays = {}
         for spec, site in self.sites(**how):
             named = {f"{name}{site.k}": param for name, param in spec.arrays(site).items()}
@@ -303,31 +303,31 @@ class Model:
         Parameters
         ----------
         neuron : {"temporal", "relu", "if"}, optional
-            Kind of neuron; default: what the layers are for, ReLU where they know it. ReLU and spiking twins have the same.
+            Kind of neuron; default as in `sites`. ReLU and spiking twins have the same parameters.
         bias : bool
             Whether temporal layers have an extra input spike, other dense layers biases.
 
         Returns
         -------
         dict of str to Param
-            w1, w2, ...; gamma1, beta1, ... of batch normalisations; b1, b2, ... of dense layers; and what other specs need.
+            w1, w2, ...; gamma1, beta1, ... of batch normalisations; b1, b2, ... of dense layers; and those of specs of your own.
         """
         arrays = self._arrays(neuron=neuron, bias=bias)
         return {name: param for name, param in arrays.items() if param.role not in ("mean", "var")}
 
     @property
     def weights(self):
-        """The names of the weights, one array a weight layer: the parameters of role weight."""
+        """The names of the parameters of role weight, such as w1, w2."""
         return [name for name, param in self.params().items() if param.role == "weight"]
 
     @property
     def statistics(self):
-        """The running statistics of a network, mean{k} and var{k}, as a dict of name -> Param."""
+        """The running statistics, mean{k} and var{k}, as a dict of name -> Param; no arrays yet."""
         return {name: param for name, param in self._arrays().items() if param.role in ("mean", "var")}
 
     @property
     def neuron_layers(self):
-        """The layers of neurons, the output last: what stands before them, such as "conv" or "dense", and their shape."""
+        """The layers of neurons, the output last: pairs of the kind of layer before them, such as "conv" or "dense", and their shape."""
         listed, kind = [], "input"
         for spec, shape in zip(self.specs, self.shapes, strict=True):
             kind = type(spec).__name__.lower() if isinstance(spec, (Conv, Dense)) or type(spec) not in SPECS.values() else kind
@@ -337,28 +337,28 @@ class Model:
 
     @property
     def neurons(self):
-        """The kinds of neurons that all layers can have, some of NEURONS."""
+        """The kinds of neurons that this model can be built for, some of NEURONS."""
         return tuple(neuron for neuron in NEURONS if all(neuron in spec.neurons for spec in self.specs))
 
     @property
     def n_weights(self):
-        """The number of weight layers."""
+        """The number of weight layers, those with a w."""
         return self.k[-1]
 
     def to_json(self):
-        """Turn it into what JSON can hold; `read` reads it.
+        """Turn the model into a dict that JSON can hold; `read` reads it.
 
         Returns
         -------
         dict
-            shape and layers; a spec is its class and its choices, one of a user's own file is named by file and class.
+            text, shape and layers; a layer is the name of its spec class and a dict of its options, a class of your own FILE.py:NAME.
         """
         def name(spec):
             return type(spec).__name__ if SPECS.get(type(spec).__name__) is type(spec) else _files.reference(type(spec))
         return {"text": self.text, "shape": list(self.shape), "layers": [[name(spec), asdict(spec)] for spec in self.specs]}
 
     def _spelt(self):
-        """Write it as a text, the short forms where they fit."""
+        """Write the model as a text, in short forms such as 32C3 where possible."""
         words, specs, i = ["x".join(map(str, self.shape))], self.specs, 0
         while i < len(specs):
             spec, after = specs[i], specs[i + 1:i + 3]
@@ -392,14 +392,14 @@ class Model:
 
 
 def read(model):
-    """Turn whatever says a model into one.
+    """Make a Model of what describes one.
 
     Parameters
     ----------
     model : Model, str, list or dict
-        A model; what its `to_json` returned; a list of the input's shape and specs; a name; or a text of tokens joined by "-". Tokens: the
+        A model; what its `to_json` returned; a list: the input's shape, then specs; a key of NAMED; or a text of tokens joined by "-": the
         input 784 or 28x28x1; 32C3 for a 3 x 3 convolution to 32 channels with batch normalisation and neurons (32C5s2p0: 5 x 5, stride 2,
-        padding 0; the default is half the size); P2 or A2 for the maximum or mean of 2 x 2 places (P3s2: of 3 x 3, stride 2); 640 for a
+        padding 0; the default is half the size); P2 or A2 for the maximum or mean of 2 x 2 pixels (P3s2: of 3 x 3, stride 2); 640 for a
         dense layer with neurons, the last one the output. To choose the order: 32c3 and 100d for a convolution and a dense layer alone,
         B for batch normalisation, N for neurons, F to flatten, D0.2 for dropout.
 
@@ -423,7 +423,7 @@ def read(model):
         raise ValueError(f"model: expected an input such as 784 or 28x28x1 and layers such as 32C3, P2, A2, 100, got {model!r}")
     specs = [spec for token in tokens for spec in _specs(token, model)]
     if tokens[-1].isdecimal():
-        specs.pop()                                    # the output's neurons are the method's choice
+        specs.pop()                                    # no neurons at the output: whether it fires is the method's choice
     try:
         return Model(tuple(int(n) for n in first.split("x")), specs, model)
     except ValueError as error:
@@ -456,12 +456,12 @@ def _resolved(text):
         return text
     if colon and not (width.isdecimal() and int(width) > 0):
         raise ValueError(f"model: expected a number of channels after {name}:, got {text!r}")
-    standard, line = NAMED[name]
-    return re.sub(r"\{(\d+)\}", lambda match: str(int(match[1]) * int(width or standard)), line)
+    default, named = NAMED[name]
+    return re.sub(r"\{(\d+)\}", lambda match: str(int(match[1]) * int(width or default)), named)
 
 
 def temporal_params(model, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32):
-    """Draw weights that leave the neurons alive.
+    """Draw weights for temporal neurons, large enough that they fire.
 
     Parameters
     ----------
@@ -472,7 +472,7 @@ def temporal_params(model, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32
     bias : bool
         Whether each layer has an extra input spike at z = 1.
     mean : float
-        Expected sum of a neuron's weights, in units of the threshold; well above 1, so that it fires.
+        Expected sum of the weights of a neuron, in units of the threshold; well above 1, so that it fires.
     std : float
         Standard deviation of a weight times the square root of the number of inputs.
     dtype : dtype
@@ -484,8 +484,8 @@ def temporal_params(model, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32
         w1, w2, ... of shape (n_in, n_out).
     """
     params = {}
-    for name, (shape, role, n, value) in read(model).params("temporal", bias).items():
-        drawn = mean / n + std / np.sqrt(n) * rng.standard_normal(shape) if role == "weight" else np.full(shape, value)
+    for name, (shape, role, n_in, value) in read(model).params("temporal", bias).items():
+        drawn = mean / n_in + std / np.sqrt(n_in) * rng.standard_normal(shape) if role == "weight" else np.full(shape, value)
         params[name] = drawn.astype(dtype)
     return params
 
@@ -502,12 +502,12 @@ def rate_params(model, rng, bias=False, init="uniform", dtype=np.float32, gamma=
     bias : bool
         Whether dense layers have biases; drawn between +-1/sqrt(n_in).
     init : {"uniform", "kaiming"}
-        Weights between +-1/sqrt(n_in), as in the papers, or between +-sqrt(6/n_in), which keeps the scale of ReLU layers; n_in inputs a
-        neuron.
+        uniform: weights between +-1/sqrt(n_in), as in the papers; kaiming: between +-sqrt(6/n_in), which keeps the scale from one ReLU
+        layer to the next. A neuron has n_in inputs.
     dtype : dtype
         float32 or float64.
     gamma : float
-        Scale of the currents behind batch normalisation.
+        Initial scale of batch normalisations.
 
     Returns
     -------
@@ -525,7 +525,7 @@ def rate_params(model, rng, bias=False, init="uniform", dtype=np.float32, gamma=
 
 
 def rate_state(model, dtype=np.float32):
-    """Return running statistics that no batch has entered yet.
+    """Return the initial running statistics, before any batch.
 
     Parameters
     ----------
@@ -556,18 +556,18 @@ def build(model, neuron="temporal", params=None, bias=False, drops=None, backend
     bias : bool
         Whether each temporal layer has an extra input spike at z = 1, each other dense layer biases.
     drops : sequence of float, optional
-        Share of the spikes lost before each temporal layer in training; of the hidden dense ReLU outputs, one number for each.
+        Shares dropped in training, one for each layer: of input spikes (temporal layers), or of outputs (hidden dense ReLU layers).
     backend : {"auto", "reference", "numba", "cuda"}
         What computes.
     state : dict of str to array, optional
         Running statistics; default: `rate_state`.
     config : pysnn.layers.NeuronConfig, optional
-        How integrate-and-fire neurons fire, and for how long; of ReLU neurons, where their output ends.
+        How integrate-and-fire neurons fire, and for how many steps; of ReLU neurons the ceiling, see `clip`.
 
     Returns
     -------
     Network
-        The network.
+        The network; for "if" a SpikingNetwork, whose output neurons fire if config.output says so.
 
     Raises
     ------

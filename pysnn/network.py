@@ -1,4 +1,4 @@
-"""A network: a list of layers, forward from left to right, backward from right to left; of spiking neurons also step by step."""
+"""A network: a list of layers, forward from first to last, backward from last to first. A spiking network also runs step by step."""
 
 import numpy as np
 
@@ -34,16 +34,16 @@ class Network:
         x : (B, ...) array
             Input; for a temporal net z = exp(t/tau), inf means no spike.
         rng : numpy.random.Generator, optional
-            Given in training.
+            Given in training: spikes or outputs are dropped.
         statistics : "batch" or dict of str to array, optional
             What batch normalisation uses: those of this batch, or given ones, mean{k} and var{k}; default: the running ones.
 
         Returns
         -------
         outputs : list of arrays
-            Output of each layer, the network's last.
+            Output of each layer; the last one is that of the network.
         caches : list
-            For `backward`.
+            One for each layer, for `backward`.
         """
         outputs, caches = [], []
         for layer in self.layers:
@@ -62,14 +62,14 @@ class Network:
         caches : list
             From `forward`.
         need_dx : bool
-            Whether to compute the gradient of the network's input, too.
+            Whether to compute the gradient with respect to the network's input, too.
 
         Returns
         -------
         dx : array or None
             Gradient with respect to the input.
         grads : dict of str to array
-            Gradients of the parameters.
+            Gradients of the parameters, by name.
         """
         grads = {}
         for i in reversed(range(len(self.layers))):
@@ -96,7 +96,7 @@ class Network:
         return stats
 
     def folded_layers(self, statistics=None):
-        """Fold batch normalisation into the weights before it, where nothing but a mean of places stands between them.
+        """Fold batch normalisation into the weights before it; at most an average pooling may stand between them.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class Network:
         Returns
         -------
         list of pysnn.layers.Layer
-            Layers without anything that only training needs; they compute the same, up to rounding.
+            As many layers or fewer, with constant statistics; they compute the same, up to rounding.
         """
         layers = []
         for layer in self.layers:
@@ -115,12 +115,12 @@ class Network:
 
 
 class SpikingNetwork(Network):
-    """A network of spiking neurons.
+    """A network of integrate-and-fire or other spiking neurons that runs for config.n_steps time steps.
 
     Parameters
     ----------
     layers : list of pysnn.layers.Layer
-        The layers; as a list they map a constant current (B, ...) to the spikes of all steps (T B, n_out).
+        The layers. `forward`, which training through time uses, maps a constant current (B, ...) to the spikes of all steps (T B, n_out).
     params : dict of str to array
         The parameters that the layers refer to.
     state : dict of str to array
@@ -136,7 +136,7 @@ class SpikingNetwork(Network):
         self.config = config
 
     def run(self, x, statistics=None, at=None, keep_counts=False):
-        """Run the network over time, with constant statistics folded into the weights; memory does not grow with the number of steps.
+        """Run all time steps and count spikes, with constant statistics folded into the weights; memory does not grow with the steps.
 
         Parameters
         ----------
@@ -145,45 +145,45 @@ class SpikingNetwork(Network):
         statistics : dict of str to array, optional
             mean{k} and var{k}; default: the running ones.
         at : sequence of int, optional
-            After which steps to give the counts; default: the last.
+            After which steps, 1 to T, to return the counts; default: only after the last.
         keep_counts : bool
-            Whether to give the counts of every layer.
+            Whether to return the counts of every layer, too.
 
         Returns
         -------
         pysnn.conventions.Run
-            Counts and spikes. Networks of 3 x 3 convolutions with padding 1, dense layers and pooling of spikes in 2 x 2 places have an
-            engine of their own; others go layer by layer.
+            Counts and spikes. Networks of 3 x 3 convolutions with padding 1, dense layers and 2 x 2 pooling of spikes are run by the
+            backend, in pysnn/reference/spiking.py and its twins; others here, by `_by_steps`.
         """
         layers, c = self.folded_layers(statistics), self.config
-        if (standard := stages(layers)) is None:
+        if (as_stages := stages(layers)) is None:
             return _by_steps(layers, c, x, (statistics, at, keep_counts, None))
-        engine = backend_of("spiking", self.layers[-1].backend)
-        return engine.run(standard, x, c.n_steps, c.threshold, c.v_init, c.rule, c.output, at, keep_counts)
+        op = backend_of("spiking", self.layers[-1].backend)
+        return op.run(as_stages, x, c.n_steps, c.threshold, c.v_init, c.rule, c.output, at, keep_counts)
 
     def run_watched(self, x, statistics=None):
-        """Run the network step by step and tell the statistics of the currents at every step.
+        """Run all time steps without folding, and return the mean and variance of the currents in every step, too.
 
         Parameters
         ----------
         x : (B, ...) array
             Input, a constant current.
         statistics : "batch" or dict of str to array, optional
-            What batch normalisation uses; "batch": those of its own currents at each step.
+            What batch normalisation uses; "batch": those of its own currents in each step; default: the running ones.
 
         Returns
         -------
         run : pysnn.conventions.Run
             Counts and spikes.
         stats : dict of str to list of (C,) arrays
-            mean{k} and var{k} of the currents, step by step; once for the first layer, whose current is constant.
+            mean{k} and var{k} of the currents, one array a step; before the first neurons, where the current is constant, only one.
         """
         stats = {}
         return _by_steps(self.layers, self.config, x, (statistics, None, False, stats)), stats
 
 
 def _by_steps(layers, config, x, how):
-    """Run layer by layer and step by step; what stands before the first neurons is computed once."""
+    """Run step by step, and in each step layer by layer; layers before the first neurons are computed once."""
     statistics, at, keep_counts, stats = how
     at = _checks.steps(config.n_steps, at)
     first = next((i for i, layer in enumerate(layers) if isinstance(layer, SpikingLayer)), len(layers))

@@ -5,26 +5,26 @@ import importlib.util
 from typing import NamedTuple
 
 BACKENDS = {"reference": "reference", "numba": "kernels", "cuda": "cuda"}
-"""Name of a backend -> folder of its operations."""
+"""Name of a backend -> its folder in pysnn; "auto" is numba where installed, else reference."""
 
 
 class Pair(NamedTuple):
     """The two functions of an operation."""
 
     forward: object       # (*arguments) -> outputs and a cache
-    backward: object      # (gradients of the outputs, cache) -> gradients of the arguments
+    backward: object      # (gradients with respect to the outputs, cache) -> gradients with respect to the arguments
 
 
 class Operation(NamedTuple):
-    """One differentiable operation: a pair of functions that stands three times under one name."""
+    """One differentiable operation: a pair of functions, implemented up to three times under the same names."""
 
     name: str
-    module: str = ""                # its file, in each of the three folders; "": not an operation of the package
-    prefix: str = ""                # what stands before forward and backward in the names of its functions
+    module: str = ""                # its file, in each of the three folders; "": an operation of the user's own
+    prefix: str = ""                # its functions are called {prefix}forward and {prefix}backward
     arguments: tuple = ()           # of forward, in order
-    gradients: tuple = ()           # the arguments that backward gives gradients of, in order
+    gradients: tuple = ()           # the arguments whose gradients backward returns, in order
     outputs: tuple = ("y",)         # of forward, before the cache
-    options: tuple = ()             # further arguments of backward, behind the cache
+    options: tuple = ()             # further arguments of backward, after the cache
     backends: tuple = tuple(BACKENDS)
 
     def pair(self, backend="auto"):
@@ -67,12 +67,12 @@ def backend_of(module, name="auto"):
     module : str
         Name of the file: temporal, conv, dense, ..., or spiking, which runs a whole network.
     name : {"auto", "reference", "numba", "cuda"}
-        "auto" takes Numba where it is installed; a GPU is never taken unasked. An operation that gains nothing by Numba is the reference.
+        "auto" takes Numba where it is installed, never a GPU. Where pysnn/kernels has no such file, the reference computes.
 
     Returns
     -------
     module
-        With the same names, arguments and results for each choice.
+        Its functions have the same names, arguments and results for each choice.
 
     Raises
     ------

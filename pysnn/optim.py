@@ -1,4 +1,4 @@
-"""Optimisers. `update` changes parameters in place; all that they remember is in `state`, a dict of arrays that a checkpoint keeps."""
+"""Optimisers and learning rate schedules. `update` changes parameters in place; all that it remembers is in the dict of arrays `state`."""
 
 import functools
 import importlib.util
@@ -7,12 +7,12 @@ import numpy as np
 
 from ._threads import cut, spread
 
-_BLOCK = 1 << 16   # numbers a block
+_BLOCK = 1 << 16   # numbers in a block
 
 
 @functools.cache
 def _fastest(step, loop):
-    """Return the loop, compiled, or the step in NumPy where Numba is not installed."""
+    """Return `loop` compiled by Numba, or `step`, the same in NumPy, where Numba is not installed."""
     if importlib.util.find_spec("numba") is None:
         return step
     from ._jit import njit
@@ -53,7 +53,7 @@ def _adam_step(w, dw, m, v, c1, c2, rate, eps):
 
 
 def _adam_step_loop(w, dw, m, v, c1, c2, rate, eps):
-    """Take the same step in one pass over memory; for Numba."""
+    """Take the same step as `_adam_step`, in one pass over memory; for Numba."""
     for k in range(len(w)):
         m[k] += c1 * (dw[k] - m[k])
         v[k] += c2 * (dw[k] * dw[k] - v[k])
@@ -97,8 +97,8 @@ class Adam:
         rate = lr * correct2 / (1 - self.beta1 ** n)
         for name, dw in grads.items():
             flat = [x.reshape(-1) for x in (params[name], dw, self.state[f"m/{name}"], self.state[f"v/{name}"])]
-            kind = flat[0].dtype.type
-            c1, c2, rate_, eps = kind(1 - self.beta1), kind(1 - self.beta2), kind(rate), kind(self.eps * correct2)
+            cast = flat[0].dtype.type
+            c1, c2, rate_, eps = cast(1 - self.beta1), cast(1 - self.beta2), cast(rate), cast(self.eps * correct2)
 
             def block(start, stop, flat=flat, constants=(c1, c2, rate_, eps)):
                 self._step(*(x[start:stop] for x in flat), *constants)

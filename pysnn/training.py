@@ -1,4 +1,4 @@
-"""The one loop. A run is plain data; `epochs` goes on from wherever it stands and yields a record an epoch."""
+"""The one training loop. A `Run` is plain data; `epochs` continues it from where it stands, and yields one record per epoch."""
 
 import importlib
 import importlib.metadata
@@ -16,16 +16,16 @@ __all__ = ["METHODS", "Run", "check_fit", "epochs", "load", "save", "start", "ve
 
 @dataclass
 class Run:
-    """All that a training run is made of; a checkpoint keeps it, and going on from one gives the same bits as never having stopped."""
+    """The state of a training. A checkpoint keeps all of it, so that a run that was stopped and resumed ends with the same bits."""
 
     rule: learning.Method
-    nets: tuple
+    nets: tuple                                   # from rule.build: at least net, settings and state
     optimiser: object
-    rng: np.random.Generator
+    rng: np.random.Generator                      # None: a run with weights only, which cannot go on
     seed: int
-    data: dict = field(default_factory=dict)      # which data, for the checkpoint
-    epoch: int = 0
-    records: list = field(default_factory=list)
+    data: dict = field(default_factory=dict)      # name and validation split of the data, for the checkpoint
+    epoch: int = 0                                # finished epochs
+    records: list = field(default_factory=list)   # one dict per finished epoch
 
     @property
     def method(self):
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def spikes(self):
-        """Whether a network that spikes over time steps is in it."""
+        """Whether one of its networks spikes over time steps."""
         return self.rule.family == "rate" and self.nets.snn is not None
 
 
@@ -48,7 +48,7 @@ def start(method, settings, seed=0, data=None):
     settings : dataclass
         Settings of that method, such as `pysnn.learning.temporal.Settings`.
     seed : int
-        Everything random follows from it.
+        Seed of everything random.
     data : dict, optional
         What to remember about the data: name, validation split.
 
@@ -79,7 +79,7 @@ def _optimiser(rule, settings, params):
 
 
 def _same_names(run, before):
-    """Refuse a state that begins in the middle of training: going on from a checkpoint could not know it."""
+    """Refuse an array of the state that appears only in the middle of training: a checkpoint could not restore it."""
     if new := sorted(set(run.optimiser.state) ^ before):
         raise ValueError(f"optimiser: expected a state that holds all its arrays from the beginning, got {new[0]} later")
 
@@ -99,7 +99,7 @@ def check_fit(model, data, own_encoding=False):
     Raises
     ------
     ValueError
-        If the input is neither shaped like a sample nor as large as one laid out in a row, or the last layer has not one neuron a class.
+        If the input has neither the shape of a sample nor its size as one row, or the last layer has not one neuron for each class.
     """
     model = models.read(model)
     n_in, n_out = int(np.prod(data.x_train.shape[1:])), len(data.classes)
@@ -125,8 +125,9 @@ def epochs(run, train, validation=None, progress=None):
     Yields
     ------
     dict
-        The epoch's record: loss and train_accuracy (both while training, with whatever disturbs it), n_silent (samples without any output
-        spike while training) and what else the method counts; val_accuracy, val_strict, val_inclusive; what its `report` says; lr, seconds.
+        The epoch's record. Of the training batches, with their dropout and augmentation: loss, train_accuracy, n_silent (samples without
+        any output spike) and what else the method counts. After the epoch: val_accuracy, val_strict, val_inclusive; what the method's
+        `report` says of up to 1000 validation (without any: training) samples; lr, seconds.
 
     Raises
     ------
@@ -147,8 +148,8 @@ def epochs(run, train, validation=None, progress=None):
         order = run.rng.permutation(len(x))
         sums = _Sums()
         for k in progress(range(n_batches)) if progress else range(n_batches):
-            some = order[k * s.batch:(k + 1) * s.batch]
-            step = rule.gradients(run.nets, x[some], y[some], run.rng)
+            batch = order[k * s.batch:(k + 1) * s.batch]
+            step = rule.gradients(run.nets, x[batch], y[batch], run.rng)
             if not np.isfinite(step.loss):
                 raise ValueError(f"the loss became {step.loss} in epoch {run.epoch + 1}, batch {k + 1}: try a smaller lr")
             if wrong := [name for name, dw in step.grads.items() if shapes.get(name) != np.shape(dw)]:
@@ -156,25 +157,24 @@ def epochs(run, train, validation=None, progress=None):
             lr = schedule(run.epoch * n_batches + k, s.epochs * n_batches, s.lr, s.lr_end)
             run.optimiser.update(run.nets.net.params, step.grads, lr)
             rule.update_running_stats(run.nets, step)
-            sums.add(len(some), loss=step.loss, train_accuracy=rule.accuracy(step.y, y[some]).expected, **step.stats)
+            sums.add(len(batch), loss=step.loss, train_accuracy=rule.accuracy(step.y, y[batch]).expected, **step.stats)
         if not all(np.isfinite(w).all() for w in run.nets.net.params.values()):
             raise ValueError(f"the weights are no longer finite after epoch {run.epoch + 1}: try a smaller lr")
         _same_names(run, names)
         rule.end_epoch(run.nets, x)
         run.epoch += 1
-        record = {"epoch": run.epoch, **sums.found(), "lr": lr}
-        x_seen, y_seen = validation if validation is not None else (x[:1000], y[:1000])
-        record |= rule.report(run.nets, x_seen[:1000])
+        record = {"epoch": run.epoch, **sums.result(), "lr": lr}
+        record |= rule.report(run.nets, (x if validation is None else validation[0])[:1000])
         if validation is not None:
-            found = rule.score(run.nets, x_seen, y_seen)
-            record |= {"val_accuracy": found.expected, "val_strict": found.strict, "val_inclusive": found.inclusive}
+            val = rule.score(run.nets, *validation)
+            record |= {"val_accuracy": val.expected, "val_strict": val.strict, "val_inclusive": val.inclusive}
         record["seconds"] = time.perf_counter() - began
         run.records.append(record)
         yield record
 
 
 class _Sums:
-    """Sums of what is called n_*, means of all else, weighted by batch size."""
+    """Over the batches of an epoch: the sums of values whose name begins with n_, the means of all others."""
 
     def __init__(self):
         self.n, self.sums = 0, {}
@@ -184,7 +184,7 @@ class _Sums:
         for name, value in values.items():
             self.sums[name] = self.sums.get(name, 0) + (value if name.startswith("n_") else n * np.asarray(value))
 
-    def found(self):
+    def result(self):
         return {name: value if name.startswith("n_") else (value / self.n).tolist() for name, value in self.sums.items()}
 
 
@@ -200,7 +200,7 @@ def save(run, path, weights_only=False, keep=False):
     weights_only : bool
         Whether to keep the parameters alone, as float16, and the state, for a small file to share; such a run cannot be resumed.
     keep : bool
-        Whether a run that was there before stays, as NAME.previous.npz; of two such runs the one with more epochs.
+        Whether to keep an older run of this file, as NAME.previous.npz; if there is one already, the run with more epochs stays.
     """
     settings = run.nets.settings
     header = {"method": run.method, "settings": settings.plain(), "data": run.data, "seed": run.seed, "epoch": run.epoch,
@@ -228,8 +228,8 @@ def load(path, files=()):
     Returns
     -------
     Run
-        The run as it stood; `epochs` goes on from there, if the checkpoint is resumable. What was trained on a GPU is computed by the
-        default backend where there is none.
+        The run as it was saved; `epochs` continues it, if the checkpoint is resumable. Where there is no GPU, a run that was trained on one
+        uses the default backend.
 
     Raises
     ------
@@ -249,8 +249,8 @@ def load(path, files=()):
         settings = rule.Settings(**settings)
         if settings.backend == "cuda" and not importlib.import_module(f"{__package__}.cuda._target").available():
             settings = replace(settings, backend="auto")
-        kind = np.dtype(settings.dtype)
-        params = {k.removeprefix("params/"): v.astype(kind) for k, v in arrays.items() if k.startswith("params/")}
+        dtype = np.dtype(settings.dtype)
+        params = {k.removeprefix("params/"): v.astype(dtype) for k, v in arrays.items() if k.startswith("params/")}
         state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
         run = Run(rule, rule.build(settings, params, state=state), _optimiser(rule, settings, params), np.random.default_rng(0),
                   header["seed"], header["data"], header["epoch"], header["records"])

@@ -57,9 +57,9 @@ ROWS = [
     (XOR + "--set bias=5", 1, "bias: expected true or false, got 5"),
     (XOR + "--set temperature=2", 1, "unknown setting 'temperature': expected one of model,"),
     (XOR + "--set temperature", 1, "--set: expected NAME=VALUE, got 'temperature'"),
-    (XOR + "--model big", 1, "model: expected layer sizes such as 784-800-10, got 'big'"),
-    (XOR + "--model 2-0-2", 1, "model: expected layer sizes", "got '2-0-2'"),
-    (XOR + "--set model=7", 1, "model: expected layer sizes", "got 7"),
+    (XOR + "--model big", 1, "model: expected an input such as 784 or 28x28x1 and layers such as 32C3, P2, A2, 100, got 'big'"),
+    (XOR + "--model 2-0-2", 1, "model: expected a dense layer such as 100", "got '0' in '2-0-2'"),
+    (XOR + "--set model=7", 1, "model: expected an input such as 784", "got 7"),
     (XOR + "--model 784-30-10", 1, "model: expected 2-...-2 for xor, got 784-30-10"),
     (XOR + "--model 2-4-3", 1, "model: expected 2-...-2 for xor, got 2-4-3"),
     (SAMPLE + "--model 100-30-10", 1, "model: expected 784-...-10 for fashion-sample, got 100-30-10"),
@@ -119,7 +119,7 @@ ROWS = [
     (RATE.format("tandem") + "--preset authors", 1, "preset: expected one of ours, got 'authors'"),
     (PROXY + "--preset theirs", 1, "preset: expected one of ours, authors, got 'theirs'"),
     (PROXY + "--model 28x28x1-8C3-10", 1, "model: expected 2-...-2 for xor, got 28x28x1-8C3-10"),
-    (PROXY + "--model 2-8C3-2", 1, "model: expected a dense layer such as 100", "got '8C3' in '2-8C3-2'"),
+    (PROXY + "--model 2-8C3-2", 1, "model: expected an image at least as large as the window", "got (2,) before Conv", "in '2-8C3-2'"),
     (PROXY + "--model fashion-proxy:none", 1, "model: expected a number of channels after fashion-proxy:, got 'fashion-proxy:none'"),
     (PROXY + "--out good.npz --resume", 1, "good.npz: differs from this command (method temporal there, proxy here)"),
     ("evaluate proxy.npz --steps 0", 1, "steps: expected whole numbers from 1 to 10,000, got [0]"),
@@ -333,7 +333,7 @@ ARRAYS = {
     "training with too few labels": (lambda: next(training.epochs(a_run(), (POINTS, LABELS[:2]))), ValueError, "got 4 and 2"),
     "weights of another model": (lambda: temporal.build(temporal.Settings(model="3-2"), {"w1": np.ones((2, 2))}), ValueError,
                                  "params: expected {'w1': (3, 2)} for model 3-2, got {'w1': (2, 2)}"),
-    "model without layers": (lambda: temporal_params("784", np.random.default_rng(0)), ValueError, "expected layer sizes such as"),
+    "model without layers": (lambda: temporal_params("784", np.random.default_rng(0)), ValueError, "expected an input such as 784"),
 }
 
 

@@ -7,7 +7,7 @@ from ._common import emit
 
 
 def add(verb):
-    """Add the verb to the parser; `verb` is what makes one."""
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
     sub = verb("check", check, "Exercises with automatic marks: list them, start one, mark it. Exit code: 0 all right, 1 something "
                "wrong, 2 bad input.",
                "check                                            # what there is",

@@ -14,16 +14,16 @@ EPOCHS = 5      # of each run, if nothing else is said
 
 
 def add(verb):
-    """Add the verb to the parser; `verb` makes one."""
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
     sub = verb("compare", compare, "Compare several methods on one model, with equal data, time steps, readout and epochs.",
                "compare                                          # all methods, a small dense network, the shipped sample",
                "compare --methods proxy surrogate ann --steps 4 8 --seeds 5 --out runs/compare      # again: goes on where it was",
                "compare --data fashion-mnist --model fashion-proxy:32 --epochs 10 --no-test         # while choosing options",
                "compare --set lr=0.002 --set surrogate.threshold=0.5")
     add_data(sub, "fashion-sample")
-    sub.add_argument("--model", help="a line such as 784-200-10 (default: one hidden layer of 200)")
+    sub.add_argument("--model", help="a text such as 784-200-10 (default: one hidden layer of 200)")
     sub.add_argument("--methods", nargs="+", default=list(comparison.METHODS), metavar="METHOD",
-                     help=f"some of {', '.join(comparison.METHODS)} (default: all); ann is the ReLU network, the upper line")
+                     help=f"some of {', '.join(comparison.METHODS)} (default: all); ann is the ReLU network, the baseline")
     sub.add_argument("--steps", type=count, nargs="+", default=[2, 4, 8], metavar="T",
                      help="time steps (default 2 4 8); proxy, tandem and surrogate train anew for each")
     add_training(sub, "a setting of every method that has it, or METHOD.NAME=VALUE of one", f" (default {EPOCHS})")
@@ -80,8 +80,8 @@ def _jobs(args, data):
 
     def flag(name):
         method, _, name = name.rpartition(".")
-        known = [m for m in args.methods if m == (method or m) and (m in comparison.METHODS or ".py:" in m)]      # `plan` refuses others
-        return any(isinstance(getattr(learning.get(m).Settings, name, None), bool) for m in known)
+        rules = [learning.get(m) for m in args.methods if m == (method or m) and (m in learning.METHODS or ".py:" in m)]
+        return any(isinstance(getattr(rule.Settings, name, None), bool) for rule in rules)
 
     if args.seeds < 1:
         raise ValueError(f"--seeds: expected at least 1, got {args.seeds}")

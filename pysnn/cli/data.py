@@ -7,7 +7,7 @@ from ._common import emit
 
 
 def add(verb):
-    """Add the verb to the parser; `verb` makes one."""
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
     sub = verb("data", data, "List data sets, fetch one, or say where they are kept.",
                "data list", "data fetch mnist", "data fetch cifar10 --folder ~/downloads/cifar-10-batches-bin")
     sub.add_argument("action", choices=("list", "fetch", "where"))

@@ -7,7 +7,7 @@ from ._common import add_data, count, emit, trained
 
 
 def add(verb):
-    """Add the verb to the parser; `verb` makes one."""
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
     sub = verb("evaluate", evaluate, "Evaluate a checkpoint, or a shipped network by name, on test data.",
                "evaluate fashion-mnist                            # a network that ships with pysnn",
                "evaluate runs/temporal-mnist.npz --robust --json results.json",

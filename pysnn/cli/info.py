@@ -7,7 +7,7 @@ from ._common import add_files, emit, one_of
 
 
 def add(verb):
-    """Add the verb to the parser; `verb` makes one."""
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
     sub = verb("info", info, "Say what is installed, what computes, and what a checkpoint holds.",
                "info", "info mnist", "info --settings", "info --settings proxy")
     sub.add_argument("checkpoint", nargs="?", help="file or shipped network")

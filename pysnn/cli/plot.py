@@ -9,7 +9,7 @@ from ._common import add_data, count, emit, trained
 
 
 def add(verb):
-    """Add the verb to the parser; `verb` makes one."""
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
     sub = verb("plot", plot, "Draw a figure of a checkpoint, or of one neuron.",
                "plot neuron --times 0 1 2 --weights 0.8 0.6 -0.3", "plot raster mnist --sample 7 --out raster.svg",
                "plot all runs/temporal-mnist.npz --out figures", "plot correlation runs/proxy-fashion-sample.npz")

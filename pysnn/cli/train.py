@@ -9,11 +9,11 @@ import numpy as np
 from .. import _files, checkpoint, datasets, learning, training
 from ._common import add_data, add_training, count, emit, megabytes, one_of, options, progress, typed
 
-SPIKING = [name for name, rule in training.METHODS.items() if "n_steps" in rule.Settings.__dataclass_fields__]
+SPIKING = [name for name, rule in learning.METHODS.items() if "n_steps" in rule.Settings.__dataclass_fields__]
 
 
 def add(verb):
-    """Add the verb to the parser; `verb` makes one."""
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
     sub = verb("train", train, "Train a network; shows progress, writes a checkpoint after every epoch.",
                "train temporal                                   # the shipped sample of Fashion-MNIST, under a minute",
                "train temporal --data mnist --epochs 40 --out runs/mnist.npz",
@@ -24,12 +24,12 @@ def add(verb):
                "train proxy --data fashion-mnist --model fashion-proxy:32 --steps 15 --out runs/proxy.npz",
                "train surrogate --model 784-200-10 --steps 8 --set slope=4 --set reset=zero",
                "train my.py:rule --model my.py:model --data my.py:data --set loss=my.py:loss      # all of your own")
-    sub.add_argument("method", type=one_of(training.METHODS), metavar="METHOD",
-                     help=f"learning rule: {', '.join(training.METHODS)}, or FILE.py:NAME of your own")
+    sub.add_argument("method", type=one_of(learning.METHODS), metavar="METHOD",
+                     help=f"learning rule: {', '.join(learning.METHODS)}, or FILE.py:NAME of your own")
     add_data(sub, "fashion-sample")
     sub.add_argument("--preset", default="ours", metavar="NAME",
                      help="settings to start from (default ours; authors, those of the papers, for " + ", ".join(
-                         m for m, rule in training.METHODS.items() if "authors" in rule.presets) + ")")
+                         m for m, rule in learning.METHODS.items() if "authors" in rule.presets) + ")")
     sub.add_argument("--model", help="layer sizes, such as 784-400-400-10; for all methods but temporal also 28x28x1-16C3-P2-100-10 or "
                      "fashion-proxy:32; or FILE.py:NAME of your own")
     sub.add_argument("--steps", type=count, metavar="T", help="time steps a sample, of the methods that count spikes")
@@ -42,7 +42,7 @@ def add(verb):
 
 
 def settings(args):
-    """Collect the settings that the user chose."""
+    """Put the settings together: preset, data set, and what the user chose; see `Method.settings_for`."""
     rule = learning.get(args.method)
     chosen = options(args, "model", "epochs", "batch", "lr", "backend")
     if args.steps is not None:
@@ -54,7 +54,7 @@ def settings(args):
 
 
 def train(args):
-    """Train a network."""
+    """Run the verb: load the data, begin or resume a run, train, score on the test set."""
     data, chosen = datasets.load(args.data, args.folder), settings(args)
     args.method, args.data = _files.short(args.method), _files.short(args.data)
     out = Path(args.out or f"runs/{args.method}-{args.data}.npz".replace(".py:", "."))
@@ -92,7 +92,7 @@ def train(args):
 
 
 def _print_last(last):
-    """Print what the last epoch's record holds beyond the table."""
+    """Print what the last record holds and the table does not show."""
     if "val_accuracy" in last:
         print(f"validation accuracy {last['val_accuracy']:.2%}  (strict {last['val_strict']:.2%}, inclusive {last['val_inclusive']:.2%})")
     if all(key in last for key in ("silent", "never", "margin", "dead_gradient")):
@@ -106,7 +106,7 @@ def _print_last(last):
 
 
 def _resumed(args, out, chosen):
-    """Load the run to continue, and refuse one that this command would not have begun."""
+    """Load the run to continue; refuse it if this command differs from the one that began it."""
     run = training.load(out)
     if run.rng is None:
         raise ValueError(f"{out}: holds weights only and cannot be resumed")
@@ -125,7 +125,7 @@ def _resumed(args, out, chosen):
 
 
 def _columns(family, spikes):
-    """Return the head of the table of epochs, and the function that makes a line of it from a record."""
+    """Return the head of the table of epochs, and the function that turns a record into a row."""
     first = f"{'epoch':>5} {'loss':>8} {'train':>7} {'valid.':>7} "
 
     def begin(r):
@@ -150,10 +150,10 @@ def _columns(family, spikes):
 
 
 def loop(run, training_data, validation, out, quiet):
-    """Train epoch by epoch, print each, and write the checkpoint after each."""
+    """Train epoch by epoch; after each write the checkpoint and print a row (about 40 rows in all)."""
     s = run.nets.settings
     every = max(1, s.epochs // 40)
-    head, line = _columns(run.rule.family, run.spikes)
+    head, row = _columns(run.rule.family, run.spikes)
     with progress(run, len(training_data[0]), quiet) as (counted, bar):
         show = (lambda text: None) if quiet else (bar.write if bar else print)
         if run.epoch < s.epochs:
@@ -161,4 +161,4 @@ def loop(run, training_data, validation, out, quiet):
         for r in training.epochs(run, training_data, validation, counted):
             training.save(run, out)
             if r["epoch"] % every == 0 or r["epoch"] in (1, s.epochs):
-                show(line(r))
+                show(row(r))

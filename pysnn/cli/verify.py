@@ -12,7 +12,7 @@ from ._common import emit
 
 
 def add(verb):
-    """Add the verb to the parser; `verb` is what makes one."""
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
     sub = verb("verify", verify, "Check forward and backward passes, ours or yours, and say where they first go wrong. Exit code: 0 all "
                "right, 1 something wrong, 2 bad input.",
                "verify                                           # all of ours, under a minute",

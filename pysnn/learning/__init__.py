@@ -1,4 +1,4 @@
-"""Learning rules, one short file each, which ends in its record `METHOD`; METHODS is the one table of them."""
+"""Learning rules: one short file each, which ends in its record `METHOD` (see method.py); METHODS is the one table of them."""
 
 from .. import _files
 from . import ann, conversion, proxy, surrogate, tandem, temporal

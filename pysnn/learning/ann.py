@@ -1,4 +1,4 @@
-"""The plain ReLU network and its own gradient: no spikes. The upper line that its siblings are held against."""
+"""The plain ReLU network and its own gradient: no spikes. The baseline that its siblings are compared with."""
 
 from dataclasses import dataclass
 from functools import partial

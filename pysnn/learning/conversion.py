@@ -1,7 +1,7 @@
 """Conversion: the ReLU network is trained on its own error; its weights, rescaled layer by layer, then serve integrate-and-fire neurons.
 
 Differs from its siblings: no spike has a part in training. After each epoch every layer is given a scale, the largest of its activations on
-training samples or a high percentile of them, and the converted network divides by it, so that rates stay below one spike a step. Source:
+training samples or a high percentile of them, and the converted network divides by it, so that rates stay below one spike per step. Source:
 P. U. Diehl et al., IJCNN 2015; percentiles and folded normalisation: B. Rueckauer et al., Frontiers in Neuroscience 11:682, 2017.
 """
 
@@ -44,7 +44,7 @@ class Converted(SpikingNetwork):
     twin : SpikingNetwork
         The twin without scales.
     scales : list of () arrays
-        One a layer of neurons, the output among them; `end_epoch` changes them in place.
+        One for each layer of neurons and for the output; `end_epoch` changes them in place.
     """
 
     def __init__(self, twin, scales):
@@ -62,7 +62,7 @@ class Converted(SpikingNetwork):
         Returns
         -------
         list of pysnn.layers.Layer
-            What comes in at a layer of neurons is divided by its scale, and the first weights behind it are multiplied by it.
+            The current of each layer of neurons is divided by its scale, and the next weights are multiplied by it.
         """
         layers, before, some = super().folded_layers(statistics), np.ones_like(self.scales[0]), []
         scales = iter(self.scales)
@@ -84,7 +84,7 @@ def build(settings, params=None, rng=None, state=None):
     names = [f"scale{k}" for k in range(1, 1 + len(settings.model.neuron_layers))]
     nets = rate.build(("relu", "if"), settings, params, rng, state, {name: np.ones((), settings.dtype) for name in names})
     nets = nets._replace(snn=Converted(nets.snn, [nets.state[name] for name in names]))
-    nets.snn.folded_layers()                           # says if it cannot
+    nets.snn.folded_layers()                           # raises if the model cannot be converted
     return nets
 
 

@@ -1,6 +1,6 @@
-"""What a learning rule is: one record of functions, in the order in which training and evaluation call them.
+"""What a learning rule is: one record, `Method`, of its settings and functions, which training.py and evaluation call.
 
-A rule of your own is such a record, too, most easily one of ours with something replaced:
+A learning rule of your own is such a record, too; most easily one of ours with something replaced:
 
     rule = ann.METHOD._replace(name="mine", gradients=my_gradients)
 """
@@ -16,13 +16,13 @@ from .settings import OF_IMAGES
 
 
 class Step(NamedTuple):
-    """What one batch says; nothing is updated yet."""
+    """What `gradients` returns for one batch (one training step, not a time step); nothing is updated yet."""
 
     loss: float
-    y: np.ndarray           # (B, n_out) outputs, what `accuracy` takes
+    y: np.ndarray           # (B, n_out) outputs of the network, not labels; what `accuracy` takes
     grads: dict             # name of a parameter -> gradient
     stats: dict             # for the record of the epoch: n_* are summed, the others averaged
-    batch_stats: dict = MappingProxyType({})     # name -> (C,) array or list of them: statistics for the running ones, in this order
+    batch_stats: dict = MappingProxyType({})     # name -> (C,) array, or a list of them in order: what the running statistics take in
 
 
 def largest_wins(y, labels):
@@ -38,7 +38,7 @@ def largest_wins(y, labels):
     Returns
     -------
     pysnn.metrics.Accuracy
-        Ties broken at random, in expectation, and the bounds that other tie rules give.
+        Expected accuracy if ties are broken at random, and the bounds that other tie rules give.
     """
     return metrics.accuracy(-y, labels)
 
@@ -46,16 +46,16 @@ def largest_wins(y, labels):
 class Method(NamedTuple):
     """A learning rule: what it can choose, and its functions.
 
-    build(settings, params=None, rng=None, state=None) -> nets: on given parameters and state, as of a checkpoint, or on new ones drawn by
-    rng; a ValueError if they do not fit. nets is a tuple with at least `net`, whose `params` training changes, `settings` and `state`, a
-    dict of what changes in training and is no parameter.
-    gradients(nets, x, y, rng=None) -> Step: x (B, ...) images (uint8) or points in [0, 1], y (B,) labels; rng is given in training, to
-    disturb images and drop outputs. It updates nothing.
+    build(settings, params=None, rng=None, state=None) -> nets: on given parameters and state (those of a checkpoint), or on new ones drawn
+    by rng; a ValueError if they do not fit. nets is a NamedTuple with at least `net`, whose `params` training changes, `settings`, and
+    `state`, a dict of the arrays that change in training without being parameters.
+    gradients(nets, x, y, rng=None) -> Step: x (B, ...) images (uint8) or points in [0, 1], y (B,) labels; rng is given in training, for
+    augmentation and dropout. It updates nothing.
     predict(nets, x) -> (N, n_out) outputs, and accuracy(outputs, labels) -> pysnn.metrics.Accuracy, which knows what decides: the largest
     spike count, or the earliest spike.
-    update_running_stats(nets, step) lets the statistics of a batch into the running ones, in place, after the parameters were updated;
-    end_epoch(nets, x_train) ends an epoch; report(nets, x) returns a dict for its record.
-    bytes_needed(settings) -> what a training step keeps for its backward pass, where that grows with the time steps.
+    update_running_stats(nets, step) is called after each update of the parameters: the running statistics take in those of the batch;
+    end_epoch(nets, x_train) is called after each epoch; report(nets, x) returns a dict for the record of the epoch.
+    bytes_needed(settings) -> what a training step keeps for its backward pass, if that grows with the time steps.
     """
 
     name: str
@@ -65,18 +65,18 @@ class Method(NamedTuple):
     predict: object             # (nets, x) -> outputs (N, n_out)
     accuracy: object = largest_wins              # (outputs, labels) -> pysnn.metrics.Accuracy
     decide: object = lambda outputs: outputs.argmax(axis=1)      # -> (N,) class numbers, -1 for no decision
-    presets: dict = MappingProxyType({"ours": {}})       # name -> settings other than the defaults; "ours" is one
-    data_settings: dict = MappingProxyType({})   # name of a data set -> settings that it needs beyond the preset
-    needed: tuple = ()          # which of these hold for every preset, not for "ours" alone
+    presets: dict = MappingProxyType({"ours": {}})       # name -> settings that differ from the defaults; "ours" must exist
+    data_settings: dict = MappingProxyType({})   # name of a data set -> settings that differ from the preset
+    needed: tuple = ()          # names of settings: in presets other than "ours", only these are taken from data_settings
     update_running_stats: object = lambda nets, step: None       # after each update of the parameters
     end_epoch: object = lambda nets, x_train: None
     report: object = lambda nets, x: {}                          # for the record of an epoch: a dict of what to show
     bytes_needed: object = None  # (settings) -> bytes that a training step keeps for its backward pass, if they grow with the steps
-    trains_with_steps: bool = True                               # whether another number of time steps is another training
+    trains_with_steps: bool = True                               # whether training depends on the number of time steps
     family: str = ""             # temporal or rate: which evaluation and figures fit; "": accuracy alone
 
     def settings_for(self, data, preset="ours", **chosen):
-        """Put settings together: the preset, what the data set needs, and what the user chose, each stronger than the one before.
+        """Put settings together: the preset, then what the data set needs, then what the user chose; later ones win.
 
         Parameters
         ----------
@@ -90,7 +90,7 @@ class Method(NamedTuple):
         Returns
         -------
         Settings
-            Of a model on flat input without crop, shift and flip of the first two.
+            The settings. For a model on flat input, crop, shift and flip of preset and data set are left out.
 
         Raises
         ------
@@ -109,14 +109,14 @@ class Method(NamedTuple):
         return self.Settings(**{**given, **chosen})
 
     def optimiser(self, settings, params):
-        """Return the optimiser that the settings say.
+        """Make the optimiser that the settings name.
 
         Parameters
         ----------
         settings : Settings
             The choices.
         params : dict of str to array
-            What it will change.
+            The parameters that it will change.
 
         Returns
         -------

@@ -1,8 +1,8 @@
 """Proxy learning: the error of the spike counts, sent back through a ReLU network with the same weights.
 
-The two forward passes never meet. Its siblings differ: tandem gives each ReLU layer the spike counts of the layer before, surrogate goes
-back through the spikes themselves, conversion trains the ReLU network on its own error. Source: S. R. Kheradpisheh, M. Mirsadeghi,
-T. Masquelier, arXiv 2109.13208.
+The two forward passes are independent. Its siblings differ: tandem gives each ReLU layer the rates of the spiking layer before it,
+surrogate goes back through the spikes themselves, conversion trains the ReLU network on its own error.
+Source: S. R. Kheradpisheh, M. Mirsadeghi, T. Masquelier, arXiv 2109.13208.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ from .settings import Spiking, setting
 class Settings(Spiking):
     """What a run can choose; the defaults are the preset `ours`, `authors` is the paper's code.
 
-    The ReLU network has to resemble the other one, or the error it sends back leads astray: `clip` bounds it as spiking neurons are,
-    and `gamma` below 1 keeps most of them away from the bound. `statistics`, of the batch normalisation in the spiking network. shared:
-    those of the ReLU network, of this very batch in training. separate: its own, in training those of its currents at each step. running:
-    its own running ones, in training, too.
+    The gradient is useful only if the ReLU network resembles the spiking one. So `clip` gives it a ceiling where spiking neurons saturate,
+    and `gamma` below 1 keeps most neurons below it. `statistics` says what batch normalisation in the spiking network uses. shared: the
+    statistics of the ReLU network, in training those of the same batch. separate: its own, in training those of its currents in each step.
+    running: its own running statistics, in training, too.
     """
 
     init: str = "uniform"
@@ -28,7 +28,7 @@ class Settings(Spiking):
     gamma: float = 0.5
     v_init: float = 0.5
     statistics: str = setting("shared", "of the batch normalisation in the spiking network, see above", ("shared", "separate", "running"))
-    clip: bool = setting(True, "(P3) the ReLU network's outputs end at the threshold, where a spiking neuron fires at every step")
+    clip: bool = setting(True, "(P3) the ReLU network has a ceiling at the threshold, where a spiking neuron fires in every step")
     drop: float = setting(0.0, "share of the ReLU network's hidden dense outputs that count 0 in training", (0, 0.99))
 
 
@@ -41,10 +41,10 @@ PRESETS = {
 
 
 def gradients(nets, x, y, rng=None):
-    """Run both networks, put the spiking output in the place of the other's, and go back; update nothing."""
+    """Run both networks, take the loss of the spike counts, and send its gradient back through the ReLU network; update nothing."""
     x = rate.encode_batch(nets, x, rng)
     mode = None if rate.uses_running_stats(nets) else "batch"
-    _, caches = nets.net.forward(x, rng, mode)             # its own output is not looked at
+    _, caches = nets.net.forward(x, rng, mode)             # its own output is not used
     used = nets.net.batch_stats(caches)
     run, own_stats = run_snn(nets, x, used)
     counts = run.counts[-1]
@@ -54,7 +54,7 @@ def gradients(nets, x, y, rng=None):
 
 
 def run_snn(nets, x, used):
-    """Run the spiking network in training; also give the statistics for its own running ones.
+    """Run the spiking network in training; also return the statistics of its currents, if it has running statistics of its own.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def run_snn(nets, x, used):
     x : (B, ...) array
         Constant current.
     used : dict of str to array
-        Statistics of the ReLU network.
+        Statistics that the ReLU network used, mean{k} and var{k}.
 
     Returns
     -------
     run : pysnn.conventions.Run
         Counts.
     batch_stats : dict
-        Statistics of the currents, if they have a running mean of their own.
+        "snn/mean{k}" and "snn/var{k}", each a list over the steps; empty for shared.
     """
     kind = nets.settings.statistics
     if kind == "shared":

@@ -1,4 +1,4 @@
-"""What the rate methods share: their networks, how images enter, loss and gradient of the outputs, running statistics."""
+"""What the rate methods (spike counts, and ann) share: networks, input currents, loss of the outputs, running statistics, evaluation."""
 
 from typing import NamedTuple
 
@@ -13,17 +13,17 @@ from .method import Method, Step
 from .method import largest_wins as accuracy
 from .settings import DATA, RATE_LOSSES, Common, add_penalty, called
 
-MOMENTUM = 0.1      # share of a batch in the running statistics
+MOMENTUM = 0.1      # weight of the newest batch in the running statistics
 PIECE = 200         # samples that are predicted at once
 
 
 class Nets(NamedTuple):
     """The networks of a method, and how they are used."""
 
-    net: Network               # its params are those that training changes
-    snn: Network | None        # the spiking twin, on the same parameters
+    net: Network               # the network of the backward pass; its params are those that training changes
+    snn: Network | None        # the spiking network on the same parameters: another one, or (surrogate) net itself; None for ann
     settings: object
-    state: dict                # name -> array, all that is no parameter: running statistics, epochs seen, scales of a conversion
+    state: dict                # name -> array, kept but no parameter: running statistics, n_epochs so far, scales of a conversion
 
 
 def build(neurons, settings, params=None, rng=None, state=None, more=None):
@@ -42,7 +42,7 @@ def build(neurons, settings, params=None, rng=None, state=None, more=None):
     state : dict of str to array, optional
         As in a checkpoint.
     more : dict of str to array, optional
-        What the state holds besides, as it begins.
+        Initial values of what the state holds besides.
 
     Returns
     -------
@@ -55,10 +55,10 @@ def build(neurons, settings, params=None, rng=None, state=None, more=None):
         If parameters or state do not fit the settings.
     """
     s = settings
-    kind = np.dtype(s.dtype).type
+    dtype = np.dtype(s.dtype).type
     if params is None:
-        params = models.rate_params(s.model, rng, s.bias, s.init, kind, s.gamma)
-    fresh = models.rate_state(s.model, kind)
+        params = models.rate_params(s.model, rng, s.bias, s.init, dtype, s.gamma)
+    fresh = models.rate_state(s.model, dtype)
     own = len(neurons) > 1 and getattr(s, "statistics", "shared") != "shared"
     wanted = {"n_epochs": np.zeros((), np.int64), **fresh, **({f"snn/{name}": x.copy() for name, x in fresh.items()} if own else {}),
               **(more or {})}
@@ -73,7 +73,7 @@ def build(neurons, settings, params=None, rng=None, state=None, more=None):
 
 
 def _fitting(state, wanted):
-    """Refuse a state that is not like the wanted one."""
+    """Return a state in the wanted dtypes; refuse it if its names, shapes or kinds differ."""
     given, needed = ({name: (x.shape, x.dtype.kind) for name, x in some.items()} for some in (state, wanted))
     if given != needed:
         raise ValueError(f"state: expected {needed}, got {given}")
@@ -83,7 +83,7 @@ def _fitting(state, wanted):
 
 
 def neuron_config(settings):
-    """Turn settings into the way neurons fire.
+    """Turn settings into the NeuronConfig that layers take.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def encode_batch(nets, x, rng=None):
     Returns
     -------
     (B, H, W, C) or (B, n) array
-        Intensities, in the shape that the model begins with.
+        Intensities, in the input shape of the model.
     """
     s = nets.settings
     if rng is not None and x.ndim > 2:
@@ -160,7 +160,7 @@ def loss_and_grad(settings, y, labels):
     settings : dataclass
         Settings: `loss`, and of spiking networks `on`.
     y : (B, n_out) array
-        Output of the network.
+        Output of the network: spike counts, potentials, or (ann) activations.
     labels : (B,) array of integers
         Labels.
 
@@ -177,7 +177,7 @@ def loss_and_grad(settings, y, labels):
 
 
 def step(nets, loss_and_y, grads, batch_stats):
-    """Add the cost of the weights to loss and gradients, and count.
+    """Finish a training step: add weight decay and penalty to loss and gradients, and count silent samples.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ def step(nets, loss_and_y, grads, batch_stats):
     Returns
     -------
     pysnn.learning.method.Step
-        All that the loop needs.
+        What the training loop needs.
     """
     loss, y = loss_and_y
     decay = nets.settings.weight_decay
@@ -207,7 +207,7 @@ def step(nets, loss_and_y, grads, batch_stats):
 
 
 def decide(y):
-    """Give each sample to the class with the largest output, the first of equals.
+    """Decide for the class with the largest output; of equal ones for the first class.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def decide(y):
 
 
 def alike(y, other):
-    """Say how likely two networks decide alike, where each breaks ties at random.
+    """Return the probability that two networks decide for the same class, where each breaks ties at random.
 
     Parameters
     ----------
@@ -233,20 +233,20 @@ def alike(y, other):
     Returns
     -------
     (B,) array
-        1 where they agree, 0 where they do not; where the one has n tied outputs and the other's decision is among them, 1/n.
+        1 or 0 without ties; if one has n tied outputs and the other's decision is among them, 1/n.
     """
     a, b = (v == v.max(axis=1, keepdims=True) for v in (y, other))
     return (a & b).sum(axis=1) / (a.sum(axis=1) * b.sum(axis=1))
 
 
 def predict(nets, x):
-    """Compute the outputs of many samples."""
+    """Compute the outputs (N, n_out) of many samples: spike counts or potentials; of ann activations."""
     pieces = (encode_batch(nets, x[i:i + PIECE]) for i in range(0, len(x), PIECE))
     return np.concatenate([nets.net.forward(p)[0][-1] if nets.snn is None else nets.snn.run(p).counts[-1] for p in pieces])
 
 
 def report(nets, x):
-    """Say what the spiking network does, for the record of an epoch.
+    """Measure the spiking network, for the record of an epoch.
 
     Parameters
     ----------
@@ -258,8 +258,7 @@ def report(nets, x):
     Returns
     -------
     dict
-        rates: spikes a neuron and step, by layer; agreement: share of samples where a ReLU twin decides alike, see `alike`. Nothing
-        without spikes.
+        rates: spikes per neuron and step, by layer; agreement: share of samples where the ReLU twin decides alike, see `alike`. Of ann {}.
     """
     if nets.snn is None:
         return {}
@@ -276,7 +275,7 @@ def report(nets, x):
 
 
 def update_running_stats(nets, step):
-    """Let the statistics of a batch into the running ones."""
+    """Move the running statistics a little towards those of the batch; a list is taken in one after the other."""
     for name, values in step.batch_stats.items():
         running = nets.state[name]
         for value in values if isinstance(values, list) else [values]:
@@ -284,10 +283,12 @@ def update_running_stats(nets, step):
 
 
 def end_epoch(nets, x_train):
-    """End an epoch: count it."""
+    """Count the epoch."""
     nets.state["n_epochs"] += 1
 
 
 METHOD = Method("rate", Common, None, None, predict, accuracy, decide, data_settings=DATA, needed=("model", "crop"),
                 update_running_stats=update_running_stats, end_epoch=end_epoch, report=report, family="rate")
-"""What the rate methods have in common; a method replaces its name, its settings, `build` and `gradients`."""
+"""What the rate methods have in common; each replaces at least name, Settings, `build` and `gradients`."""
+
+score = METHOD.score

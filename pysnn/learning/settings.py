@@ -1,4 +1,4 @@
-"""What methods can choose. A setting is a field that explains itself: default, text, what is allowed; help and pages are made from it."""
+"""Settings of the methods: `Settings` of all, `Common` of the rate methods, `Spiking`. Help and pages are made from their fields."""
 
 from dataclasses import dataclass, field, fields
 
@@ -9,7 +9,7 @@ from ..conventions import RULES
 from ..operations import BACKENDS
 
 MAX_STEPS = 10_000
-OF_IMAGES = ("crop", "shift", "flip")      # what only a model on images can use
+OF_IMAGES = ("crop", "shift", "flip")      # settings for models on images (H, W, C) only
 RATE_LOSSES = {"cross_entropy": losses.cross_entropy, "mse": losses.mse}
 
 
@@ -19,13 +19,13 @@ def setting(default, text, allowed=None, own=False):
     Parameters
     ----------
     default : object
-        Its type is the type of the setting; of a whole number no other number will do.
+        Its type is the type of the setting; if it is an int, other numbers must be whole, too.
     text : str
-        What it is.
+        What the setting means, in one line.
     allowed : sequence or dict, optional
-        Of words: those that are allowed, as a dict with the function that each means. Of numbers: the lowest and the highest.
+        Of a word: the allowed words, or a dict of them with the function that each means. Of a number: the lowest and the highest.
     own : bool
-        Whether the user may give a function of their own, as such or as FILE.py:NAME. One that `allowed` holds is kept as its word.
+        Whether the user may give a function of their own, as an object or as FILE.py:NAME. One that is in `allowed` becomes its word.
 
     Returns
     -------
@@ -37,22 +37,22 @@ def setting(default, text, allowed=None, own=False):
 
 
 def about(settings, name):
-    """Return what a setting says of itself: text, allowed, own.
+    """Return what `setting` stored about a field: text, allowed, own, table.
 
     Parameters
     ----------
     settings : type
-        A Settings class; one that only gives another default says no more than the class before it.
+        A Settings class. Where it only changes a default, the field of its base class is described.
     name : str
         The setting.
 
     Returns
     -------
     mapping
-        Empty if it says nothing.
+        Empty if no class describes the field.
     """
-    said = (c.__dict__.get("__dataclass_fields__", {}).get(name) for c in settings.__mro__)
-    return next((f.metadata for f in said if f is not None and f.metadata), {})
+    found = (c.__dict__.get("__dataclass_fields__", {}).get(name) for c in settings.__mro__)
+    return next((f.metadata for f in found if f is not None and f.metadata), {})
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Settings:
     backend: str = setting("auto", "what computes", ("auto", *BACKENDS))
 
     def __post_init__(self):
-        """Refuse settings that mean nothing, before any work is done; read the model, load functions of the user's own."""
+        """Check every value before any work is done; read the model, load functions of the user's own."""
         for f in fields(self):
             object.__setattr__(self, f.name, _checked(f, about(type(self), f.name), getattr(self, f.name)))
 
@@ -95,20 +95,20 @@ class Settings:
 
 
 def _plain(value):
-    """Return what JSON can hold of a value."""
+    """Return a value as JSON can hold it."""
     return str(value) if isinstance(value, models.Model) else _files.reference(value) if callable(value) else value
 
 
-def _checked(f, words, value):
-    """Return a value as it is used, or say what was expected."""
-    name, default, allowed, own = f.name, f.default, words.get("allowed"), words.get("own")
+def _checked(f, described, value):
+    """Return a value as it is used, or raise a ValueError that says what was expected; `described` is from `about`."""
+    name, default, allowed, own = f.name, f.default, described.get("allowed"), described.get("own")
     if name == "model":
         return models.read(_files.load(value) if isinstance(value, str) and ".py:" in value else value)
     if own and (callable(value) or (isinstance(value, str) and ".py:" in value)):
         made = value if callable(value) else _files.load(value)
         if not callable(made):
             raise ValueError(f"{name}: expected a function, got {made!r:.80}")
-        return next((word for word, known in words["table"].items() if known is made), made)
+        return next((word for word, known in described["table"].items() if known is made), made)
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise ValueError(f"{name}: expected true or false, got {value!r}")
@@ -127,7 +127,7 @@ def _checked(f, words, value):
 
 @dataclass(frozen=True)
 class Common(Settings):
-    """What every rate method (proxy, tandem, surrogate, conversion, ann) can choose."""
+    """What every rate method can choose: proxy, tandem, surrogate, conversion, and the ReLU network alone, ann."""
 
     model: object = setting("fashion-proxy:32", "a name, a text such as 28x28x1-32C3-P2-100-10, or a pysnn.models.Model")
     encode: object = setting("intensities", "how samples become currents, or your own (x, dtype) -> (B, n)",
@@ -162,7 +162,7 @@ class Common(Settings):
 
 @dataclass(frozen=True)
 class Spiking(Common):
-    """What every method with integrate-and-fire neurons of a threshold of their own can choose."""
+    """What proxy, tandem and surrogate can choose: their integrate-and-fire neurons have a threshold (in conversion it is 1)."""
 
     n_steps: int = setting(15, "time steps a sample, T", (1, MAX_STEPS))
     threshold: float = setting(1.0, "firing threshold", (1e-6, 1e6))
@@ -174,7 +174,7 @@ class Spiking(Common):
     on: str = setting("counts", "what the loss sees: y (counts) or y/T (rates)", ("counts", "rates"))
 
 
-DATA = {   # what each data set needs
+DATA = {   # name of a data set -> settings that differ from the preset
     "xor": {"model": "2-8-2", "batch": 4, "epochs": 200},
     "yin-yang": {"model": "4-120-3", "batch": 20, "epochs": 40},
     "fashion-sample": {"model": "28x28x1-16C3-P2-16C3-P2-100-10", "epochs": 6},
@@ -186,12 +186,12 @@ DATA = {   # what each data set needs
 
 
 def add_penalty(settings, params, grads):
-    """Add the cost of the user's own regulariser to the gradients.
+    """Add the gradient of the user's own regulariser to the gradients.
 
     Parameters
     ----------
     settings : Settings
-        With a penalty, or without.
+        Its `penalty` is the regulariser, or None.
     params, grads : dict of str to array
         Parameters, and their gradients, changed in place.
 
@@ -202,21 +202,21 @@ def add_penalty(settings, params, grads):
     """
     cost = 0.0
     for name, dw in grads.items() if settings.penalty is not None else ():
-        some, d = settings.penalty(name, params[name])
-        cost += float(some)
+        cost_of_w, d = settings.penalty(name, params[name])
+        cost += float(cost_of_w)
         dw += d
     return cost
 
 
 def called(function, y, labels):
-    """Call the user's own loss.
+    """Call a loss function of the user's own, and check what it returns.
 
     Parameters
     ----------
     function : callable
         (y, labels) -> loss, dy.
     y : (B, n_out) array
-        Output of the network.
+        Output of the network: counts, rates or potentials; in temporal coding z, inf where silent.
     labels : (B,) array of integers
         Labels.
 
@@ -225,7 +225,7 @@ def called(function, y, labels):
     loss : float
         Mean over the batch.
     dy : (B, n_out) array
-        Its gradient, in the dtype of y.
+        Its gradient with respect to y, in the dtype of y.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Tandem learning: each ReLU layer is given what the spiking layer before it gave, and the error goes back through the ReLU layers.
+"""Tandem learning: each ReLU layer receives the rates of the spiking layer before it; the error goes back through the ReLU layers.
 
-Differs from proxy, where the two networks meet at the output alone: here they are coupled at every layer. With h the spikes a step of a
-layer, it is the gradient of h = relu(W h_before) + k with the offset k, which closes the gap to the spikes, held constant. Source: J. Wu
+Differs from proxy, where the two networks meet at the output alone: here they are coupled at every layer. With h the rates (spikes per
+step) of a layer, it is the gradient of h = relu(W h_before) + k, the offset k to the true rates held constant. Source: J. Wu
 et al., arXiv 1907.01167.
 """
 

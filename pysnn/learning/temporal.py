@@ -1,4 +1,4 @@
-"""Temporal coding: the exact derivative of spike times, followed from the first output spike back to every weight.
+"""Temporal coding: the exact derivatives of spike times, from the loss of the output spikes back to every weight.
 
 Its siblings (proxy, tandem, surrogate) need a stand-in for the derivative of a spike count; a spike time needs none.
 """
@@ -24,8 +24,8 @@ class Settings(settings.Settings):
     """What a run of temporal coding can choose; the defaults are the preset `ours`.
 
     `ours` was chosen on MNIST's validation split. `authors` is the paper's recipe: loss on z, weight-sum cost, L2, the whole gradient
-    rescaled, plain gradient descent in batches of 10, no dropout. A batch counts as its mean, not its sum, so that K = 100 and the bound
-    of 10 became a tenth; learning rate and lambda were chosen on the validation split, too. See docs/results.md.
+    rescaled, plain gradient descent in batches of 10, no dropout. The paper sums the loss over a batch, we take the mean: so its K = 100
+    and its bound of 10 became a tenth. Learning rate and lambda were chosen on the validation split, too. See docs/results.md.
     """
 
     model: object = "784-800-10"
@@ -76,7 +76,7 @@ class Nets(NamedTuple):
 
     @property
     def state(self):
-        """What is no parameter and yet changes in training: nothing.
+        """What changes in training without being a parameter: nothing.
 
         Returns
         -------
@@ -87,7 +87,7 @@ class Nets(NamedTuple):
 
 
 def build(settings, params=None, rng=None, state=None):
-    """Build the network, on given parameters or on newly drawn ones."""
+    """Build the network, on given parameters (as of a checkpoint) or on parameters drawn by rng."""
     s = settings
     if state:
         raise ValueError(f"state: expected none, got {', '.join(state)}")
@@ -107,7 +107,7 @@ def encode_batch(nets, x, rng=None):
     x : (B, ...) array
         Images (uint8) or points in [0, 1].
     rng : numpy.random.Generator, optional
-        Given in training: images shift and times jitter, if the settings say so.
+        Given in training: images are shifted and times jittered, if the settings say so.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def encode_batch(nets, x, rng=None):
         z = np.asarray(s.code(x, s.late), x.dtype).reshape(len(x), -1)
     else:
         z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else encode.latency(x, s.late)
-    if z.shape[1] != np.prod(s.model.shape):
+    if s.own_encoding and z.shape[1] != np.prod(s.model.shape):
         raise ValueError(f"x: expected {np.prod(s.model.shape)} input spikes for model {s.model}, got {z.shape[1]}")
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
 
@@ -132,8 +132,8 @@ def encode_batch(nets, x, rng=None):
 def gradients(nets, x, y, rng=None):
     """Compute the loss of a batch and its gradient for every parameter; update nothing.
 
-    In this order: gradient of the batch's mean loss; rescaled if a matrix' norm exceeds the bound; then the weight-sum cost and L2. With
-    bound="all" the rescaling comes last, as in the paper; then one neuron that lacks weight can push the share of the data to almost 0.
+    In this order: gradient of the mean loss; rescaled, matrix by matrix, if its norm exceeds max_norm; weight-sum cost and L2 added. With
+    bound="all" the rescaling comes last, as in the paper; then a large cost of one neuron leaves almost nothing of the loss's gradient.
     """
     net, s = nets
     weights = s.model.weights
@@ -141,7 +141,7 @@ def gradients(nets, x, y, rng=None):
     z = outputs[-1]
     loss, dz = called(s.loss, z, y) if callable(s.loss) else LOSSES[s.loss](z, y, *([s.beta] if s.loss == "t" else []))
     _, grads = net.backward(dz, caches)
-    stats = {"silent": [float(np.mean(some == np.inf)) for some in outputs],
+    stats = {"silent": [float(np.mean(z_layer == np.inf)) for z_layer in outputs],
              "dead_gradient": [1 - np.count_nonzero(grads[name]) / grads[name].size for name in weights if name in grads],
              "n_silent": int(np.isinf(z).all(axis=1).sum())}
     for name, dw in grads.items():
@@ -200,12 +200,12 @@ def add_costs(dw, w, weight_sum, l2):
 
 
 def predict(nets, x):
-    """Compute the output spikes of many samples."""
+    """Compute the output spikes (N, n_out) of many samples, as z = exp(t/tau); inf: no spike."""
     return np.concatenate([nets.net.forward(encode_batch(nets, x[i:i + 500]))[0][-1] for i in range(0, len(x), 500)])
 
 
 def decide(z):
-    """Give each sample to the class whose output spikes first, the first of equals.
+    """Decide for the class whose output spikes first; of equal times for the first class.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def decide(z):
 
 
 def report(nets, x):
-    """Say how alive the network is.
+    """Count silent neurons, and neurons that cannot fire.
 
     Parameters
     ----------

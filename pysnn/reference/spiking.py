@@ -1,8 +1,8 @@
 """A network of integrate-and-fire neurons run over time, written to be read (NumPy, one step after the other).
 
-Every stage is a weight layer with batch normalisation and bias folded in, its neurons, and perhaps a pooling of their spikes. The input is
-a constant current, the image itself, so the current of the first stage is computed once. Nothing is kept but the membrane potentials and
-the counts: memory does not grow with the number of steps.
+A stage is a weight layer with bias and batch normalisation folded in, its neurons, and perhaps a pooling of their spikes; `stages` in
+pysnn/layers.py makes them. The input is constant, the image itself, so the current of the first stage is computed once. Only membrane
+potentials and counts are kept: memory does not grow with the number of steps.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     stages : list of Stage
         The layers, input first; the last one is dense and has no pooling. A dense stage after a convolution reads H, W, C in this order.
     x : (B, H, W, C) or (B, N) array, float32 or float64
-        Input, a constant current.
+        Input of the first stage, the same in every step.
     n_steps : int
         Number of steps.
     threshold : float
@@ -34,9 +34,9 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     spiking_output : bool
         Whether the output neurons fire; otherwise they add up their current.
     at : sequence of int, optional
-        After which steps, 1 to n_steps, rising, to give the counts; default the last alone.
+        After which steps, rising, 1 to n_steps, to return the counts; default: only after the last.
     keep_counts : bool
-        Whether to give the counts of every stage.
+        Whether to return the counts of every stage, too.
 
     Returns
     -------
@@ -51,12 +51,12 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     at = _checks.spiking(stages, x, n_steps, at)
     threshold, v_init = _checks.firing(threshold, v_init, x.dtype)
     n = len(stages)
-    first = _current(stages[0], x)
+    first_current = _current(stages[0], x)
     v, totals, n_spikes, counts = [None] * n, [0.0] * n, [0.0] * n, []
     for t in range(1, n_steps + 1):
         s = x
         for k, stage in enumerate(stages):
-            current = first if k == 0 else _current(stage, s)
+            current = first_current if k == 0 else _current(stage, s)
             if v[k] is None:
                 v[k] = np.full_like(current, v_init)
             if k == n - 1 and not spiking_output:
@@ -73,7 +73,7 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
 
 
 def _current(stage, s):
-    """Return what a stage's neurons receive when its inputs are s."""
+    """Return the current of a stage's neurons for input spikes s."""
     if stage.w.ndim == 2:
         return dense.dense_forward(s.reshape(len(s), -1), stage.w, stage.b)[0]
     current = conv.conv2d_forward(s, stage.w, stride=1, padding=1)[0]
@@ -81,7 +81,7 @@ def _current(stage, s):
 
 
 def _pooled(stage, s):
-    """Pool a stage's spikes, if it says so."""
+    """Pool the spikes of a stage, if it has a pooling."""
     if not stage.pool:
         return s
     return (pool.max_pool2d_forward if stage.pool == "max" else pool.avg_pool2d_forward)(s, 2)[0]

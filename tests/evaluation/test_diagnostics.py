@@ -8,7 +8,7 @@ import pytest
 
 from pysnn.conventions import Rule
 from pysnn.evaluation import diagnostics, mismatch
-from pysnn.layers import NeuronConfig
+from pysnn.layers import NeuronConfig, stages
 from pysnn.learning import ann, conversion, proxy, rate, surrogate, tandem
 from pysnn.reference import integrate_fire
 from pysnn.reference.spiking import Stage
@@ -93,7 +93,7 @@ def test_rates_of_a_conversion_are_activations_divided_by_their_scales(percentil
     outputs, _ = nets.net.forward(x)
     activations = [outputs[2], outputs[6], outputs[9], outputs[10]]
     r = x[None]
-    for k, (stage, a) in enumerate(zip(mismatch._stages(nets), activations, strict=True), 1):
+    for k, (stage, a) in enumerate(zip(stages(nets.snn.folded_layers()), activations, strict=True), 1):
         scale = nets.state[f"scale{k}"]
         top = np.sort(a.ravel())[::-1][int((1 - percentile / 100) * a.size + 1e-9)]
         assert scale == pytest.approx(top)
@@ -312,13 +312,13 @@ def test_errors_of_networks_without_spikes(limit, readout, rng):
     hidden = []
 
     def loss():
-        r, stages = x[None], mismatch._stages(nets)
-        for stage in stages[:-1]:
+        r, weighted = x[None], stages(nets.snn.folded_layers())
+        for stage in weighted[:-1]:
             r = np.maximum(mismatch._current(stage, r, "reference"), 0)
             r = np.minimum(r / theta, 1) if limit else r
             hidden.append(r)
             r = mismatch._pooled(stage, r)
-        out = mismatch._current(stages[-1], r, "reference")[0]
+        out = mismatch._current(weighted[-1], r, "reference")[0]
         return rate.loss_and_grad(nets.settings, 16 * (out / theta if readout == "spikes" else out), y)[0]
 
     got = diagnostics._own_error(nets, x, y, limit)

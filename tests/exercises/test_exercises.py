@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from pysnn import cli, exercises
+from pysnn.layers import stages
 from pysnn.learning import conversion
 from pysnn.verify import student, zoo
 from tests.cases import ROOT
@@ -143,7 +144,7 @@ def test_conversion_is_that_of_the_learning_rule():
     a, b = ours["scale"](outputs[2], 90.0), ours["scale"](outputs[-1], 90.0)
     assert [float(s) for s in nets.snn.scales] == [a, b] and a > 0
     before = 1.0
-    for stage, k, after in zip(nets.snn.folded_layers(), (1, 2), (a, b), strict=True):
+    for stage, k, after in zip(stages(nets.snn.folded_layers()), (1, 2), (a, b), strict=True):
         w, bias = ours["rescale"](nets.net.params[f"w{k}"], nets.net.params[f"b{k}"], before, after)
         assert (w == stage.w).all() and (bias == stage.b).all()
         before = after
