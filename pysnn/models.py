@@ -1,4 +1,4 @@
-"""Models: the shape of an input sample and a list of layer specs, written in Python or as a text such as 28x28x1-32C3-P2-100-10:
+"""Models: the shape of an input sample and a list of layer specs, written in Python or as a text such as 28x28x1-32C3-P2-100-10.
 
     Model((28, 28, 1), [Conv(32), BatchNorm(), Neurons(), MaxPool(), Dense(100), Neurons(), Dense(10)])
 
