@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..verify import student, zoo
-from ..verify.compare import _item
+from ..verify.compare import compare_arrays
 from ..verify.gradcheck import RTOL
 from ..verify.suite import relative
 from ._case import NOT_WRITTEN
@@ -105,7 +105,7 @@ def _mark_numbers(got, wanted):
         return "wrong", got
     finite = wanted[np.isfinite(wanted)]
     atol = SAME * float(np.abs(finite).max(initial=0)) if wanted.size > 1 else 0.0
-    compared = _item("", got, np.asarray(wanted), SAME, atol)
+    compared = compare_arrays("", got, np.asarray(wanted), SAME, atol)
     if compared.verdict == "exact":
         return "exact", ""
     if compared.verdict == "approximate":

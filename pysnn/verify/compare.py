@@ -94,7 +94,7 @@ def compare(f, g, x, names=None, rtol=1e-7, atol=1e-12):
     if len(got) != len(wanted):
         why = f"{len(got)} outputs instead of {len(wanted)}"
         return Comparison(tuple(_failed(name, b, why) for name, b in zip(names, wanted, strict=True)))
-    return Comparison(tuple(_item(*three, rtol, atol) for three in zip(names, got, wanted, strict=True)))
+    return Comparison(tuple(compare_arrays(*three, rtol, atol) for three in zip(names, got, wanted, strict=True)))
 
 
 def _outputs(function, x):
@@ -112,8 +112,23 @@ def _failed(name, wanted, why):
     return Item(name, "DIFFERENT", wanted.size, wanted.size, None, None, None, None, None, why)
 
 
-def _item(name, got, wanted, rtol, atol):
-    """Compare one pair of outputs."""
+def compare_arrays(name, got, wanted, rtol, atol):
+    """Compare one pair of outputs.
+
+    Parameters
+    ----------
+    name : str
+        What the item is called.
+    got, wanted : arrays
+        The two outputs.
+    rtol, atol : float
+        As of `compare`.
+
+    Returns
+    -------
+    Item
+        Exact, approximate or wrong, and by how much.
+    """
     if got.shape != wanted.shape:
         return _failed(name, wanted, f"shape {got.shape} instead of {wanted.shape}")
     why = "" if got.dtype == wanted.dtype else f"{got.dtype} instead of {wanted.dtype}"
