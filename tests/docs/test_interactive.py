@@ -63,14 +63,14 @@ def test_words_can_be_read(theme):
 
 
 def test_recording_is_what_the_reference_says():
-    data, judge = recorded(), script("record_yin_yang").judge
+    data, evaluate = recorded(), script("record_yin_yang").loss_and_accuracy
     x = floats(data["x"], -1, 2)
     x, y = np.hstack([x, 1 - x]), np.array([int(label) for label in data["y"]])
     accuracy = [frame["accuracy"] for frame in data["frames"]]
     assert len(data["frames"]) > 40 and [f["update"] for f in data["frames"]] == sorted({f["update"] for f in data["frames"]})
     assert accuracy[0] < 0.5 and accuracy[-1] > 0.97
     for k in (0, 8, len(accuracy) - 1):
-        loss, found = judge(weights(data["frames"][k]), x, y)
+        loss, found = evaluate(weights(data["frames"][k]), x, y)
         assert found == accuracy[k] and loss == pytest.approx(data["frames"][k]["loss"], rel=tol("identity"))
 
 
@@ -145,7 +145,7 @@ def network(frame):
 @docs
 def test_loss_and_accuracy_are_the_recorded_ones(visit):
     page, data = visit("yin-yang"), recorded()
-    got = page.evaluate("FRAMES.filter((_, k) => k % 5 === 0).map((f) => [judge(f).loss, judge(f).accuracy])")
+    got = page.evaluate("FRAMES.filter((_, k) => k % 5 === 0).map((f) => [score(f).loss, score(f).accuracy])")
     ref = [[f["loss"], f["accuracy"]] for f in data["frames"][::5]]
     np.testing.assert_allclose(got, ref, rtol=tol("identity"))
     assert page.evaluate("decode(DATA.frames[3].w2).length") == 123

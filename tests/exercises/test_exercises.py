@@ -134,14 +134,14 @@ def test_random_cases_are_alive():
 
 
 def test_conversion_is_that_of_the_learning_rule():
-    """`rescale` by (P6) as pysnn.learning.conversion folds it in, `scale` by (P7) as its `prepare` finds it."""
+    """`rescale` by (P6) as pysnn.learning.conversion folds it in, `scale` by (P7) as its `end_epoch` finds it."""
     settings = conversion.Settings(model="4-3-2", bias=True, dtype="float64", backend="reference", percentile=90.0)
     nets = conversion.build(settings, rng=np.random.default_rng(0))
     x = np.random.default_rng(1).random((30, 4))
     conversion.end_epoch(nets, x)
     ours = exercises.get("conversion").functions
     outputs = nets.net.forward(x)[0]
-    a, b = ours["scale"](outputs[2], 90.0), ours["scale"](outputs[-1], 90.0)
+    a, b = ours["scale"](outputs[1], 90.0), ours["scale"](outputs[-1], 90.0)
     assert [float(s) for s in nets.snn.scales] == [a, b] and a > 0
     before = 1.0
     for stage, k, after in zip(stages(nets.snn.folded_layers()), (1, 2), (a, b), strict=True):

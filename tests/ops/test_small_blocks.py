@@ -233,12 +233,12 @@ NETS = {   # input shape, (channels, pooling) of the convolutions, sizes of the 
 def test_spiking(pair, rng, monkeypatch, name, rule):
     fast, ref = pair("spiking", _STEPS=3, _IMAGES=1)
     for constant, value in {"_ROWS": 3, "_BUSY": 1.0 if rule.reset == "zero" else 0.2}.items():
-        monkeypatch.setattr(operation("event_dense", "numba"), constant, value)
+        monkeypatch.setattr(operation("_event_dense", "numba"), constant, value)
     stages = [stage._replace(w=(1 + 3 * (k > 0)) * stage.w, b=6 * stage.b)            # strong, so that a spike more or less is seen
               for k, stage in enumerate(network(rng, *NETS[name], np.float32))]
     x = images(rng, NETS[name][0], 2, np.float32)
     for span in (1, 10**9):
-        monkeypatch.setattr(operation("event_conv", "numba"), "_TABLE", span)
+        monkeypatch.setattr(operation("_event_conv", "numba"), "_TABLE", span)
         want = ref.run(stages, x, 4, 1.0, 0.5, rule, span == 1, [1, 3, 4], True)
         assert all(n > 0 for n in want.n_spikes[:-1]) and np.ptp(want.counts) > 0
         assert_same(fast.run(stages, x, 4, 1.0, 0.5, rule, span == 1, [1, 3, 4], True), want)

@@ -150,10 +150,10 @@ def test_huge_and_tiny_times_and_margins():
         assert rounded(z_out)[0, 0] == float(closed_form(z, w)[0])
 
 
-def test_ours_against_the_oracle(backend):
+def test_ours_against_the_oracle(temporal_neuron):
     """A small copy of docs/results/kappa.py."""
     for dtype in (np.float64, np.float32):
-        entries = oracle_check.check(backend, 36, dtype)
+        entries = oracle_check.check(temporal_neuron, 36, dtype)
         assert [e.argument for e in entries] == ["z_out", "dz_in", "dw"]
         assert all(e.verdict == "right" and e.n_checked > 30 and 0 < e.ulps for e in entries), entries
         assert kappa_limit(dtype) / 100 < entries[0].condition <= kappa_limit(dtype) and entries[0].skipped < 20
