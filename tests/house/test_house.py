@@ -14,7 +14,7 @@ import sys
 import pytest
 
 import pysnn
-from tests.cases import ROOT
+from tests.cases import ROOT, tree_of
 
 SOURCES = sorted((ROOT / "pysnn").rglob("*.py"))
 HEAVY = ("numba", "matplotlib", "scipy", "tqdm", "pooch", "threadpoolctl", "PIL", "torch", "sklearn", "pandas")
@@ -109,7 +109,7 @@ def test_never_in_the_code(pattern):
     hits = []
     for path in SOURCES:
         text = path.read_text()
-        docs = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
+        docs = [n for n in ast.walk(tree_of(path)) if isinstance(n, ast.Expr) and isinstance(n.value, ast.Constant)]
         spoken = {k for node in docs for k in range(node.lineno, node.end_lineno + 1)}       # docstrings may name what they warn of
         hits += [f"{path}:{k}: {line.strip()}" for k, line in enumerate(text.splitlines(), 1)
                  if re.search(pattern, line.split("#")[0]) and k not in spoken]

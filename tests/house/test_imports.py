@@ -5,7 +5,7 @@ import graphlib
 
 import pytest
 
-from tests.cases import ROOT
+from tests.cases import ROOT, tree_of
 
 FILES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in (ROOT / "pysnn").rglob("*.py")
          if "stubs" not in path.parts and "solutions" not in path.parts}
@@ -27,7 +27,7 @@ def imported(name, tree, is_package=False):
 def of_package():
     """Yield each module, its tree and what it imports."""
     for name, path in FILES.items():
-        tree = ast.parse(path.read_text())
+        tree = tree_of(path)
         yield name, tree, imported(name, tree, path.name == "__init__.py")
 
 

@@ -5,7 +5,7 @@ import ast
 import pytest
 
 from pysnn import learning, models, operations
-from tests.cases import ROOT
+from tests.cases import ROOT, tree_of
 
 TABLES = {
     "operations": (set(operations.OPERATIONS), {"pysnn/operations.py"}),
@@ -40,7 +40,7 @@ def test_each_table_stands_once(table):
     found = []
     for path in sorted((ROOT / "pysnn").rglob("*.py")):
         name = str(path.relative_to(ROOT))
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(tree_of(path)):
             if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)) and len(names_in(node) & names) >= at_least:
                 found.append((name, node.lineno, sorted(names_in(node) & names)))
     second = [f"{name}:{line}: {', '.join(words)}" for name, line, words in found if name not in home and name not in ELSEWHERE]
