@@ -29,8 +29,14 @@ demo: .venv/ready  ## train on the shipped sample, evaluate, draw
 	$(BIN)/pysnn plot all runs/demo-proxy.npz --out figures/proxy
 	@echo "== done: look at figures/raster.png and figures/proxy/raster.png first; next: $(BIN)/python examples/01_one_neuron.py"
 
+# Two processes, one for each core; the folders of the second take about half of the time.
+SECOND := tests/evaluation tests/house tests/learning tests/ops tests/plots tests/tools tests/verify
+
 test: .venv/ready  ## the default tests: no framework, no download
-	$(RUN) -m pytest
+	@mkdir -p runs; echo "== two processes: first all but the folders $(notdir $(SECOND)), whose output follows"; \
+	$(RUN) -m pytest -p no:cacheprovider $(SECOND) > runs/test-second.log 2>&1 & second=$$!; \
+	$(RUN) -m pytest $(SECOND:%=--ignore=%); code=$$?; \
+	wait $$second || code=1; cat runs/test-second.log; exit $$code
 
 data: .venv/ready  ## fetch MNIST, Fashion-MNIST and CIFAR-10
 	$(BIN)/pysnn data fetch mnist
