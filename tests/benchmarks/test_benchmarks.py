@@ -44,6 +44,7 @@ def test_missing_torch_is_one_clear_line(name):
     assert done.stderr.count("\n") == 1 and "PyTorch" in done.stderr and "make bench" in done.stderr
 
 
+@pytest.mark.slow
 def test_growth(monkeypatch):
     bench = module("temporal", monkeypatch)
     rows = bench.growth(base=(4, 12, 8), halvings=1, doublings=1, rounds=2)
@@ -131,6 +132,7 @@ def test_rate_families_send_their_fastest_on(monkeypatch):
     assert json.loads(json.dumps(rows)) == rows
 
 
+@pytest.mark.slow
 def test_rate_growth(monkeypatch):
     rate = module("rate", monkeypatch)
     rows = rate.growth({"n_steps": (1, 3), "batch": (1, 2)}, (2, 2, 0.2, 2), 1, n_calibrate=2, repeats=1)

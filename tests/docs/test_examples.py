@@ -88,6 +88,7 @@ def test_proxy_example_is_short_and_shows_the_step():
     assert places == sorted(places)
 
 
+@pytest.mark.slow
 def test_compare_example(monkeypatch, tmp_path, capsys):
     main = load("06_compare.py", monkeypatch, tmp_path)["main"]
     accuracy = main(tmp_path / "runs", n_seeds=1, epochs=3, n_train=3000)

@@ -19,6 +19,7 @@ MODELS = {
     "normalised before the maximum": "12x12x2-4c5s2p0-B-P2-N-6d-B-N-3",
     "two kinds of windows": "12x12x2-3C5x3s2p1-P3s1-4c3-A2-N-B-5-3",
 }
+FAST_AND_SLOW = [pytest.param(model, id=name, marks=[pytest.mark.slow] * (k > 0)) for k, (name, model) in enumerate(MODELS.items())]
 REFUSED = (MODELS["maximum of currents"], MODELS["two kinds of windows"])
 RATE = {name: rule for name, rule in METHODS.items() if rule.family == "rate"}
 
@@ -48,7 +49,7 @@ def batch(n=5, seed=0):
     return rng.random((n, 12, 12, 2)), np.arange(n) % 3
 
 
-@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+@pytest.mark.parametrize("model", FAST_AND_SLOW)
 @pytest.mark.parametrize("method", RATE)
 def test_kernels_equal_the_reference(method, model):
     pytest.importorskip("numba")
@@ -63,7 +64,7 @@ def test_kernels_equal_the_reference(method, model):
                                    err_msg=name)
 
 
-@pytest.mark.parametrize("model", list(MODELS.values())[:3], ids=list(MODELS)[:3])
+@pytest.mark.parametrize("model", FAST_AND_SLOW[:3])
 @pytest.mark.parametrize("method", ["ann", "proxy", "tandem", "surrogate"])
 def test_gradients_agree_with_differences(method, model):
     """Of the method's own loss, or with everything frozen that it holds constant; in every parameter."""

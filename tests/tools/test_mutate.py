@@ -157,6 +157,7 @@ def test_interval():
     assert mutate.wilson(5, 5)[1] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_on_a_toy(tmp_path):
     (tmp_path / "pysnn").mkdir()
     (tmp_path / "pysnn/__init__.py").write_text("")
