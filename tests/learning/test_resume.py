@@ -115,7 +115,7 @@ import numpy as np
 from pysnn import cli, learning
 import pysnn.learning.temporal
 module, name, nth, after = {"savez": (np, "savez", 3, True), "fsync": (os, "fsync", 3, False), "replace": (os, "replace", 3, False),
-                            "replaced": (os, "replace", 3, True), "batch": (learning.temporal, "gradients", 50, False)}[sys.argv[1]]
+                            "replaced": (os, "replace", 3, True), "batch": (learning.temporal, "rescale", 99, False)}[sys.argv[1]]
 real, calls = getattr(module, name), []
 def deadly(*args, **kwargs):
     calls.append(name)
