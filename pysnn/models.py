@@ -39,7 +39,6 @@ class Site(NamedTuple):
     k: int                      # number of the last weight layer (Conv, Dense, ...) up to here, this one included; 1 is the first
     neuron: str = "relu"        # temporal, relu or if
     bias: bool = False          # whether a dense layer has biases; one with batch normalisation right behind it has none
-    last: bool = False          # whether it is the output
     first: bool = True          # whether no neurons stand before it
     backend: str = "auto"
     config: layers.NeuronConfig = layers.NeuronConfig()
@@ -93,6 +92,8 @@ class Conv(Spec):
         return self.size if isinstance(self.size, tuple) else (self.size, self.size)
 
     def out(self, shape):
+        if not isinstance(self.n, int) or self.n < 1:
+            raise ValueError(f"model: expected a number of channels, got {self}")
         return *_windows(self, shape, self.size, self.stride, self.padding), self.n
 
     def arrays(self, site):
@@ -283,7 +284,7 @@ class Model:
                 raise ValueError(f"model: expected layers for {wanted} neurons, such as 784-800-10 has, got {spec} in {self}")
             before = self.shapes[i - 1] if i else self.shape
             normalised = isinstance(next(iter(self.specs[i + 1:]), None), BatchNorm)
-            site = Site(before, self.k[i], neuron, last=i == len(self.specs) - 1, first=first, **how)
+            site = Site(before, self.k[i], neuron, first=first, **how)
             yield spec, site._replace(bias=site.bias and not normalised)
             first = first and not spec.fires
 
@@ -436,8 +437,8 @@ def _from_record(record):
         spec = SPECS[name] if name in SPECS else _files.load(name)
         return spec(**{key: tuple(x) if isinstance(x, list) else x for key, x in choices.items()})
     try:
-        return Model(record["shape"], [make(*entry) for entry in record["layers"]], record.get("text"))
-    except (KeyError, TypeError) as error:
+        return Model(record["shape"], [make(*entry) for entry in record["layers"]], str(record["text"]))
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"model: expected a record of shape and layers, got {record!r:.200}") from error
 
 

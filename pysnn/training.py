@@ -238,8 +238,8 @@ def load(path, files=()):
     """
     header, arrays = checkpoint.read(path)
     try:
-        _files.need(header.get("files", {}), files)
-    except ValueError as error:
+        _files.need({str(file): str(digest) for file, digest in dict(header.get("files", {})).items()}, files)
+    except (TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(f"{path}: {error}") from error
     try:
         rule = learning.get(header["method"])

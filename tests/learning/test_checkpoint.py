@@ -216,3 +216,23 @@ def test_training_anew_keeps_the_older_checkpoint(tmp_path):
     checkpoint.write(path, {"epoch": 3}, {"w": np.zeros(3)})
     checkpoint.write(path, {"epoch": 0}, {"w": np.zeros(3)}, keep=True)          # and of two older ones the longer
     assert checkpoint.read(tmp_path / "run.previous.npz")[0]["epoch"] == 40
+
+
+@pytest.mark.parametrize("name, value", [
+    ("files", [1, 2]), ("files", 5), ("files", {"a.py": 3}), ("model", [1]), ("model", 7), ("model", {"shape": 3}),
+    ("model", {"text": "2-4-2", "shape": [2], "layers": [["Dense", {"n": "q"}]]}),
+    ("model", {"text": "2-4-2", "shape": [2], "layers": [["Dense", [1]]]}),
+    ("model", {"text": "2-4-2", "shape": [2], "layers": [[5, {}]]}),
+    ("model", {"text": "2-5-2", "shape": [2], "layers": [["Dense", {"n": 5}], ["Neurons", {}], ["Dense", {"n": 2}]]})], ids=str)
+def test_a_damaged_model_or_list_of_files_is_refused(tmp_path, name, value):
+    """Both are new in the header; a checkpoint without them is an old one and loads."""
+    run = training.start("temporal", temporal.settings_for("xor", backend="reference"), 0)
+    training.save(run, tmp_path / "a.npz")
+    header, arrays = checkpoint.read(tmp_path / "a.npz")
+    header = {key: x for key, x in header.items() if key not in ("format", "version")}
+    checkpoint.write(tmp_path / "b.npz", {**header, name: value}, arrays)
+    with pytest.raises(checkpoint.CheckpointError, match="b.npz: "):
+        training.load(tmp_path / "b.npz")
+    del header["model"], header["files"]
+    checkpoint.write(tmp_path / "b.npz", header, arrays)
+    assert training.load(tmp_path / "b.npz").nets.settings == run.nets.settings
