@@ -231,7 +231,7 @@ def test_a_damaged_model_or_list_of_files_is_refused(tmp_path, name, value):
     header, arrays = checkpoint.read(tmp_path / "a.npz")
     header = {key: x for key, x in header.items() if key not in ("format", "version")}
     checkpoint.write(tmp_path / "b.npz", {**header, name: value}, arrays)
-    with pytest.raises(checkpoint.CheckpointError, match="b.npz: "):
+    with pytest.raises(checkpoint.CheckpointError, match=r"b\.npz: "):
         training.load(tmp_path / "b.npz")
     del header["model"], header["files"]
     checkpoint.write(tmp_path / "b.npz", header, arrays)
