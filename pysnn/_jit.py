@@ -7,42 +7,124 @@
 - `error_model="numpy"`: 1/0 is inf and needs no branch in the inner loop. Denominators are tested all the same.
 - Freed memory stays with the process: a step needs some 20 arrays of 0.1 to 3 MB, and with glibc's first thresholds each would go back to
   the system and be faulted in anew, which doubled the time of a step. Freeing one large array, never touched, raises these thresholds.
-- `cache=True`: compiled once a machine. Numba does not notice a change in a helper of another file, so a kernel's helpers live in its file;
-  but _event_conv and _event_dense share `fire` and the loops of _events.py: after a change there remove pysnn/kernels/__pycache__.
+- The machine code is kept in Numba's cache: compiled once a machine. Numba does not notice a change in a helper of another file, so here
+  a change in any file of pysnn/kernels makes it compile anew; and it trusts what it finds, so here a digest is read first. Trouble with
+  the cache is said once and means to compile: it stops nothing.
 """
 
+import contextlib
+import hashlib
+import os
+import pickle
 import sys
-import threading
+from pathlib import Path
 
 import numba
 import numpy as np
 from numba import types
-from numba.core import event
+from numba.core import caching, event
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
+from . import _blas
 from ._threads import use_watcher
+
+_SOURCES = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(Path(__file__).parent.glob("kernels/*.py"))]
+_DIGEST = 32                            # bytes
+_said = set()
+
+
+def _say_once(subject, text):
+    """Tell the user something, the first time only."""
+    if subject not in _said:
+        _said.add(subject)
+        print(f"pysnn: {text}", file=sys.stderr, flush=True)
+
+
+class _CacheFile(caching.IndexDataCacheFile):
+    """Numba's files, with a digest behind each."""
+
+    def _dump(self, obj):
+        data = super()._dump(obj)
+        return data + hashlib.sha256(data).digest()             # whatever follows a pickle is not read
+
+    def _load_index(self):
+        with contextlib.suppress(FileNotFoundError), open(self._index_path, "rb") as file:
+            pickle.load(file)                                   # Numba's version
+            self._check(file.read())
+        return super()._load_index()
+
+    def _load_data(self, name):
+        self._check(Path(self._data_path(name)).read_bytes())
+        return super()._load_data(name)
+
+    def _check(self, data):
+        if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
+            raise ValueError("a damaged file")
+
+
+class _Cache(caching.FunctionCache):
+    """Numba's cache of a function, where any trouble is a miss."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        file = self._cache_file
+        self._cache_file = _CacheFile(self._cache_path, f"{self._impl.filename_base}.checked", (file._source_stamp, _SOURCES))
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:      # a damaged pickle raises anything
+            self._trouble(error)
+            with contextlib.suppress(Exception):
+                self.flush()
+            return None
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            self._trouble(error)
+
+    def _trouble(self, error):
+        _say_once("trouble", f"the compiled kernels kept in {self._cache_path} are of no use ({type(error).__name__}: {error!s:.80}): "
+                             "compiling anew")
 
 
 def njit(function):
     """Compile a kernel by the policy above."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:             # neither the package's folder nor the home folder can be written: compile each time
-        return numba.njit(**options)(function)
+    compiled = numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})(function)
+    if not numba.config.DISABLE_JIT:
+        try:
+            compiled._cache = _Cache(function)
+        except (RuntimeError, OSError):                 # no folder to write in
+            _SayOnce.when = "each time, for no folder can be written to keep them: set NUMBA_CACHE_DIR"
+    return compiled
+
+
+def _stop():
+    """Wait, before a fork, until no thread compiles or multiplies: the child gets no lock of theirs."""
+    _blas.stop()
+    global_compiler_lock.acquire()
+
+
+def _go_on():
+    global_compiler_lock.release()
+    _blas.go_on()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_stop, after_in_parent=_go_on, after_in_child=global_compiler_lock.release)
 
 
 class _SayOnce(event.Listener):
     """Tell the user, once, why the first call takes seconds."""
 
-    said = False
-    lock = threading.Lock()
+    when = "only the first time"
 
     def on_start(self, event):
-        with self.lock:
-            if not self.said and "pysnn" in getattr(event.data["dispatcher"].py_func, "__module__", ""):
-                self.said = True
-                print("pysnn: compiling kernels for this machine (some 20 s, only the first time) ...", file=sys.stderr, flush=True)
+        if "pysnn" in getattr(event.data["dispatcher"].py_func, "__module__", ""):
+            _say_once("compile", f"compiling kernels for this machine (some 20 s, {self.when}) ...")
 
     def on_end(self, event):
         pass

@@ -25,7 +25,7 @@ _choosing = threading.RLock()
 
 
 def set_threads(n):
-    """Choose how many threads pysnn uses; results do not depend on it.
+    """Choose how many threads pysnn uses; results do not depend on it. Where the system gives fewer, it is fewer.
 
     Parameters
     ----------
@@ -40,7 +40,10 @@ def set_threads(n):
             _calls.put(None)                       # an old helper ends
         _calls, _n_threads, _caller_cpu = SimpleQueue(), 1, None
         for k in range(1, int(n)):
-            threading.Thread(target=_help, args=(_calls,), name=f"pysnn-{k}", daemon=True).start()
+            try:
+                threading.Thread(target=_help, args=(_calls,), name=f"pysnn-{k}", daemon=True).start()
+            except RuntimeError:                   # the system has no more: those that there are do the work
+                break
             _n_threads = k + 1
 
 

@@ -1,6 +1,6 @@
 """The verb info: what is installed, the settings of a method, the content of a checkpoint."""
 
-from .. import _threads, checkpoint, datasets, learning, training
+from .. import _blas, _threads, checkpoint, datasets, learning, training
 from ..learning.settings import about
 from ..operations import backend_of
 from ._common import add_files, emit, one_of
@@ -29,8 +29,8 @@ def info(args):
         return _checkpoint(args)
     from ..cuda import _target
     backend = backend_of("temporal").__name__.split(".")[1]
-    facts = {**training.versions(), "backend": backend, "threads": _threads.get_threads(), "cache": str(datasets.cache_folder()),
-             "networks": checkpoint.names(), **_target.describe()}
+    facts = {**training.versions(), "backend": backend, "threads": _threads.get_threads(), "blas": _blas.library(),
+             "cache": str(datasets.cache_folder()), "networks": checkpoint.names(), **_target.describe()}
     for name, value in facts.items():
         print(f"{name:<10}{', '.join(value) if isinstance(value, list) else value}")
     return emit(args, facts)

@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from .. import metrics, models
+from .._blas import one_thread
 from ..layers import NeuronConfig
 from ..learning import METHODS, rate
 from .mismatch import spiking
@@ -96,8 +97,9 @@ def angle(a, b):
         Degrees, 0 to 180; NaN if one of them is 0.
     """
     a, b = (x.ravel().astype(np.float64) for x in (a, b))
-    norms = np.linalg.norm(a) * np.linalg.norm(b)
-    return float(np.degrees(np.arccos(np.clip(a @ b / norms, -1, 1)))) if norms else float("nan")
+    with one_thread():
+        product, norms = a @ b, np.linalg.norm(a) * np.linalg.norm(b)
+    return float(np.degrees(np.arccos(np.clip(product / norms, -1, 1)))) if norms else float("nan")
 
 
 def agreement(nets, x):
@@ -129,7 +131,8 @@ def agreement(nets, x):
         for k, (n, a) in enumerate(zip(counts, [*hidden, np.maximum(last, 0) if f.output else last], strict=True)):
             unit = (f.threshold if f.output or k < len(counts) - 1 else 1.0) * (float(scales[k]) if scales else 1.0)
             r, a = (v.ravel().astype(np.float64) for v in (n * (unit / s.n_steps), a))
-            rows.append([r.size, r.sum(), a.sum(), r @ r, a @ a, r @ a, np.abs(r - a).sum()])
+            with one_thread():
+                rows.append([r.size, r.sum(), a.sum(), r @ r, a @ a, r @ a, np.abs(r - a).sum()])
         sums = np.array(rows) if sums is None else sums + rows
     layers = []
     for n, r, a, rr, aa, ra, off in sums:

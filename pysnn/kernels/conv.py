@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._blas import one_thread
+from .._blas import spread_products
 from .._jit import njit
-from .._threads import cut, spread
+from .._threads import cut
 
 _TILE = 1_500_000    # bytes of patches at a time: about the second-level cache; with less, the BLAS packs w too often
 _BLOCKS = 32         # parts of the work handed out to threads
@@ -72,8 +72,7 @@ def _correlate(x, w, stride, padding, shape):
             _gather(x, patches, (w.shape[0], w.shape[1], stride, padding), (shape[1], shape[2]), r, stop)
             a, b = r * shape[2], stop * shape[2]
             np.matmul(patches[:b - a], flat, out=y_flat[a:b])
-    with one_thread():
-        spread(work, blocks)
+    spread_products(work, blocks)
     return y
 
 
@@ -95,8 +94,7 @@ def _sum_w(x, dy, shape_w, stride, padding):
             np.matmul(patches[:b - a].T, dy_flat[a:b], out=dw[q] if r == r0 else part)
             if r > r0:
                 dw[q] += part
-    with one_thread():
-        spread(work, [(q, *chunk) for q, chunk in enumerate(chunks)])
+    spread_products(work, [(q, *chunk) for q, chunk in enumerate(chunks)])
     for q in range(1, len(dw)):
         dw[0] += dw[q]
     return dw[0].reshape(shape_w)
@@ -113,8 +111,7 @@ def _scatter(dy, cache):
         for b in range(b0, b1):
             np.matmul(dy[b].reshape(-1, n_out), flat, out=patches)
             _add_patches(patches, dx[b], (w.shape[0], w.shape[1], stride, padding), (height, width))
-    with one_thread():
-        spread(work, cut(n_batch, -(-n_batch // 16)))
+    spread_products(work, cut(n_batch, -(-n_batch // 16)))
     return dx
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
+from .._blas import one_thread
 
 
 class Cache(NamedTuple):
@@ -52,8 +53,9 @@ def conv2d_forward(x, w, stride=1, padding=0):
     x, w, stride, padding, shape = _checks.conv2d(x, w, stride, padding)
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     y = np.zeros(shape, x.dtype)
-    for i, j, rows, cols in _taps(w, shape, stride):
-        y += padded[:, rows, cols] @ w[i, j]                             # (R2)
+    with one_thread():                                                   # the same bits for any number of threads
+        for i, j, rows, cols in _taps(w, shape, stride):
+            y += padded[:, rows, cols] @ w[i, j]                         # (R2)
     return y, Cache(x, w, stride, padding, shape)
 
 
@@ -85,11 +87,12 @@ def conv2d_backward(dy, cache, need_dx=True):
     dy = _checks.gradient(dy, (shape, x.dtype))
     padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
     dpadded, dw = np.zeros_like(padded), np.empty_like(w)
-    for i, j, rows, cols in _taps(w, shape, stride):
-        # (R2) y += padded[:, rows, cols] @ w[i, j]
-        dw[i, j] = np.tensordot(padded[:, rows, cols], dy, axes=((0, 1, 2), (0, 1, 2)))     # (R3)
-        if need_dx:
-            dpadded[:, rows, cols] += dy @ w[i, j].T                     # (R4)
+    with one_thread():
+        for i, j, rows, cols in _taps(w, shape, stride):
+            # (R2) y += padded[:, rows, cols] @ w[i, j]
+            dw[i, j] = np.tensordot(padded[:, rows, cols], dy, axes=((0, 1, 2), (0, 1, 2)))     # (R3)
+            if need_dx:
+                dpadded[:, rows, cols] += dy @ w[i, j].T                 # (R4)
     dx = dpadded[:, padding:padding + x.shape[1], padding:padding + x.shape[2]]
     return np.ascontiguousarray(dx) if need_dx else None, dw
 

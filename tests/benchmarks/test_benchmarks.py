@@ -45,6 +45,16 @@ def test_missing_torch_is_one_clear_line(name):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("backend", ["auto", "reference"])
+def test_any_thread_gives_the_same_bits(monkeypatch, backend):
+    """Six methods: the main thread, a worker, four at once, beside a fork, in joblib's workers; bits alone, not times."""
+    bench = module("threads", monkeypatch)
+    for method in bench.METHODS:
+        row = bench.measure(method, rounds=1, backend=backend, n=100 if backend == "auto" else 20)
+        assert len({digest for digests in row["digests"].values() for digest in digests}) == 1, row
+
+
+@pytest.mark.slow
 def test_growth(monkeypatch):
     bench = module("temporal", monkeypatch)
     rows = bench.growth(base=(4, 12, 8), halvings=1, doublings=1, rounds=2)

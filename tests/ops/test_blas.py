@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -105,21 +106,117 @@ def test_a_forked_process_has_helpers_of_its_own(threads):
     assert os.waitpid(pid, 0)[1] == 0
 
 
-def test_the_blas_gets_its_threads_back_from_several_callers():
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_fork_while_other_threads_multiply(threads):
+    """The child gets no lock that another thread held; the parent goes on."""
+    x = np.ones((300, 300), np.float32)
+    ref, ends = _blas.matmul(x, x), []
+    others = [threading.Thread(target=lambda: [_blas.matmul(x, x) for _ in range(300)]) for _ in range(3)]
+    for other in others:
+        other.start()
+    for _ in range(5):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if (_blas.matmul(x, x) == ref).all() else 1)
+        ends.append(_end_of(pid))
+    for other in others:
+        other.join()
+    assert ends == [0] * 5 and (_blas.matmul(x, x) == ref).all()
+
+
+def _end_of(pid, seconds=30):
+    """Wait for a child; kill one that hangs."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return status
+        time.sleep(0.005)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return "hangs"
+
+
+def in_thread(work):
+    """Return what `work` returns in a thread of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
+
+
+def n_blas():
+    """Count the threads that NumPy's BLAS would use, called from here."""
+    return _blas._callers.blas.get()
+
+
+@pytest.mark.skipif(_blas.library() == "none", reason="a BLAS whose threads are not in our hands")
+def test_any_thread_holds_the_blas_to_one_thread_and_gives_the_others_back():
+    before = n_blas()
+
+    def inside():
+        with _blas.one_thread(), _blas.one_thread():
+            return n_blas()
+
+    assert inside() == in_thread(inside) == 1 and n_blas() == before
+    with _blas.one_thread():
+        assert in_thread(inside) == n_blas() == 1           # one that ends amid another does not end it
+        _blas._callers.blas.put(2)                          # somebody else changes it
+        assert inside() == 1
+    assert n_blas() == before
+
+
+def test_threadpoolctl_in_another_thread_changes_no_bit():
     threadpoolctl = pytest.importorskip("threadpoolctl")
-    x = np.ones((100, 100))
+    x = np.random.default_rng(0).standard_normal((700, 700)).astype(np.float32)
+    ref = _blas.matmul(x, x)
+    with threadpoolctl.threadpool_limits(2, "blas"):        # since 3.8 this thread alone may change limits by it
+        assert (in_thread(lambda: _blas.matmul(x, x)) == ref).all() and in_thread(lambda: _blas.squares(x)) == _blas.squares(x)
+    assert (in_thread(lambda: _blas.matmul(x, x)) == ref).all()
 
-    def n_threads():
-        return [d["num_threads"] for d in threadpoolctl.threadpool_info() if d["user_api"] == "blas"]
 
-    _blas.matmul(x, x)
-    before = n_threads()
+def test_the_blas_gets_its_threads_back_from_several_callers():
+    x, before = np.ones((100, 100)), n_blas()
     callers = [threading.Thread(target=lambda: [_blas.matmul(x, x) for _ in range(200)]) for _ in range(4)]
     for caller in callers:
         caller.start()
     for caller in callers:
         caller.join()
-    assert n_threads() == before
+    assert n_blas() == before
+
+
+def test_a_blas_with_a_number_for_each_thread(monkeypatch, threads):
+    """OpenBLAS built with OpenMP: each thread that multiplies is held to one, also our helpers; the caller gets its own number back."""
+    numbers, seen = threading.local(), []
+    blas = _blas._Library("openblas", lambda: getattr(numbers, "n", 8), lambda n: setattr(numbers, "n", n), each_thread=True)
+    monkeypatch.setattr(_blas, "_callers", _blas._OneThread(blas))
+
+    def work(k):
+        time.sleep(0.002)
+        seen.append(blas.get())
+    for _ in range(2):
+        _blas.spread_products(work, [(k,) for k in range(12)])
+    assert seen == [1] * 24 and blas.get() == 8
+    with _blas.one_thread():
+        assert in_thread(blas.get) == 8
+        in_thread(lambda: _blas.spread_products(work, [(0,)]))
+        assert blas.get() == 1
+    assert blas.get() == 8
+
+
+def test_fewer_threads_where_the_system_gives_no_more(threads, monkeypatch):
+    started, start = [], threading.Thread.start
+
+    def begin(self):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(self)
+        start(self)
+    monkeypatch.setattr(threading.Thread, "start", begin)
+    _threads.set_threads(5)
+    assert _threads.get_threads() == 2
+    seen = np.zeros(9, int)
+    _threads.spread(lambda k: seen.__setitem__(k, 1), [(k,) for k in range(9)])
+    assert seen.all()
 
 
 @pytest.mark.parametrize("bad", [0, -1, 1.5, True, "2", None, 100_000])
