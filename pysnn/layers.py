@@ -249,6 +249,8 @@ class Dense(_Weighted):
 class BatchNorm(Layer):
     """Batch normalisation; reads gamma{k} and beta{k}. The statistics are an argument of `forward`.
 
+    A batch with one value a channel (one sample on a map of 1 x 1) has no variance: there the running statistics are used and kept.
+
     Parameters
     ----------
     params, state : dict of str to array
@@ -271,7 +273,8 @@ class BatchNorm(Layer):
         return tuple(given[name] for name in self.stats)
 
     def forward(self, x, rng=None, statistics=None):
-        return self.op.batch_norm_forward(x, *(self.params[name] for name in self.names), *self._given(statistics))
+        given = self._given(statistics if x.size > x.shape[-1] else None)
+        return self.op.batch_norm_forward(x, *(self.params[name] for name in self.names), *given)
 
     def backward(self, dy, cache, need_dx=True):
         dx, *grads = self.op.batch_norm_backward(dy, cache)
@@ -280,6 +283,8 @@ class BatchNorm(Layer):
     def batch_stats(self, x, cache, used=True):
         if used or cache.of_batch:
             return dict(zip(self.stats, (cache.mean, cache.var), strict=True))
+        if x.size == x.shape[-1]:
+            return {}
         axes = tuple(range(x.ndim - 1))
         values = x.mean(axis=axes, dtype=np.float64), x.var(axis=axes, dtype=np.float64)
         return {name: value.astype(x.dtype) for name, value in zip(self.stats, values, strict=True)}

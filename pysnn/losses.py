@@ -1,7 +1,7 @@
 """Losses: of spike times (softmax_z, softmax_t), where the first spike wins, and of counts, rates or potentials, where the largest does.
 
-All return the mean over the batch and its gradient. In a loss of spike times a silent output (inf) counts as Z_MAX, and its gradient is
-exactly 0: there is no spike that could move.
+All return the mean over the batch and its gradient. In a loss of spike times a silent output (inf) counts as Z_MAX, or as later than the
+sample's last spike where that is later, and its gradient is exactly 0: there is no spike that could move.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from . import _checks
 from .conventions import NO_SPIKE, Z_MAX
 
 
+@np.errstate(under="ignore")
 def softmax_z(z, y):
     """Cross-entropy of softmax(-z), the loss of the paper (L1).
 
@@ -37,6 +38,7 @@ def softmax_z(z, y):
     return loss, np.where(z < NO_SPIKE, -d, 0).astype(z.dtype, copy=False)
 
 
+@np.errstate(under="ignore")
 def softmax_t(z, y, beta=10.0):
     """Cross-entropy of softmax(-beta t) with t = ln z (L2); a shift of all spike times does not change it.
 
@@ -67,6 +69,7 @@ def softmax_t(z, y, beta=10.0):
     return loss, np.where(z < NO_SPIKE, -beta * d / z, 0).astype(z.dtype, copy=False)
 
 
+@np.errstate(under="ignore")
 def mse(y, labels):
     """Mean squared distance from the one-hot code of the label (L5).
 
@@ -95,6 +98,7 @@ def mse(y, labels):
     return float(np.mean(off * off)), off * y.dtype.type(2 / y.size)
 
 
+@np.errstate(under="ignore")
 def cross_entropy(y, labels):
     """Cross-entropy of softmax(y) (L6).
 
@@ -132,8 +136,10 @@ def _checked_spikes(z, y):
 
 
 def _with_silent(z):
-    """Return z with Z_MAX for silent outputs, and only for those."""
-    return np.where(z < NO_SPIKE, z, z.dtype.type(Z_MAX))
+    """Return z with Z_MAX for silent outputs; where a spike of the sample is later, with a power of two, 2 to 4 times that spike."""
+    latest = z.max(axis=1, where=z < NO_SPIKE, initial=0, keepdims=True)
+    after = np.minimum(np.ldexp(1.0, np.minimum(np.frexp(latest)[1] + 1, 1023)), np.finfo(z.dtype).max)      # constant around z
+    return np.where(z < NO_SPIKE, z, np.where(latest < Z_MAX, Z_MAX, after).astype(z.dtype))
 
 
 def _cross_entropy(scores, y):

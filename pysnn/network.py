@@ -26,6 +26,7 @@ class Network:
     def __init__(self, layers, params, state=None, model=None):
         self.layers, self.params, self.state, self.model = layers, params, {} if state is None else state, model
 
+    @np.errstate(under="ignore")
     def forward(self, x, rng=None, statistics=None):
         """Compute the output.
 
@@ -52,6 +53,7 @@ class Network:
             caches.append(cache)
         return outputs, caches
 
+    @np.errstate(under="ignore")
     def backward(self, dx, caches, need_dx=False):
         """Compute all gradients; nothing is updated.
 
@@ -135,6 +137,7 @@ class SpikingNetwork(Network):
         super().__init__(layers, params, state, model)
         self.config = config
 
+    @np.errstate(under="ignore")
     def run(self, x, statistics=None, at=None, keep_counts=False):
         """Run all time steps and count spikes, with constant statistics folded into the weights; memory does not grow with the steps.
 

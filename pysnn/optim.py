@@ -31,6 +31,7 @@ class SGD:
     def __init__(self, params):
         self.state = {}
 
+    @np.errstate(under="ignore")
     def update(self, params, grads, lr):
         """Take one step.
 
@@ -81,6 +82,7 @@ class Adam:
             self.state[f"m/{name}"] = np.zeros_like(w)
             self.state[f"v/{name}"] = np.zeros_like(w)
 
+    @np.errstate(under="ignore")
     def update(self, params, grads, lr):
         """Take one step.
 

@@ -1,8 +1,4 @@
-"""What all tests share: a fresh cache for compiled kernels, the backends, and randomness that does not depend on the order of tests."""
-
-import os
-import sys
-import tempfile
+"""What all tests share: the backends, and randomness that does not depend on the order of tests."""
 
 import numpy as np
 import pytest
@@ -10,18 +6,6 @@ import pytest
 pytest.register_assert_rewrite("tests.cases")
 
 from tests.cases.backends import operation  # noqa: E402
-
-# Numba's files go stale when a helper in another file changes, so each session compiles anew. The directory must be
-# known before any kernel is imported; processes that tests start inherit it.
-_cache = tempfile.TemporaryDirectory(prefix="pysnn-numba-", ignore_cleanup_errors=True)
-os.environ["NUMBA_CACHE_DIR"] = _cache.name
-if "numba" in sys.modules:
-    sys.modules["numba"].config.CACHE_DIR = _cache.name
-
-
-def pytest_unconfigure():
-    """Remove the compiled kernels of this session."""
-    _cache.cleanup()
 
 
 @pytest.fixture(params=["reference", "numba"])

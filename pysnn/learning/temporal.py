@@ -165,9 +165,13 @@ def rescale(dw, max_norm):
     max_norm : float
         Bound; 0 means none.
     """
-    norm = squares(dw) ** 0.5
+    norm, largest = squares(dw) ** 0.5, 1.0
+    if norm == np.inf and max_norm:                                 # squares above the largest number, entries below it
+        largest = max(float(dw.max()), -float(dw.min()))
+        dw /= dw.dtype.type(largest)
+        norm = squares(dw) ** 0.5 * largest
     if 0 < max_norm < norm:
-        dw *= dw.dtype.type(max_norm / norm)
+        dw *= dw.dtype.type(max_norm / norm * largest)
 
 
 def add_costs(dw, w, weight_sum, l2):

@@ -59,22 +59,30 @@ def forward(z_in, w, threshold=1.0):
         if order.size == 0:
             continue
         z_sorted = z[order]
+        scale = _scale(z_sorted[-1], w[order])
         z_next = np.append(z_sorted[1:], w.dtype.type(np.inf))[:, None]
         sum_w = np.cumsum(w[order], axis=0)                              # [k, j]: inputs up to rank k in time, neuron j
-        sum_wz = np.cumsum(w[order] * z_sorted[:, None], axis=0)
+        sum_wz = np.cumsum(w[order] * (z_sorted * scale)[:, None], axis=0)
         a = sum_w - threshold
         excitable = a > 0                                                # (T4) the causal weights exceed the threshold
         crossing = np.divide(sum_wz, a, out=np.full_like(a, np.inf), where=excitable)     # (T3)
-        in_time = crossing <= z_next                                     # (T5) before the next input arrives,
+        in_time = crossing <= z_next * scale                             # (T5) before the next input arrives,
         last_of_tie = z_sorted[:, None] < z_next                         # (T6) where inputs at one time enter together
         valid = excitable & in_time & last_of_tie
         fires = valid.any(axis=0)
         first = valid.argmax(axis=0)                                     # (T5) the shortest valid prefix is the causal set
         j = np.flatnonzero(fires)
-        z_out[b, j] = crossing[first[j], j]
+        with np.errstate(over="ignore"):
+            z_out[b, j] = crossing[first[j], j] / scale
         margin[b, j] = a[first[j], j]
         z_bound[b, j] = z_next[first[j], 0]
     return z_out, Cache(z_in, w, z_out, margin, z_bound)
+
+
+def _scale(z_last, w):
+    """Return 1, or the power of two that keeps sums of w z below the largest number: late spikes are found there, too."""
+    total = max(float(np.abs(w).sum(axis=0, dtype=np.float64).max()), 1.0)
+    return w.dtype.type(1 if z_last < np.finfo(w.dtype).max / total else 0.5 ** np.ceil(np.log2(total)))
 
 
 def backward(dz_out, cache):

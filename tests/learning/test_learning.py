@@ -570,3 +570,18 @@ def test_killed_amid_an_epoch_it_goes_on_with_the_same_bits(tmp_path):
         assert header["epoch"] == 4
         ends.append({k: x.tobytes() for k, x in arrays.items()} | {"rng": header["rng"]})
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("method", sorted(RATE))
+def test_a_last_batch_of_one_sample_on_maps_of_one_pixel(method):
+    """One value a channel has no variance: the running statistics are used and stay; under NumPy's strictest errors, too."""
+    x, y = np.random.default_rng(0).integers(0, 256, (5, 2, 2), dtype=np.uint8), np.arange(5) % 3
+    with np.errstate(all="raise"):
+        run = begin(method, model="2x2x1-4C3-P2-4C1-3", batch=4, epochs=1)
+        alone = RATE[method].gradients(run.nets, x[:1], y[:1], np.random.default_rng(0))
+        before = {name: value.copy() for name, value in run.nets.state.items()}
+        RATE[method].update_running_stats(run.nets, alone)
+        kept = [name for name in before if name.startswith(("mean2", "var2"))]
+        assert len(kept) == 2 and (method == "surrogate" or all((before[name] == run.nets.state[name]).all() for name in kept))   # T values
+        list(training.epochs(run, (x, y)))
+    assert all(value.min() > 0 for name, value in run.nets.state.items() if "var" in name)

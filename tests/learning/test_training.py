@@ -406,3 +406,27 @@ def test_rescaling_has_the_same_bits_for_any_number_of_blas_threads(dtype):
             temporal.rescale(w, 1.0)
             found.append(w)
     assert (found[0] == found[1]).all() and np.isclose(np.sqrt(np.square(found[0]).sum()), 1)
+
+
+@pytest.mark.parametrize("dtype, size", [(np.float32, 1e19), (np.float32, 3e38), (np.float64, 1e200)])
+def test_rescaling_a_gradient_whose_squares_overflow(dtype, size):
+    dw = np.full((3, 4), size, dtype)
+    dw[0, 0] = -size
+    with np.errstate(over="ignore"):
+        temporal.rescale(dw, 1.0)
+    assert np.isclose(np.sqrt(np.square(dw).sum()), 1, rtol=1e-5) and dw[0, 0] < 0 < dw[1, 1]
+
+
+@pytest.mark.parametrize("backend", ["reference", "numba"])
+@pytest.mark.parametrize("chosen", [{}, {"loss": "z"}, {"lr": 10.0}, {"drop_in": 0.5, "drop_hidden": 0.5}], ids=str)
+def test_training_under_numpys_strictest_errors(backend, chosen):
+    """Whoever lets NumPy raise on every underflow gets the same training: all of them are harmless here."""
+    if backend == "numba":
+        pytest.importorskip("numba")
+    x, y = datasets.xor()
+    ends = []
+    for strict in ("raise", "warn"):
+        with np.errstate(all=strict, under="raise" if strict == "raise" else "ignore"):
+            run = training.start("temporal", temporal.settings_for("xor", "ours", epochs=20, backend=backend, **chosen), 0)
+            ends.append([r["loss"] for r in training.epochs(run, (x, y), (x, y))])
+    assert ends[0] == ends[1]

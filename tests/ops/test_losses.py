@@ -137,6 +137,21 @@ def test_a_spike_later_than_z_max_counts_as_what_it_is(loss):
     assert dz[0, 0] > 0
 
 
+@pytest.mark.parametrize("dtype, latest", [(np.float32, 5e3), (np.float32, 5e37), (np.float64, 1e6), (np.float64, 1e307)])
+def test_a_silent_output_is_later_than_any_spike(loss, dtype, latest):
+    """The label is silent and another output fires, however late: a wrong decision costs; the gradient is that of the loss."""
+    z = np.array([[INF, latest, INF]], dtype)
+    value, dz = loss(z, np.array([0]))
+    assert np.isfinite(value) and value > loss(z, np.array([1]))[0] + 0.5 and not dz[0, [0, 2]].any() and np.isfinite(dz).all()
+
+
+def test_the_time_of_a_silent_output_is_constant_around_a_late_spike(loss):
+    y = np.array([2])
+    _, dz = loss(np.array([[1500.0, INF, 1499.0]]), y)
+    found = central(lambda z: loss(np.array([[z[0], INF, z[1]]]), y)[0], np.array([1500.0, 1499.0]), h=1e-3)
+    np.testing.assert_allclose(dz[0, [0, 2]], found, rtol=0, atol=tol("central differences") * 10 * np.abs(dz).max())
+
+
 def test_loss_on_times_does_not_see_a_shift(rng):
     """(L2): all spikes later by ln 4, same loss; sum_k z_k dL/dz_k = 0."""
     z, y = np.exp(rng.uniform(0, 1, (6, 4))), rng.integers(0, 4, 6)

@@ -432,3 +432,15 @@ def test_gradient_of_a_silent_output_is_ignored(temporal_neuron, layer, garbage)
         assert np.isfinite(a).all()
     assert not dirty[0][3].any() and not dirty[0][np.isinf(z_in)].any()
     assert np.isfinite(dirty[1]).all() and dirty[1].any()
+
+
+@pytest.mark.parametrize("dtype, top", [(np.float32, 88.0), (np.float64, 709.0)])
+def test_spikes_whose_weighted_sum_overflows(temporal_neuron, dtype, top, rng):
+    """Near the largest number z sum w overflows and its quotient does not: the same spikes as 2^50 times earlier."""
+    z_in = np.exp(rng.uniform(top - 8, top, (40, 12))).astype(dtype)
+    w = rng.normal(0.5, 1, (12, 6)).astype(dtype)
+    early = temporal_neuron.forward(z_in * dtype(2.0 ** -50), w)[0].astype(np.longdouble) * np.longdouble(2.0) ** 50
+    got = temporal_neuron.forward(z_in, w)[0]
+    fires = early < np.finfo(dtype).max
+    assert (np.isfinite(got) == fires).all() and 0.3 < fires.mean() < 1
+    np.testing.assert_allclose(got[fires], early[fires].astype(dtype), rtol=1e-4 if dtype == np.float32 else 1e-12)
