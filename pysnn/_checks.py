@@ -49,10 +49,51 @@ def spike_z(z, name):
         raise ValueError(f"{name}: expected z = exp(t) > 0 (inf: no spike), got {bad}")
 
 
-def finite(x, name):
-    """Refuse NaN and inf."""
+def finite(x, name, columns=()):
+    """Refuse NaN and inf; say where the first is."""
     if not np.isfinite(x).all():
-        raise ValueError(f"{name}: expected finite numbers, got {x[~np.isfinite(x)].flat[0]} among {describe(x)}")
+        raise ValueError(f"{name}: expected finite numbers, got {x[~np.isfinite(x)].flat[0]} {place(~np.isfinite(x), columns)}, among "
+                         f"{describe(x)}")
+
+
+def place(bad, columns=()):
+    """Say where the first True of an array is: row and column of a table, sample and place of images."""
+    row, *at = (int(k) for k in np.unravel_index(bad.argmax(), bad.shape))
+    if len(at) == 1:
+        return f"in row {row}, column {columns[at[0]] if len(columns) else at[0]}"
+    return f"in sample {row}" + (f" at {tuple(at)}" if at else "")
+
+
+def no_dates(x, name):
+    """Refuse what would pass for numbers: dates and times of NumPy, pandas or polars, in units that nobody chose, and masked values."""
+    kinds = [kind for kind in (getattr(x, "dtype", None), *getattr(x, "dtypes", ())) if kind is not None]
+    if any(getattr(kind, "kind", "") in ("m", "M") or str(kind).startswith(("Date", "Time", "Duration")) for kind in kinds):
+        raise ValueError(f"{name}: expected numbers, got dates or times: {describe(x)}; subtract a date and divide by numpy.timedelta64")
+    if isinstance(x, np.ma.MaskedArray) and (mask := np.ma.getmaskarray(x)).any():
+        raise ValueError(f"{name}: expected no masked values, got {mask.sum()}, the first {place(mask)}")
+
+
+def table(x, name):
+    """Turn what may hold samples (an array, lists, a frame of pandas or polars) into an array of numbers."""
+    no_dates(x, name)
+    if hasattr(x, "toarray"):
+        raise TypeError(f"{name}: expected a dense array, got a sparse {type(x).__name__}")
+    try:
+        a = np.asarray(x)
+        if a.dtype.kind in "cmM":
+            raise ValueError("complex numbers" if a.dtype.kind == "c" else "dates or times")
+        return a if a.dtype.kind in "fiub" else a.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: expected numbers, got {describe(x)}: {error}") from error
+
+
+def sample_shape(x, model, name):
+    """Refuse samples that do not fit a model, also those of as many numbers in another order of axes."""
+    shape, n = model.shape, int(np.prod(model.shape))
+    fits = [(n,), shape, shape[:-1] if shape[-1] == 1 else shape]
+    if x.shape[1:] not in fits and (len(shape) > 1 or np.prod(x.shape[1:]) != n):
+        raise ValueError(f"{name}: expected samples of shape {' or '.join(map(str, dict.fromkeys(fits)))}"
+                         f"{', channels last,' * (len(shape) > 1)} for model {model}, got {x.shape[1:]}")
 
 
 def positive(x, name):

@@ -4,11 +4,12 @@ import importlib
 import importlib.metadata
 import platform
 import time
+import warnings
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from . import __version__, _files, checkpoint, learning, models, optim
+from . import __version__, _checks, _files, checkpoint, encode, learning, models, optim
 from .learning import METHODS
 
 __all__ = ["METHODS", "Run", "check_fit", "epochs", "load", "save", "start", "versions"]
@@ -134,12 +135,11 @@ def epochs(run, train, validation=None, progress=None):
     ValueError
         If there are no samples, the loss or the weights are not finite, or the run holds weights only.
     """
-    x, y = train
     rule, s = run.rule, run.nets.settings
     if run.rng is None:
         raise ValueError("run: expected one that can go on, got one that holds weights only")
-    if len(x) == 0 or len(x) != len(y):
-        raise ValueError(f"train: expected as many labels as samples, and some, got {len(x)} and {len(y)}")
+    x, y = _samples("train", *train, s)
+    validation = validation and _samples("validation", *validation, s)
     schedule = s.schedule if callable(s.schedule) else optim.SCHEDULES[s.schedule]
     n_batches = -(-len(x) // s.batch)
     shapes, names = {name: w.shape for name, w in run.nets.net.params.items()}, set(run.optimiser.state)
@@ -171,6 +171,29 @@ def epochs(run, train, validation=None, progress=None):
         record["seconds"] = time.perf_counter() - began
         run.records.append(record)
         yield record
+
+
+def _samples(part, x, y, settings):
+    """Return samples and labels as arrays; refuse, before the first batch, what the network would misread."""
+    own = getattr(settings, "own_encoding", True)
+    x, y = x if own and isinstance(x, np.ndarray) else _checks.table(x, part), np.asarray(y)
+    if len(x) == 0 or len(x) != len(y):
+        raise ValueError(f"{part}: expected as many labels as samples, and some, got {len(x)} and {len(y)}")
+    if not callable(getattr(settings, "loss", len)):
+        y = _checks.labels(y, f"labels of {part}", len(x), settings.model.shapes[-1][0])
+    if own:
+        return x, y
+    _checks.sample_shape(x, settings.model, part)
+    if x.dtype.kind == "f":
+        _checks.finite(x, part)
+    elif x.dtype == np.uint8 and 1 < x.max() < 64:
+        warnings.warn(f"{part}: bytes count as 0 to 255, and the largest of these is {x.max()}: divide by it for numbers in [0, 1]",
+                      stacklevel=3)
+    encode.intensities(x[:1])
+    outside = (x < 0) | (x > 1) if x.dtype.kind == "f" else np.zeros(1)
+    if outside.any():
+        raise ValueError(f"{part}: expected numbers in [0, 1], got {x[outside].flat[0]:g} {_checks.place(outside)}")
+    return x, y
 
 
 class _Sums:

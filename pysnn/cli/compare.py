@@ -92,7 +92,7 @@ def _jobs(args, data):
         training.check_fit(job.settings.model, data, job.settings.own_encoding)
     needs = [(rule.bytes_needed(job.settings), job.method) for job in jobs if (rule := learning.get(job.method)).bytes_needed]
     if needs:
-        print(f"{max(needs)[1]}: a batch keeps up to {megabytes(max(needs)[0])} for the backward pass")
+        print(f"{max(needs)[1]}: a batch takes up to {megabytes(max(needs)[0])} of memory")
     return jobs
 
 

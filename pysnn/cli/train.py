@@ -72,7 +72,7 @@ def train(args):
     rule = run.rule
     if rule.bytes_needed:
         steps = f" over {chosen.n_steps} steps" if "n_steps" in rule.Settings.__dataclass_fields__ else ""
-        print(f"a batch of {chosen.batch}{steps} keeps {megabytes(rule.bytes_needed(chosen))} for the backward pass")
+        print(f"a batch of {chosen.batch}{steps} takes {megabytes(rule.bytes_needed(chosen))} of memory")
     began = time.perf_counter()
     try:
         loop(run, *parts, out, args.quiet)

@@ -77,7 +77,7 @@ def split_validation(y, n_val, rng):
         Integer labels (N,).
     n_val : int
         Size of the validation set, 0 < n_val < N. Where n_val times the share of a class is not whole, the classes
-        with the largest remainders get one more (the smaller label first).
+        with the largest remainders get one more (the smaller label first). Every class keeps one to train on if n_val allows.
     rng : numpy.random.Generator
         Chooses the samples.
 
@@ -101,7 +101,9 @@ def split_validation(y, n_val, rng):
         raise ValueError(f"expected labels (N,) and 0 < n_val < N, got shape {y.shape} and n_val = {n_val}")
     labels, counts = np.unique(y, return_counts=True)
     quota, remainder = np.divmod(n_val * counts, len(y))
-    quota[np.argsort(-remainder, kind="stable")[:n_val - quota.sum()]] += 1
+    while short := n_val - quota.sum():                               # once, unless a class would be left without training samples
+        room = quota < counts - (n_val <= len(y) - len(labels))
+        quota[np.argsort(-np.where(room, remainder, -1), kind="stable")[:min(short, room.sum())]] += 1
     chosen = [rng.permutation(np.flatnonzero(y == label))[:q] for label, q in zip(labels, quota, strict=True)]
     val_idx = np.sort(np.concatenate(chosen))
     return np.setdiff1d(np.arange(len(y)), val_idx), val_idx
@@ -128,7 +130,7 @@ def held_out(data, n_val=None, seed=0):
     Raises
     ------
     ValueError
-        If n_val leaves nothing to train on.
+        If n_val leaves nothing to train on, of all samples or of a class.
     """
     n = len(data.x_train)
     if n_val is None and data.name == "yin-yang":
@@ -140,6 +142,9 @@ def held_out(data, n_val=None, seed=0):
     if n_val == 0:
         return (data.x_train, data.y_train), None
     t, v = split_validation(data.y_train, n_val, np.random.default_rng(seed))
+    if lost := sorted(set(data.y_train.tolist()) - set(data.y_train[t].tolist())):
+        raise ValueError(f"validation: expected a training sample left for each class, got none for {data.classes[lost[0]]}; hold out "
+                         f"fewer than {n_val}")
     return (data.x_train[t], data.y_train[t]), (data.x_train[v], data.y_train[v])
 
 

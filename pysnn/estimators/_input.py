@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.random import RandomState
 
+from .. import _checks
 from .._checks import describe, whole
 
 FLOATS = np.dtype(np.float64), np.dtype(np.float32)         # either stays what it is; all else becomes the first
@@ -14,24 +15,31 @@ def check_samples(model, x, *y):
     Where scikit-learn is installed its rules and messages hold, elsewhere those of `_check_without_sklearn`; both set `n_features_in_`
     and, for a data frame, `feature_names_in_`.
     """
-    _no_dates(x)
+    _checks.no_dates(x, "X")
     try:
         from sklearn.utils.multiclass import check_classification_targets
         from sklearn.utils.validation import validate_data
     except ImportError:                             # none, or one before 1.6
         return _check_without_sklearn(model, x, *y)
+    try:
+        x, *labels = validate_data(model, x, *y, dtype=FLOATS) if y else (validate_data(model, x, reset=False, dtype=FLOATS),)
+    except ValueError as error:
+        raise _with_place(error, x) from None
     if not y:
-        return validate_data(model, x, reset=False, dtype=FLOATS)
-    x, labels = validate_data(model, x, y[0], dtype=FLOATS)
-    check_classification_targets(labels)
-    return x, labels
+        return x
+    check_classification_targets(*labels)
+    return x, *labels
 
 
-def _no_dates(x):
-    """Refuse dates and times: they would pass for numbers, in units that nobody chose."""
-    kinds = [getattr(kind, "kind", "") for kind in (getattr(x, "dtype", None), *getattr(x, "dtypes", ()))]
-    if "M" in kinds or "m" in kinds:
-        raise ValueError(f"X: expected numbers, got dates or times: {describe(x)}; subtract a date and divide by numpy.timedelta64")
+def _with_place(error, x):
+    """Return scikit-learn's error with the row and column of the first number that is not finite, if that is what it is about."""
+    if "NaN" not in str(error) and "infinity" not in str(error):
+        return error
+    try:
+        bad = ~np.isfinite(np.asarray(x, np.float64))
+    except (TypeError, ValueError):
+        return error
+    return type(error)(f"{error}\nThe first is {_checks.place(bad, getattr(x, 'columns', ()))}.") if bad.ndim == 2 and bad.any() else error
 
 
 def _check_without_sklearn(model, x, *y):
@@ -53,19 +61,11 @@ def _check_without_sklearn(model, x, *y):
 
 def _numbers(x):
     """Pass finite numbers through, (N, n) with both at least 1."""
-    if hasattr(x, "toarray"):
-        raise TypeError(f"X: expected a dense array, got a sparse {type(x).__name__}")
-    try:
-        a = np.asarray(x)
-        if a.dtype.kind in "cmM":
-            raise ValueError("complex numbers" if a.dtype.kind == "c" else "dates or times")
-        a = a if a.dtype in FLOATS else a.astype(FLOATS[0])
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"X: expected numbers, got {describe(x)}: {error}") from error
+    a = _checks.table(x, "X")
+    a = a if a.dtype in FLOATS else a.astype(FLOATS[0])
     if a.ndim != 2 or a.size == 0:
         raise ValueError(f"X: expected samples as rows, (N, n), got {describe(a)}")
-    if not np.isfinite(a).all():
-        raise ValueError(f"X: expected finite numbers, got {a[~np.isfinite(a)].flat[0]} among {describe(a)}")
+    _checks.finite(a, "X", getattr(x, "columns", ()))
     return a
 
 

@@ -55,7 +55,7 @@ class Method(NamedTuple):
     spike count, or the earliest spike.
     update_running_stats(nets, step) is called after each update of the parameters: the running statistics take in those of the batch;
     end_epoch(nets, x_train) is called after each epoch; report(nets, x) returns a dict for the record of the epoch.
-    bytes_needed(settings) -> what a training step keeps for its backward pass, if that grows with the time steps.
+    bytes_needed(settings) -> memory that a training step takes, if that grows with the time steps.
     """
 
     name: str
@@ -71,7 +71,7 @@ class Method(NamedTuple):
     update_running_stats: object = lambda nets, step: None       # after each update of the parameters
     end_epoch: object = lambda nets, x_train: None
     report: object = lambda nets, x: {}                          # for the record of an epoch: a dict of what to show
-    bytes_needed: object = None  # (settings) -> bytes that a training step keeps for its backward pass, if they grow with the steps
+    bytes_needed: object = None  # (settings) -> bytes that a training step takes, if they grow with the steps
     trains_with_steps: bool = True                               # whether training depends on the number of time steps
     family: str = ""             # temporal or rate: which evaluation and figures fit; "": accuracy alone
 

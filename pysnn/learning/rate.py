@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import encode, models
+from .. import _checks, encode, models
 from .._blas import squares
 from ..conventions import Rule, Surrogate
 from ..layers import NeuronConfig
@@ -130,9 +130,7 @@ def encode_batch(nets, x, rng=None):
         x = s.augment(x, rng)
     dtype, shape = np.dtype(s.dtype), s.model.shape
     flat = np.asarray(s.encode(x, dtype.type), dtype) if callable(s.encode) else encode.intensities(x, dtype.type)
-    if flat.size != len(x) * np.prod(shape):
-        got = flat.shape[1:] if s.own_encoding else x.shape[1:]
-        raise ValueError(f"x: expected samples of shape {shape} for model {s.model}, got {got}")
+    _checks.sample_shape(flat if s.own_encoding else x, s.model, "x")
     return flat.reshape(len(x), *shape)
 
 

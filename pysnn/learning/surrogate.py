@@ -34,7 +34,7 @@ def gradients(nets, x, y, rng=None):
 
 
 def bytes_needed(settings):
-    """Say how much memory a training step keeps for its backward pass.
+    """Say how much memory a training step takes at most.
 
     Parameters
     ----------
@@ -44,14 +44,16 @@ def bytes_needed(settings):
     Returns
     -------
     int
-        Bytes, without parameters and passing work space: for each step, sample and neuron the potential and the spikes; of all other layers
-        what comes out, at each step behind the first neurons, once before them.
+        Bytes, without parameters. The backward pass needs for each step, sample and neuron the potential and the spikes; of all other
+        layers what comes out, at each step behind the first neurons, once before them. The gradients of spikes and currents of the largest
+        layer come on top.
     """
-    n = 0
+    n, largest = 0, int(np.prod(settings.model.shapes[-1]))
     for (spec, site), shape in zip(settings.model.sites(neuron="if"), settings.model.shapes, strict=True):
         each = 2 * settings.n_steps if spec.fires else 1 if site.first else settings.n_steps
         n += int(np.prod(shape)) * each
-    n += int(np.prod(shape)) * 2 * settings.n_steps              # the output neurons
+        largest = max(largest, int(np.prod(shape)) * spec.fires)
+    n += 2 * settings.n_steps * (int(np.prod(shape)) + largest)                    # the output neurons; the gradients
     return n * settings.batch * (8 if settings.dtype == "float64" else 4)
 
 

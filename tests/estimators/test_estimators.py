@@ -283,7 +283,7 @@ INPUTS = [
     ([[1, 2], [3]], Y[:2], "X: expected numbers, got list [[1, 2], [3]]"),
     ([["a", "b"]] * 3, Y, "X: expected numbers, got list"),
     (np.array(X) * 1j, Y, "X: expected numbers, got an array of shape (3, 2) and dtype complex128"),
-    ([[0.0, np.nan], [1, 1], [2, 2]], Y, "X: expected finite numbers, got nan among an array of shape (3, 2)"),
+    ([[0.0, np.nan], [1, 1], [2, 2]], Y, "X: expected finite numbers, got nan in row 0, column 1, among an array of shape (3, 2)"),
     ([[0.0, np.inf], [1, 1], [2, 2]], Y, "X: expected finite numbers, got inf"),
     ([[-1e308, 0], [1e308, 1], [0, 2]], Y, "X: expected features whose range is a float64 number, got -1e+308 to 1e+308"),
     (X, None, "y: expected 3 class labels, one a sample, got NoneType None"),

@@ -40,15 +40,15 @@ def test_rates_are_spikes_a_neuron_and_step():
 
 
 def test_bytes_of_a_surrogate_step_by_hand():
-    """A convolution: 48 neurons, potential and spikes in 4 steps, both currents once; 12 pooled in 4; dense: 3 numbers in 4 steps."""
+    """A convolution: 48 neurons, potential and spikes in 4 steps, both currents once; 12 pooled in 4; dense: 3 numbers; two gradients."""
     s = RATE["surrogate"].Settings(model="4x4x2-3C3-P2-5-2", n_steps=4, batch=6)
-    numbers = 48 * (2 * 4 + 2) + 12 * 4 + (5 + 2) * 3 * 4
+    numbers = 48 * (2 * 4 + 2) + 12 * 4 + (5 + 2) * 3 * 4 + 2 * 48 * 4
     assert surrogate.bytes_needed(s) == 6 * 4 * numbers
     assert surrogate.bytes_needed(replace(s, dtype="float64")) == 6 * 8 * numbers
     s = RATE["surrogate"].Settings(model="4x4x2-3C3-3C3-2", n_steps=4, batch=1)
-    assert surrogate.bytes_needed(s) == 4 * (48 * (2 * 4 + 2) + 48 * (2 * 4 + 2 * 4) + 2 * 3 * 4)
+    assert surrogate.bytes_needed(s) == 4 * (48 * (2 * 4 + 2) + 48 * (2 * 4 + 2 * 4) + 2 * 3 * 4 + 2 * 48 * 4)
     s = RATE["surrogate"].Settings(model="7-5-2", n_steps=4, batch=1)
-    assert surrogate.bytes_needed(s) == 4 * (5 * (2 * 4 + 1) + 2 * 3 * 4)
+    assert surrogate.bytes_needed(s) == 4 * (5 * (2 * 4 + 1) + 2 * 3 * 4 + 2 * 5 * 4)
 
 
 def test_report_of_a_temporal_network_by_its_definition():
