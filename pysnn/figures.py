@@ -28,6 +28,7 @@ class Figure(NamedTuple):
     draw: object            # (pysnn.plots, run, data, sample, seed) -> matplotlib figure
     needs: tuple = ()
     quick: bool = True      # `available` leaves out what takes long
+    data: bool = True       # whether it shows data; without, draw(..., None)
 
 
 def draw(kind, run, data, sample=0, seed=0):
@@ -39,8 +40,8 @@ def draw(kind, run, data, sample=0, seed=0):
         A key of `FIGURES`.
     run : pysnn.training.Run
         The run, such as `pysnn.training.load` returns.
-    data : pysnn.datasets.Dataset
-        Data; the test set is shown.
+    data : pysnn.datasets.Dataset or None
+        Data; the test set is shown. None where the figure shows no data (see FIGURES).
     sample : int
         Which test sample, for the raster and the potentials.
     seed : int
@@ -62,7 +63,7 @@ def draw(kind, run, data, sample=0, seed=0):
     for need in FIGURES[kind].needs:
         if not need.met(run, data):
             raise ValueError(f"{kind}: expected {need.words}, got {need.got(run, data)}")
-    if not 0 <= sample < len(data.x_test):
+    if data is not None and not 0 <= sample < len(data.x_test):
         raise ValueError(f"sample: expected 0 to {len(data.x_test) - 1}, got {sample}")
     return FIGURES[kind].draw(plots, run, data, sample, seed)
 
@@ -231,7 +232,7 @@ FIGURES = {
     "correlation": Figure(_correlation, (STEPS, TWIN)),
     "steps": Figure(_steps, (STEPS,)),
     "potentials": Figure(_potentials, (STEPS,)),
-    "curves": Figure(_curves, (EPOCHS,)),
+    "curves": Figure(_curves, (EPOCHS,), data=False),
     "confusion": Figure(_confusion),
     "in-time": Figure(_in_time, (TIMES,)),
     "robustness": Figure(_robustness, (KNOWN,), quick=False),

@@ -49,7 +49,9 @@ def parser():
                                   epilog="examples:\n  pysnn train temporal --data fashion-sample\n  pysnn evaluate mnist\n"
                                          "  pysnn train proxy --data fashion-sample\n  pysnn compare\n"
                                          "  pysnn plot raster mnist\n  pysnn verify\n  pysnn check\n"
-                                         "PYSNN_DEBUG=1 shows where an error came from.")
+                                         "environment:\n  PYSNN_DATA     folder of fetched data sets (see pysnn data where)\n"
+                                         "  PYSNN_THREADS  number of threads, as --threads\n"
+                                         "  PYSNN_DEBUG=1  shows where an error came from")
     top.add_argument("--version", action="version", version=f"pysnn {__version__}")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for module in VERBS:

@@ -45,7 +45,7 @@ def add_files(sub):
 
 def add_training(sub, setting, epochs=""):
     """Add the options that every training has."""
-    sub.add_argument("--epochs", type=count, help=f"passes over the training data{epochs}")
+    sub.add_argument("--epochs", type=count, help=f"passes over the training data; the learning rate falls over all of them{epochs}")
     sub.add_argument("--batch", type=count, help="samples an update")
     sub.add_argument("--lr", type=float, help="learning rate at the start")
     sub.add_argument("--backend", choices=("auto", *BACKENDS), help="what computes (default: Numba where installed)")

@@ -1,8 +1,7 @@
 """The verb data: list data sets, fetch one, say where they are."""
 
-from pathlib import Path
-
 from .. import datasets
+from ..datasets.catalogue import FILES
 from ._common import emit
 
 
@@ -24,7 +23,7 @@ def data(args):
         print(path)
         return emit(args, {"name": args.name, "path": str(path)})
     cache = datasets.cache_folder()
-    here = {name: name not in datasets.FETCHABLE or (Path(cache) / name).is_dir() for name in datasets.NAMES}
+    here = {name: all((cache / name / file).is_file() for file in FILES.get(name, ())) for name in datasets.NAMES}
     if args.action == "where":
         print(cache)
     else:

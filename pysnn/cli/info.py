@@ -1,7 +1,7 @@
 """The verb info: what is installed, the settings of a method, the content of a checkpoint."""
 
 from .. import _blas, _threads, checkpoint, datasets, learning, training
-from ..learning.settings import about
+from ..learning.settings import explained
 from ..operations import backend_of
 from ._common import add_files, emit, one_of
 
@@ -23,24 +23,21 @@ def info(args):
         presets = {name: rule.settings_for("mnist", name).plain() for name in rule.presets}
         for name in rule.Settings.__dataclass_fields__:
             values = "".join(f"{preset} {chosen[name]!s:<17} " for preset, chosen in presets.items())
-            print(f"{name:<14}{values}{_explained(about(rule.Settings, name))}".rstrip())
+            print(f"{name:<14}{values}{explained(rule.Settings, name)}".rstrip())
         return emit(args, presets)
     if args.checkpoint:
         return _checkpoint(args)
     from ..cuda import _target
+    try:
+        cache = str(datasets.cache_folder())
+    except datasets.DataError as error:
+        cache = str(error)
     backend = backend_of("temporal").__name__.split(".")[1]
     facts = {**training.versions(), "backend": backend, "threads": _threads.get_threads(), "blas": _blas.library(),
-             "cache": str(datasets.cache_folder()), "networks": checkpoint.names(), **_target.describe()}
+             "cache": cache, "networks": checkpoint.names(), **_target.describe()}
     for name, value in facts.items():
         print(f"{name:<10}{', '.join(value) if isinstance(value, list) else value}")
     return emit(args, facts)
-
-
-def _explained(words):
-    """Say what a setting is, and what it may be."""
-    allowed = words.get("allowed") or ()
-    what = ", ".join(allowed) if allowed and isinstance(allowed[0], str) else " to ".join(f"{x:g}" for x in allowed)
-    return words.get("text", "") + f" ({what})" * bool(what)
 
 
 def _checkpoint(args):

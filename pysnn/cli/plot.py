@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checkpoint, figures
+from .. import checkpoint, figures, training
 from ._common import add_data, count, emit, trained
 
 
@@ -31,7 +31,8 @@ def plot(args):
     elif args.checkpoint is None:
         raise ValueError(f"plot {args.kind}: expected a checkpoint, or a shipped network ({', '.join(checkpoint.names()) or 'none'})")
     else:
-        run, data = trained(args)
+        alone = args.kind != "all" and not figures.FIGURES[args.kind].data
+        run, data = (training.load(args.checkpoint, args.files), None) if alone else trained(args)
         kinds = figures.available(run, data) if args.kind == "all" else [args.kind]
         drawn = {kind: figures.draw(kind, run, data, args.sample, args.seed) for kind in kinds}
     out = Path(args.out or "figures")

@@ -33,14 +33,26 @@ def cache_folder():
     pathlib.Path
         The environment variable PYSNN_DATA if set; else the platform's cache folder, if platformdirs (or pooch, which
         brings it) is installed; else ~/.cache/pysnn, which on Linux is the same.
+
+    Raises
+    ------
+    DataError
+        If none of them is known: there is no home folder.
     """
     if os.environ.get(VARIABLE):
         return pathlib.Path(os.environ[VARIABLE]).expanduser().absolute()
     try:
         import platformdirs
+        folder = pathlib.Path(platformdirs.user_cache_dir("pysnn"))
     except ImportError:
-        return pathlib.Path.home() / ".cache" / "pysnn"
-    return pathlib.Path(platformdirs.user_cache_dir("pysnn"))
+        folder = pathlib.Path("~/.cache/pysnn")
+    try:
+        folder = folder.expanduser()
+    except RuntimeError:                          # no home folder
+        pass
+    if not folder.is_absolute():
+        raise DataError(f"there is no home folder to keep data sets in: set the environment variable {VARIABLE} to a folder")
+    return folder
 
 
 @contextlib.contextmanager

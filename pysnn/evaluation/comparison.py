@@ -139,8 +139,9 @@ def evaluate(job, run, folder, samples, on):
     Returns
     -------
     dict
-        method, seed, train_seconds, and rows: for each number of steps (None: the ReLU network) a dict of n_steps, accuracy, spikes and
-        additions a sample, and more of what `pysnn.evaluation.rate.evaluate` gives; key tells what all this is about.
+        method, seed, train_seconds, and rows: for each number of steps (None: the ReLU network) a dict of n_steps; accuracy, strict,
+        inclusive, by_potential, relu, see `pysnn.evaluation.rate.evaluate`; spikes and additions a sample, and multiply_adds. key tells
+        what all this is about.
     """
     path = Path(folder) / f"{job.name}.json"
     key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": job.settings.plain(), "seed": job.seed,

@@ -3,11 +3,14 @@
 from .. import _files
 from . import ann, conversion, proxy, surrogate, tandem, temporal
 from .method import Method, Step
+from .settings import document
 
 __all__ = ["METHODS", "Method", "Step", "ann", "conversion", "get", "proxy", "surrogate", "tandem", "temporal"]
 
 METHODS = {rule.METHOD.name: rule.METHOD for rule in (temporal, proxy, tandem, surrogate, conversion, ann)}
 """All learning rules by name."""
+for _rule in METHODS.values():
+    document(_rule.Settings)
 
 
 def get(method):

@@ -1,5 +1,6 @@
 """Settings of the methods: `Settings` of all, `Common` of the rate methods, `Spiking`. Help and pages are made from their fields."""
 
+import inspect
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -53,6 +54,39 @@ def about(settings, name):
     """
     found = (c.__dict__.get("__dataclass_fields__", {}).get(name) for c in settings.__mro__)
     return next((f.metadata for f in found if f is not None and f.metadata), {})
+
+
+def explained(settings, name):
+    """Say what a setting is, and what it may be.
+
+    Parameters
+    ----------
+    settings : type
+        A Settings class.
+    name : str
+        The setting.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    words = about(settings, name)
+    allowed = words.get("allowed") or ()
+    what = ", ".join(allowed) if allowed and isinstance(allowed[0], str) else " to ".join(f"{x:g}" for x in allowed)
+    return words.get("text", "") + f" ({what})" * bool(what)
+
+
+def document(settings):
+    """Put the explanations of all settings into the docstring of their class, where help() shows them.
+
+    Parameters
+    ----------
+    settings : type
+        A Settings class.
+    """
+    lines = [f"{f.name} : default {f.default!r}\n    {explained(settings, f.name)}" for f in fields(settings)]
+    settings.__doc__ = "\n".join([inspect.getdoc(settings), "", "Parameters", "----------", *lines])
 
 
 @dataclass(frozen=True)

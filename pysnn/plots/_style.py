@@ -35,6 +35,7 @@ def styled(draw):
 def figure(n_rows=1, height=4.5, **options):
     """Make a figure with one column of panels."""
     fig = Figure(figsize=(7, height), dpi=120, layout="constrained")
+    fig.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
     return fig, fig.subplots(n_rows, squeeze=False, **options)[:, 0]
 
 
@@ -105,5 +106,5 @@ def save(fig, path):
         raise ValueError(f"path: expected a name ending in .png, .svg or .pdf, got {path.name!r}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
-        fig.savefig(file, format=kind, metadata=undated[kind], bbox_inches="tight", pad_inches=0.08)
+        fig.savefig(file, format=kind, metadata=undated[kind])
     return path

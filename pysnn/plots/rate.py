@@ -47,7 +47,7 @@ def step_raster(spikes, names):
         step, unit = np.nonzero(s[:, chosen])
         rows = max(len(chosen), 3 if output else 10)
         ax.hlines(unit, step + 0.6, step + 1.4, color=BLUE, lw=np.clip(40 / rows, 1, 5))
-        ax.set(title=f"{name}: {n} neurons, {s.mean():.3f} spikes each a step, {(total == 0).mean():.0%} silent{shown}",
+        ax.set(title=f"{name}: {n} neurons, {s.mean():.3f} spikes a step, {(total == 0).mean():.0%} silent{shown}",
                ylabel="unit" if output else "rank", ylim=(-0.04 * rows - 0.5, 1.04 * rows - 0.5))
         ax.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
     if spikes[-1].shape[1] <= 12:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -305,3 +306,35 @@ def test_clear_words_when_something_is_missing():
     assert done.returncode == 1 and "pysnn: error: backend 'numba' needs Numba: pip install numba" in done.stderr
     done = python("-c", HIDE, "numba", "info")
     assert re.search(r"^backend +reference", done.stdout, re.MULTILINE) and re.search(r"^numba +None", done.stdout, re.MULTILINE)
+
+
+def test_curves_need_no_data(tmp_path, capsys, monkeypatch):
+    """Learning curves are in the checkpoint: they are drawn where the data are not, or have no name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "load", None)
+    pytest.importorskip("matplotlib")
+    assert cli.main(["plot", "curves", "mnist", "--out", "curves.png"]) == 0 and (tmp_path / "curves.png").is_file()
+
+
+def test_an_empty_folder_is_no_data_set(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PYSNN_DATA", str(tmp_path))
+    (tmp_path / "mnist").mkdir()
+    assert cli.main(["data", "list"]) == 0
+    assert "mnist           fetch it: pysnn data fetch mnist" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("platformdirs", [True, False])
+def test_without_a_home_folder_messages_name_the_variable(tmp_path, capsys, monkeypatch, platformdirs):
+    monkeypatch.delenv("PYSNN_DATA", raising=False)
+    monkeypatch.setattr(Path, "expanduser", lambda self: (_ for _ in ()).throw(RuntimeError("Could not determine home directory.")))
+    folder = SimpleNamespace(user_cache_dir=lambda name: f"~/.cache/{name}") if platformdirs else None
+    monkeypatch.setitem(sys.modules, "platformdirs", folder)
+    assert cli.main(["data", "where"]) == 1 and "PYSNN_DATA" in capsys.readouterr().err
+    assert cli.main(["info"]) == 0 and "PYSNN_DATA" in capsys.readouterr().out
+
+
+def test_help_names_the_environment(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    said = capsys.readouterr().out
+    assert all(name in said for name in ("PYSNN_DATA", "PYSNN_THREADS", "PYSNN_DEBUG"))

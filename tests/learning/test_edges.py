@@ -1,12 +1,14 @@
 """Learning rules where their tests were blind: batches in pieces that do not come out even, input that is no image, exact reports."""
 
+import pydoc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pysnn import losses
+from pysnn import losses, training
 from pysnn.learning import rate, surrogate, temporal
+from pysnn.learning.settings import about
 from tests.cases.learning import RATE, batch, nets_for
 
 
@@ -106,3 +108,11 @@ def test_rows_of_numbers_are_not_shifted(rng):
     x = rng.integers(0, 256, (5, 36), dtype=np.uint8)
     np.testing.assert_array_equal(temporal.encode_batch(nets, x, rng), temporal.encode_batch(nets, x))
     assert (temporal.encode_batch(nets, x.reshape(5, 6, 6), rng) != temporal.encode_batch(nets, x)).any()
+
+
+@pytest.mark.parametrize("method", sorted(training.METHODS))
+def test_help_explains_every_setting(method):
+    """help(), `pysnn info --settings` and the site have one source: the fields."""
+    kind = training.METHODS[method].Settings
+    for name in kind.__dataclass_fields__:
+        assert about(kind, name)["text"] and about(kind, name)["text"] in pydoc.render_doc(kind, renderer=pydoc.plaintext)

@@ -218,3 +218,11 @@ def test_pyplot_is_never_imported_and_matplotlib_only_with_plots(tmp_path):
 def test_a_missing_matplotlib_is_named():
     done = run("import sys; sys.modules['matplotlib'] = None; import pysnn.plots")
     assert done.stderr.splitlines()[-1] == "ImportError: pysnn.plots needs matplotlib: pip install matplotlib"
+
+
+@pytest.mark.parametrize("kind, size", [("png", (3.5, 2.0)), ("png", (7, 4.5))])
+def test_a_file_has_the_size_that_was_asked_for(tmp_path, kind, size):
+    fig = plots.neuron(np.array([0.0, 1.0]), np.array([0.8, 0.6]))
+    fig.set_size_inches(*size)
+    with pytest.importorskip("PIL.Image").open(plots.save(fig, tmp_path / f"n.{kind}")) as image:
+        assert image.size == tuple(round(s * fig.dpi) for s in size)

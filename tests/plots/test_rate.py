@@ -91,7 +91,7 @@ def test_what_they_say():
     s = np.zeros((10, 100))
     s[:, :50] = 1
     said = texts(plots.step_raster([s, s[:, 45:55]], ["hidden", "output"]))
-    assert "hidden: 100 neurons, 0.500 spikes each a step, 50% silent; 40 others shown" in said
+    assert "hidden: 100 neurons, 0.500 spikes a step, 50% silent; 40 others shown" in said
     assert "most: 0 (10)" in said and "9 (0)" in said and "most: 9" not in said
     said = texts(plots.correlation([COUNTS, COUNTS], [COUNTS * 2 + 1, -COUNTS], ["a", "b"], 8))
     assert "a: r = 1.000" in said and "b: r = -1.000" in said
