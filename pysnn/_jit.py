@@ -15,7 +15,6 @@
 import contextlib
 import hashlib
 import os
-import pickle
 import sys
 from pathlib import Path
 
@@ -42,25 +41,28 @@ def _say_once(subject, text):
 
 
 class _CacheFile(caching.IndexDataCacheFile):
-    """Numba's files, with a digest behind each."""
+    """Numba's files, with a digest at the end of each; what follows a pickle is not read."""
 
-    def _dump(self, obj):
-        data = super()._dump(obj)
-        return data + hashlib.sha256(data).digest()             # whatever follows a pickle is not read
+    @contextlib.contextmanager
+    def _open_for_write(self, filepath):
+        with super()._open_for_write(filepath) as file:
+            yield file
+            file.flush()
+            file.write(hashlib.sha256(Path(file.name).read_bytes()).digest())
 
     def _load_index(self):
-        with contextlib.suppress(FileNotFoundError), open(self._index_path, "rb") as file:
-            pickle.load(file)                                   # Numba's version
-            self._check(file.read())
+        self._check(self._index_path)
         return super()._load_index()
 
     def _load_data(self, name):
-        self._check(Path(self._data_path(name)).read_bytes())
+        self._check(self._data_path(name))
         return super()._load_data(name)
 
-    def _check(self, data):
-        if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
-            raise ValueError("a damaged file")
+    def _check(self, path):
+        with contextlib.suppress(FileNotFoundError):
+            data = Path(path).read_bytes()
+            if hashlib.sha256(data[:-_DIGEST]).digest() != data[-_DIGEST:]:
+                raise ValueError("a damaged file")
 
 
 class _Cache(caching.FunctionCache):
