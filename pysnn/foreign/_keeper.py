@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 TOO_MUCH_MEMORY, TOO_MANY = 201, 202      # exit codes of the keeper
-MAX_PROCESSES = 256
+MAX_PROCESSES = 128
 MAX_FILE = 2 ** 28                        # bytes that the file may write to one file
 PDEATHSIG, CHILD_SUBREAPER = 1, 36        # of Linux's prctl
 

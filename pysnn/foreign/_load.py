@@ -55,7 +55,7 @@ def import_file(path):
     except SyntaxError as error:
         raise ValueError(clean(f"{path.name}, line {error.lineno}: {error.msg}")) from None
     except SystemExit as error:
-        raise NoAnswer(clean(f"{path.name}: does not run: it exits ({error.code})")) from None
+        raise NoAnswer(clean(f"{path.name}: does not run: it exits ({error.code or 0})")) from None
     except Exception as error:
         raise ValueError(f"{path.name}: does not run: {one_line(error)}") from None
     finally:
@@ -91,5 +91,5 @@ def one_line(error):
             place = Path(code.co_filename).name if Path(code.co_filename).is_file() else "its cell"
             other = f" ({code.co_name}, line {trace.tb_lineno} of {place})"
         trace = trace.tb_next
-    message, line = clean(f"{type(error).__name__}: {' '.join(str(error).split())}"), line or other
+    message, line = clean(f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")), line or other
     return message[:300 - len(line)] + line

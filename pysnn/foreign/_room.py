@@ -4,13 +4,12 @@ import contextlib
 import inspect
 import itertools
 import os
-import queue
 import secrets
+import select
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import weakref
 from pathlib import Path
@@ -27,6 +26,7 @@ MEMORY = 4 * 2 ** 30        # bytes
 MAX_PRINTED = 10_000_000    # bytes after which a file that prints is stopped
 SHOWN = 4000                # characters of what is printed that are kept
 MARK = "PYSNN_FOREIGN"      # a name in the environment of all that the file starts
+CHUNK, ATOMIC = 2 ** 20, 512                 # bytes that are read and written at once; so few never block where poll says yes
 KINDS = list(type(inspect.Parameter.VAR_KEYWORD))
 ROOT = str(Path(__file__).resolve().parents[2])
 
@@ -72,11 +72,12 @@ class Room:
         self._kept.clear()
         self.begin()
         try:
-            self._process.hear(START_LIMIT, START_LIMIT)
+            self._process.exchange(b"", START_LIMIT, START_LIMIT)        # it says that it is there
             kind, result, _ = self._ask(None)
         except NoAnswer as error:
-            self.why = (f"{self.path.name}: expected it to run to its end within {self.limit:g} s; it did not" if "within" in str(error)
-                        else f"{self.path.name}: does not run: it {error}")
+            words = str(error).replace("no answer: ", "")
+            self.why = (f"{self.path.name}: expected it to run to its end within {self.limit:g} s; it did not" if "within" in words
+                        else f"{self.path.name}: does not run: it {words}")
             raise NoAnswer(self.why) from None
         if kind == "left" and not result.startswith(self.path.name):
             result = f"{self.path.name}: does not run: it {result}"
@@ -152,9 +153,9 @@ class Room:
         """Send a request; return kind, result and changed arguments of the answer."""
         began = time.monotonic()
         try:
-            self._process.asked.put(_wire.pack(request, _write))
-            number, kind, result, changed = _wire.unpack(self._process.hear(self._left, self.limit), self._read)
-            if number != (request[0] if request else 0) or kind == "left" and not isinstance(result, str):
+            answer = self._process.exchange(_wire.pack(request, _write), self._left, self.limit)
+            number, kind, result, changed = _wire.unpack(answer, self._read)
+            if number != (request[0] if request else 0) or (kind == "left" and not isinstance(result, str)):
                 raise ValueError("expected the answer to another request")
             return kind, result, changed
         except NoAnswer as error:
@@ -170,9 +171,11 @@ class Room:
         """Remember a last result, to call it by its number when it comes back."""
         x = _List(x) if type(x) is list else x
         if isinstance(x, (np.ndarray, _List, _There)):
-            def forget(_, key=id(x)):
+            key = id(x)
+
+            def forget(_):
                 self._gone.append(self._kept.pop(key)[1])
-            self._kept[id(x)] = weakref.ref(x, forget), number, x.tobytes() if isinstance(x, np.ndarray) else None
+            self._kept[key] = weakref.ref(x, forget), number, x.tobytes() if isinstance(x, np.ndarray) else None
         else:
             self._gone.append(number)
         return x
@@ -244,35 +247,53 @@ def _write(x):
 # ---- the process
 
 class _Process:
-    """A process, a thread that talks to it, and a file with what it prints; it ends with this object."""
+    """A process, two pipes, and a file with what it prints; it ends with this object. Nothing it does can make `exchange` wait too long."""
 
     def __init__(self, path):
         handle, self._file = tempfile.mkstemp(prefix="pysnn-")
-        mark, workers = f"{MARK}={secrets.token_hex(8)}", []
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(x for x in (ROOT, os.environ.get("PYTHONPATH", "")) if x),
-               MARK: mark.partition("=")[2]}
+        mark = f"{MARK}={secrets.token_hex(8)}"
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(x for x in (ROOT, os.environ.get("PYTHONPATH", "")) if x)}
+        env |= dict([mark.split("=")])
         command = [sys.executable, "-P", _keeper.__file__, str(path), str(os.getpid()), str(MEMORY)]
         with os.fdopen(handle, "wb") as out:
-            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, env=env,
+            self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=out, env=env, bufsize=0,
                                            start_new_session=True)
-        self.asked, self._heard = queue.SimpleQueue(), queue.SimpleQueue()
-        talk = threading.Thread(target=_talk, args=(self._child, self.asked, self._heard), daemon=True)
-        self.end = weakref.finalize(self, _end, self._child, (self.asked, talk), mark, self._file)
-        talk.start()
+        self.end = weakref.finalize(self, _end, self._child, mark, self._file)
 
-    def hear(self, seconds, limit):
-        """Wait for a message; a NoAnswer says why none came."""
-        until = time.monotonic() + seconds
+    def exchange(self, request, seconds, limit):
+        """Send a request and wait for the answer; a NoAnswer says why none came."""
+        until, rest = time.monotonic() + seconds, memoryview(request)
+
+        def some(n):
+            self._wait(self._child.stdout, until, limit)
+            return os.read(self._child.stdout.fileno(), min(n, CHUNK))
+
+        def read(n):
+            parts = bytearray()
+            while len(parts) < n and (new := some(n - len(parts))):
+                parts += new
+            return bytes(parts)
+        with contextlib.suppress(OSError):     # it is gone: reading will tell
+            while rest:
+                self._wait(self._child.stdin, until, limit)
+                rest = rest[os.write(self._child.stdin.fileno(), rest[:ATOMIC]):]
+        answer = _wire.receive(read)
+        if answer is None:
+            raise NoAnswer(self._ended())
+        return answer
+
+    def _wait(self, pipe, until, limit):
+        """Wait until a pipe is ready. Where there is no poll, nobody waits here, and there is no limit."""
+        poll = select.poll() if hasattr(select, "poll") else None
+        if poll:
+            poll.register(pipe, select.POLLIN if pipe is self._child.stdout else select.POLLOUT)
         while True:
             if os.stat(self._file).st_size > MAX_PRINTED:
                 raise NoAnswer("no answer: prints without end")
-            with contextlib.suppress(queue.Empty):
-                message = self._heard.get(timeout=0.05)
-                if message is None:
-                    raise NoAnswer(self._ended())
-                return message
             if time.monotonic() > until:
                 raise NoAnswer(f"no answer within {limit:g} s")
+            if poll is None or poll.poll(50):
+                return
 
     def printed(self):
         """Read the beginning of what it printed."""
@@ -290,22 +311,7 @@ class _Process:
                     code, f"ended the Python process (exit code {code})")
 
 
-def _talk(child, asked, heard):
-    """Carry messages: whatever the other side does, only this thread waits for it."""
-    with contextlib.suppress(OSError, ValueError):
-        while (answer := _wire.read(child.stdout)) is not None:
-            heard.put(answer)
-            if (request := asked.get()) is None:
-                break
-            child.stdin.write(request)
-            child.stdin.flush()
-    heard.put(None)
-    for pipe in (child.stdin, child.stdout):
-        with contextlib.suppress(OSError):
-            pipe.close()
-
-
-def _end(child, talk, mark, printed):
+def _end(child, mark, printed):
     """End the process: its keeper ends the others; what it cannot end is found by its mark."""
     with contextlib.suppress(OSError):
         child.terminate()
@@ -321,9 +327,8 @@ def _end(child, talk, mark, printed):
         if not left:
             break
         time.sleep(0.005)
-    asked, thread = talk
-    asked.put(None)
-    thread.join(1)
+    child.stdin.close()
+    child.stdout.close()
     with contextlib.suppress(OSError):
         os.unlink(printed)
 

@@ -22,19 +22,19 @@ def pack(value, other):
 
 
 def unpack(message, other):
-    """Read what `read` has returned; `other(node)` reads what `other` of `pack` wrote."""
+    """Read what `receive` has returned; `other(node)` reads what `other` of `pack` wrote."""
     return _decode(json.loads(message[0]), message[1], other)
 
 
-def read(file):
-    """Return the two parts of a message; None at the end of the file."""
-    lengths = file.read(HEAD.size)
+def receive(read):
+    """Return the two parts of a message; None at the end. `read(n)` returns n bytes, or fewer at the end."""
+    lengths = read(HEAD.size)
     if len(lengths) < HEAD.size:
         return None
     n_head, n_data = HEAD.unpack(lengths)
     if n_head + n_data > MOST:
         raise ValueError(f"expected a message of at most {MOST} bytes, got {n_head + n_data}")
-    head, data = file.read(n_head), file.read(n_data)
+    head, data = read(n_head), read(n_data)
     return (head, data) if len(head) + len(data) == n_head + n_data else None
 
 

@@ -31,7 +31,7 @@ def serve(path):
         answers.flush()
 
     def ask():
-        message = _wire.read(requests)
+        message = _wire.receive(requests.read)
         return message and _wire.unpack(message, lambda node: _from_parent(node, kept))
 
     kept = {}

@@ -86,13 +86,13 @@ class Ledger(NamedTuple):
         Returns
         -------
         dict
-            ok, n_right, n_wrong, n_unchecked, n_unjudged, n_checked, n_skipped; entries as dicts; errors: by operation how many, the median, the
-            largest, and counts by decade (the exponent of 10; "0": exactly 0).
+            ok, n_right, n_wrong, n_unchecked, n_unjudged, n_checked, n_skipped; entries as dicts; errors: by operation how many, the
+            median, the largest, and counts by decade (the exponent of 10; "0": exactly 0).
         """
         verdicts = [e.verdict for e in self.entries]
         errors = {name: _distribution(x) for name, x in self.errors.items() if np.size(x)}
-        return plain({"ok": self.ok, "n_right": verdicts.count(RIGHT), "n_wrong": verdicts.count(WRONG),
-                      "n_unchecked": verdicts.count(UNCHECKED), "n_unjudged": verdicts.count(UNJUDGED), "n_checked": sum(e.n_checked for e in self.entries),
+        counts = {f"n_{v.lower()}": verdicts.count(v) for v in (RIGHT, WRONG, UNCHECKED, UNJUDGED)}
+        return plain({"ok": self.ok, **counts, "n_checked": sum(e.n_checked for e in self.entries),
                       "n_skipped": sum(e.skipped for e in self.entries), "entries": [e._asdict() for e in self.entries],
                       "errors": errors})
 
