@@ -151,9 +151,9 @@ class Room:
 
     def _ask(self, request):
         """Send a request; return kind, result and changed arguments of the answer."""
-        began = time.monotonic()
+        began, message = time.monotonic(), _wire.pack(request, _write)
         try:
-            answer = self._process.exchange(_wire.pack(request, _write), self._left, self.limit)
+            answer = self._process.exchange(message, self._left, self.limit)
             number, kind, result, changed = _wire.unpack(answer, self._read)
             if number != (request[0] if request else 0) or (kind == "left" and not isinstance(result, str)):
                 raise ValueError("expected the answer to another request")

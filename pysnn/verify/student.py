@@ -194,6 +194,7 @@ def _rule(method, function):
 
     def gradients(nets, x, y, rng=None):
         settings = {name: getattr(nets.settings, name) for name in nets.settings.__dataclass_fields__}
+        settings["model"] = str(settings["model"])
         loss, out, grads, params = function.through(f"{__name__}:gradients_there", method, settings, nets.net.params, nets.state, x, y)
         for name, w in params.items():
             nets.net.params[name][...] = w
