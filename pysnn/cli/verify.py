@@ -53,7 +53,7 @@ def verify(args):
     """Run the checks that were asked for; return 0 if all is right, else 1."""
     _refuse(args)
     check_limit(args)
-    from ..verify import suite
+    from ..verify import student, suite
     from ..verify.report import page
     from ..verify.report.ledger import joined
     began, say = time.perf_counter(), _progress(args)
@@ -61,7 +61,9 @@ def verify(args):
         suite.known(name)
     parts, zoo, likely, printed = [], None, [], ""
     if args.module:
-        parts, likely, printed = _module(args, say)
+        with Room(student.split(args.module)[0], args.limit) as room:
+            found, likely = _module(args, say, room)
+        parts, printed = [found], room.printed
     else:
         parts += [_framework(args.framework)] if args.framework else []
         parts += [_golden(args)] if args.golden else []
@@ -89,37 +91,34 @@ def verify(args):
     return 0 if ok else 1
 
 
-def _module(args, say):
-    """Check the operation of a file, which runs in a process of its own; return ledgers, what its mistake looks like, what it printed."""
+def _module(args, say, room):
+    """Check the operation of a file; return a ledger, and what its mistake looks like."""
     from ..verify import student, suite
     from ..verify.report.ledger import UNJUDGED, Entry, Ledger
-    path, likely = student.split(args.module)[0], []
 
     def progress(*words):
         room.begin()                           # the seconds of the next check
         say(*words)
-    with Room(path, args.limit) as room:
-        try:
-            subject = student.load(args.module, args.operation, lambda _: room.load())
-        except ValueError as error:
-            return [Ledger((Entry(args.operation or path.name, "load", verdict=UNJUDGED, note=str(error)),))], likely, room.printed
-        progress(None, None, "")
-        found = _golden(args, subject) if args.golden else suite.run([subject.operation], None, subject, args.seed, progress)
-        with contextlib.suppress(Exception):   # a hint is no verdict
-            likely = [] if found.ok or room.why else student.likely(subject)
-        return [found], likely, room.printed
+    try:
+        subject = student.load(args.module, args.operation, lambda _: room.load())
+    except ValueError as error:
+        return Ledger((Entry(args.operation or room.path.name, "load", verdict=UNJUDGED, note=str(error)),)), []
+    progress(None, None, "")
+    found, likely = _golden(args, subject) if args.golden else suite.run([subject.operation], None, subject, args.seed, progress), []
+    with contextlib.suppress(Exception):       # a hint is no verdict
+        likely = [] if found.ok or room.why else student.likely(subject)
+    return found, likely
 
 
 def _why_not(args, results):
     """Say why there is no verdict: foreign code gave no answer, or nothing is wrong but a check failed at its own work; "" if there is."""
     from ..verify.report.ledger import UNJUDGED, WRONG
     notes = [e.note for e in results.entries if e.verdict == UNJUDGED]
-    ours = [note for note in notes if note.startswith("could not judge")]
-    if not notes or (notes == ours and any(e.verdict == WRONG for e in results.entries)):
+    foreign = [note for note in notes if not note.startswith("could not judge")]
+    if not notes or (not foreign and any(e.verdict == WRONG for e in results.entries)):
         return ""
-    why, file = next((note for note in notes if note not in ours), notes[0]), Path((args.module or "").rpartition(".py")[0]).name + ".py"
-    more = "; --limit SECONDS gives it more" if "within" in why else ""
-    return f"{why if why.startswith(file) or not args.module else f'{file}: {why}'}{more}"
+    why, file = (foreign or notes)[0], Path((args.module or "").partition(".py")[0]).name + ".py"
+    return (why if why.startswith(file) or not args.module else f"{file}: {why}") + "; --limit SECONDS gives it more" * ("within" in why)
 
 
 def _refuse(args):

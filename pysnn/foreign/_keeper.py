@@ -93,8 +93,9 @@ def descendants():
 
 
 def end(worker):
-    """Kill all that was started, until nothing is left."""
-    for _ in range(1000):
+    """Kill all that was started, until nothing is left; one look may miss what is being born."""
+    calm = 0
+    while calm < 2:
         with contextlib.suppress(OSError):
             os.killpg(worker, signal.SIGKILL)
         below = descendants()
@@ -102,8 +103,7 @@ def end(worker):
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         reap(worker)
-        if not below:
-            return
+        calm = 0 if below else calm + 1
         time.sleep(0.005)
 
 

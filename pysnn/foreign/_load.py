@@ -26,22 +26,9 @@ def clean(text):
 
 
 def import_file(path):
-    """Run a file as a module of its own, which does not stay in sys.modules.
+    """Run a file as a module of its own, which does not stay in sys.modules, and return it.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A Python file.
-
-    Returns
-    -------
-    module
-        What it defines.
-
-    Raises
-    ------
-    ValueError
-        If it does not run, in one line; a NoAnswer if it exits.
+    A ValueError says in one line if it does not run; it is a NoAnswer if it exits.
     """
     name = f"_pysnn_student_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -67,18 +54,7 @@ def import_file(path):
 
 
 def one_line(error):
-    """Put an error into one line, with the line of the file, or the function and line of a notebook, where it arose.
-
-    Parameters
-    ----------
-    error : BaseException
-        As it was raised.
-
-    Returns
-    -------
-    str
-        At most 300 characters.
-    """
+    """Put an error into a line of at most 300 characters, with the line of the file or the notebook where it arose."""
     if isinstance(error, (Raised, NoAnswer)):
         return str(error)
     trace, line, other = error.__traceback__, "", ""

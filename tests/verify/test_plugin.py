@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -144,10 +145,12 @@ def test_a_file_that_leaves_is_a_failed_test_and_the_session_goes_on(write, tmp_
     write(dense.format("pass"), "right.py")
     write(dense.format("raise SystemExit"), "later.py")
     write("def test_of_their_own():\n    pass\n", "test_theirs.py")
-    done = run_pytest(tmp_path, *(f"--snn-conformance={name}.py" for name in ("leaves", "later", "right")), "test_theirs.py", "-v")
-    assert done.returncode == 1 and "Traceback" not in done.stdout + done.stderr and "INTERNALERROR" not in done.stdout
-    assert "leaves.py::load FAILED" in done.stdout and said in done.stdout and "later.py: no verdict: raises SystemExit (line 4)" in done.stdout
-    for name in ("right.py::definition", "right.py::gradcheck", "right.py::reference", "later.py::definition", "test_theirs.py::test_of_their_own"):
+    layers = [f"--snn-conformance={name}.py" for name in ("leaves", "later", "right")]
+    done = run_pytest(tmp_path, *layers, "test_theirs.py", "-v")
+    assert done.returncode == 1 and not re.search("Traceback|INTERNALERROR", done.stdout + done.stderr)
+    assert "leaves.py::load FAILED" in done.stdout and said in done.stdout
+    assert "later.py: no verdict: raises SystemExit (line 4)" in done.stdout
+    for name in ("right.py::definition", "right.py::gradcheck", "right.py::reference", "later.py::definition", "py::test_of_their_own"):
         assert f"{name} PASSED" in done.stdout
 
 

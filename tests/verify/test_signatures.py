@@ -103,9 +103,10 @@ def can_be(lengths, results, rule):
 
 def some(share):
     """Choose cases, spread over all; the others are slow."""
-    listed = [(*case, rule, detach) for k, case in enumerate(EVERY) for rule, detach in product(RULES, (True, False)) if can_be(*case, rule)]
-    return [pytest.param(*case, marks=[] if k % share == 0 else pytest.mark.slow, id="{}{} {}{} {} {} {}".format(
-        *case[0], *case[1], *case[2][:2], "detached" if case[3] else "attached")) for k, case in enumerate(listed)]
+    listed = [(*case, rule, detach) for case in EVERY for rule, detach in product(RULES, (True, False)) if can_be(*case, rule)]
+    return [pytest.param(lengths, results, rule, detach, marks=[] if k % share == 0 else pytest.mark.slow,
+                         id="{}{} {}{} {} {} ".format(*lengths, *results, *rule[:2]) + ("detached" if detach else "attached"))
+            for k, (lengths, results, rule, detach) in enumerate(listed)]
 
 
 @pytest.mark.parametrize("lengths, results, rule, detach", some(11))

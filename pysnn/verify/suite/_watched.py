@@ -1,83 +1,45 @@
-"""An operation under test, watched: whose fault is it when a check stops with an error?"""
+"""An operation under test, watched: if a check stops with an error, whose fault is it?"""
 
 import numpy as np
 
 from ...foreign import NoAnswer, Raised
-from ...operations import OPERATIONS
 
 
 class Watched:
-    """An operation under test that remembers its last calls.
+    """An operation under test; `fault` says what it did wrong: it raised an error, or gave results that the contract does not allow."""
 
-    Parameters
-    ----------
-    name : str
-        What it is.
-    op : Pair, Own or callable
-        The operation.
-    """
-
-    def __init__(self, name, op):
-        self._name, self._op, self._raised, self._last, self._grads = name, op, "", None, None
+    def __init__(self, record, op):
+        self._record, self._op, self._args, self.fault = record, op, (), ""
 
     def __call__(self, *args):
         """Run a loss, or the gradients of a learning rule."""
-        self._last = args, self._call(self._op, args)
-        return self._last[1]
+        return self._call(self._op, args)
 
     def forward(self, *args):
         """Run forward."""
-        self._grads, self._last = None, (args, self._call(self._op.forward, args))
-        return self._last[1]
+        result, self._args = self._call(self._op.forward, args), args
+        if not isinstance(result, tuple) or len(result) != len(self._record.outputs) + 1:
+            got = f"{len(result)} results" if isinstance(result, tuple) else type(result).__name__
+            self.fault = f"forward: expected {', '.join((*self._record.outputs, 'cache'))}, got {got}"
+        return result
 
     def backward(self, *args):
         """Run backward."""
-        self._grads = self._call(self._op.backward, args)
-        return self._grads
+        grads = self._call(self._op.backward, args)
+        listed = [g for g in (grads if isinstance(grads, (tuple, list)) else (grads,)) if g is not None]
+        places = [k for k in map(self._record.arguments.index, self._record.gradients) if k < len(self._args)]
+        shapes, wanted = [getattr(g, "shape", None) for g in listed], [np.shape(self._args[k]) for k in places]
+        if shapes != wanted:
+            self.fault = f"backward: expected gradients of shape {', '.join(map(str, wanted))}, got {', '.join(map(str, shapes))}"
+        return grads
 
     def _call(self, function, args):
+        self.fault = ""
         try:
             return function(*args)
         except NoAnswer:
             raise
         except Exception as error:
             name = "" if isinstance(error, Raised) else f"{type(error).__name__}: "
-            self._raised = f"{name}{' '.join(str(error).split())}"[:300]
+            self.fault = f"{name}{' '.join(str(error).split())}"[:300]
             raise
-
-    def fault(self):
-        """Say what the operation did wrong: it raised an error, or its last results have not the shapes of the contract; "" if neither."""
-        if self._raised or self._last is None:
-            return self._raised
-        record = getattr(self._op, "record", None) or OPERATIONS.get(self._name)
-        try:
-            return _misshapen(record, *self._last, self._grads, self._op) if record else ""
-        except Exception:
-            return "its results are no arrays of numbers"
-
-
-def _misshapen(record, args, result, grads, op):
-    """Compare results with what the contract says of them."""
-    if not isinstance(result, tuple) or len(result) != len(record.outputs) + 1:
-        return f"forward: expected {', '.join((*record.outputs, 'cache'))}, got {_size(result)}"
-    right = getattr(op, "reference", None) or (record.pair("reference") if record.module else None)
-    wanted = right.forward(*args)[:-1] if right else result[:-1]
-    for name, got, want in zip(record.outputs, result[:-1], wanted, strict=True):
-        np.asarray(got, float)
-        if np.shape(got) != np.shape(want):
-            return f"{name}: expected shape {np.shape(want)}, got {np.shape(got)}"
-    if grads is None:
-        return ""
-    listed = [g for g in (grads if isinstance(grads, (tuple, list)) else (grads,)) if g is not None]
-    places = [k for k in map(record.arguments.index, record.gradients) if k < len(args)]
-    if len(listed) != len(places):
-        return f"backward: expected {len(places)} gradients, got {len(listed)}"
-    for k, g in zip(places, listed, strict=True):
-        np.asarray(g, float)
-        if np.shape(g) != np.shape(args[k]):
-            return f"gradient of {record.arguments[k]}: expected shape {np.shape(args[k])}, got {np.shape(g)}"
-    return ""
-
-
-def _size(result):
-    return f"{len(result)} results" if isinstance(result, tuple) else type(result).__name__

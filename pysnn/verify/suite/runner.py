@@ -166,7 +166,8 @@ def apply(check, op, seed=0, label=None):
     NoAnswer
         If there is nothing to judge: the operation leaves its process, or is stopped.
     """
-    recorder, watched = Recorder(label or check.operation, check.name), Watched(check.operation, op)
+    recorder = Recorder(label or check.operation, check.name)
+    watched = Watched(getattr(op, "record", None) or table.OPERATIONS.get(check.operation), op)
     rng = np.random.default_rng([seed, zlib.crc32(f"{check.operation} {check.name}".encode())])
     try:
         with np.errstate(all="ignore"):
@@ -174,9 +175,8 @@ def apply(check, op, seed=0, label=None):
     except NoAnswer:
         raise
     except Exception as error:             # of the code under test it is a result
-        wrong = watched.fault()
-        recorder.entries.append(Entry(recorder.operation, check.name, verdict="WRONG" if wrong else UNJUDGED,
-                                      note=wrong or f"could not judge: {one_line(error)}"))
+        verdict, note = ("WRONG", watched.fault) if watched.fault else (UNJUDGED, f"could not judge: {one_line(error)}")
+        recorder.entries.append(Entry(recorder.operation, check.name, verdict=verdict, note=note))
     errors = np.concatenate([np.ravel(x) for x in recorder.errors]) if recorder.errors else np.empty(0)
     return Ledger(tuple(recorder.entries), {recorder.operation: errors})
 
