@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .. import __version__
 from .._files import write_text
-from ..foreign import LIMIT, NoAnswer, Room
+from ..foreign import LIMIT, NoAnswer, Room, clean
 from ..operations import BACKENDS
 from ._common import add_limit, check_limit, emit, show_printed
 
@@ -72,7 +72,7 @@ def verify(args):
             parts.append(suite.run(args.operations or None, args.backend, None, args.seed, say))
     say(None, None, "")
     results = joined(parts)
-    about = {"pysnn": __version__, "command": "pysnn " + " ".join(sys.argv[1:]), "seed": args.seed,
+    about = {"pysnn": __version__, "command": clean("pysnn " + " ".join(sys.argv[1:])), "seed": args.seed,
              "seconds": f"{time.perf_counter() - began:.1f}", **_versions()}
     ok, why = (results.ok or not results.entries) and (zoo is None or zoo.ok), _why_not(args, results)
     reports = [(file, write) for file, write in ((args.html, page.html), (args.markdown, page.markdown)) if file]
@@ -102,7 +102,7 @@ def _module(args, say, room):
     try:
         subject = student.load(args.module, args.operation, lambda _: room.load())
     except ValueError as error:
-        return Ledger((Entry(args.operation or room.path.name, "load", verdict=UNJUDGED, note=str(error)),)), []
+        return Ledger((Entry(args.operation or clean(room.path.name), "load", verdict=UNJUDGED, note=clean(error)),)), []
     progress(None, None, "")
     found, likely = _golden(args, subject) if args.golden else suite.run([subject.operation], None, subject, args.seed, progress), []
     with contextlib.suppress(Exception):       # a hint is no verdict
@@ -117,7 +117,7 @@ def _why_not(args, results):
     foreign = [note for note in notes if not note.startswith("could not judge")]
     if not notes or (not foreign and any(e.verdict == WRONG for e in results.entries)):
         return ""
-    why, file = (foreign or notes)[0], Path((args.module or "").partition(".py")[0]).name + ".py"
+    why, file = (foreign or notes)[0], clean(Path((args.module or "").partition(".py")[0]).name + ".py")
     return (why if why.startswith(file) or not args.module else f"{file}: {why}") + "; --limit SECONDS gives it more" * ("within" in why)
 
 

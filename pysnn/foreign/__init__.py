@@ -6,6 +6,5 @@ Whatever the file does, the caller goes on: it gets numbers, or an error of that
 
 from ._load import NoAnswer, Raised, clean, import_file, one_line
 from ._room import LIMIT, Function, Room
-from ._worker import serve
 
-__all__ = ["LIMIT", "Function", "NoAnswer", "Raised", "Room", "clean", "import_file", "one_line", "serve"]
+__all__ = ["LIMIT", "Function", "NoAnswer", "Raised", "Room", "clean", "import_file", "one_line"]

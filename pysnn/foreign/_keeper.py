@@ -110,5 +110,5 @@ def end(worker):
 if __name__ == "__main__":
     if hasattr(os, "fork"):
         keep(int(sys.argv[2]), int(sys.argv[3]))
-    from pysnn.foreign import serve
+    from pysnn.foreign._worker import serve
     serve(Path(sys.argv[1]))

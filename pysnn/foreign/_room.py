@@ -55,7 +55,7 @@ class Room:
         self.close()
         self._process, self.why, self._kept, self._n_runs = _Process(self.path), None, {}, self._n_runs + 1
         self.begin()
-        file = self.path.name
+        file = clean(self.path.name)
         try:
             self._process.exchange(b"", START_LIMIT, START_LIMIT)                    # it says that it is there
             kind, result, _ = self._ask(None)
@@ -192,7 +192,8 @@ class _Process:
     def __init__(self, path):
         self._out = tempfile.TemporaryFile()                    # it has no name that could stay behind
         mark = secrets.token_hex(8)
-        env = {**os.environ, MARK: mark, "PYTHONPATH": os.pathsep.join(x for x in (ROOT, os.environ.get("PYTHONPATH", "")) if x)}
+        paths = os.pathsep.join(x for x in (ROOT, os.environ.get("PYTHONPATH", "")) if x)
+        env = {**os.environ, MARK: mark, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8:backslashreplace"}
         command = [sys.executable, "-P", _keeper.__file__, str(path), str(os.getpid()), str(MEMORY)]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._out, env=env, bufsize=0,
                                        start_new_session=True)
