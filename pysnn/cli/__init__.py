@@ -9,6 +9,7 @@ import sys
 import numpy as np
 
 from .. import __version__, _threads, checkpoint
+from ..foreign import clean
 from . import check, compare, data, evaluate, info, plot, train, verify
 from ._common import check_json, count
 
@@ -21,6 +22,9 @@ def main(argv=None):
 
     0: all right; 1: an error, told in one line; 2: wrong usage; 130: interrupted. Of verify and check 1: something is wrong, 2: an error.
     """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):                # a terminal that cannot write a sign loses nothing else
+            stream.reconfigure(errors="backslashreplace")
     args = parser().parse_args(argv)
     try:
         if args.threads is not None:
@@ -39,7 +43,7 @@ def main(argv=None):
         if os.environ.get("PYSNN_DEBUG"):
             raise
         known = isinstance(error, OSError) and error.filename
-        print("pysnn: error:", f"cannot use {error.filename}: {checkpoint.reason(error)}" if known else error, file=sys.stderr)
+        print("pysnn: error:", clean(f"cannot use {error.filename}: {checkpoint.reason(error)}" if known else error), file=sys.stderr)
         return args.on_error
 
 

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -51,6 +52,24 @@ def add_training(sub, setting, epochs=""):
     sub.add_argument("--backend", choices=("auto", *BACKENDS), help="what computes (default: Numba where installed)")
     sub.add_argument("--val", type=count, metavar="N", help="training samples held out for validation (default: a twelfth)")
     sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help=setting)
+
+
+def add_limit(sub, default, what):
+    """Add the option that limits the time of foreign code."""
+    sub.add_argument("--limit", type=float, default=default, metavar="SECONDS", help=f"how long {what} may take (default {default:g})")
+
+
+def check_limit(args):
+    """Refuse a limit that is none."""
+    if not 0 < args.limit < float("inf"):
+        raise ValueError(f"--limit: expected a positive number of seconds, got {args.limit:g}")
+
+
+def show_printed(printed, file):
+    """Print what a foreign file has printed, so that nobody takes it for ours."""
+    if printed.strip():
+        print(f"{Path(file).name} printed:")
+        print("\n".join(f"  {line[:shutil.get_terminal_size().columns - 2]}" for line in printed.rstrip().splitlines()))
 
 
 def check_json(args):

@@ -1,9 +1,6 @@
 """The verb check: list the exercises, copy one to start with, mark it, show its solution."""
 
-import shutil
-from pathlib import Path
-
-from ._common import emit
+from ._common import add_limit, check_limit, emit, show_printed
 
 
 def add(verb):
@@ -17,7 +14,7 @@ def add(verb):
     sub.add_argument("target", nargs="?", metavar="FILE", help="a filled-in exercise; with --start the folder to copy to (default .)")
     sub.add_argument("--start", metavar="NAME", help="copy the file of an exercise")
     sub.add_argument("--solution", metavar="NAME", help="print the solution of an exercise")
-    sub.add_argument("--limit", type=float, default=10.0, metavar="SECONDS", help="how long one item may take (default 10)")
+    add_limit(sub, 10.0, "one item")
     sub.set_defaults(on_error=2)
 
 
@@ -27,8 +24,7 @@ def check(args):
         raise ValueError("--start: expected no --solution beside it")
     if args.solution and args.target:
         raise ValueError(f"--solution: expected no FILE beside it, got {args.target}")
-    if not 0 < args.limit < float("inf"):
-        raise ValueError(f"--limit: expected a positive number of seconds, got {args.limit:g}")
+    check_limit(args)
     from .. import exercises
     if args.start:
         path = exercises.start(args.start, args.target or ".")
@@ -57,13 +53,11 @@ def _list(args, exercises):
 def _mark(args, exercises):
     """Mark a file."""
     marks, printed = exercises.mark_file(args.target, args.seed, args.limit)
-    if printed.strip():
-        print(f"{Path(args.target).name} printed:")
-        print("\n".join(f"  {line[:shutil.get_terminal_size().columns - 2]}" for line in printed.rstrip().splitlines()))
+    emit(args, {"file": args.target, **marks.to_dict(), "printed": printed})
+    show_printed(printed, args.target)
     print(marks)
     if exercises.unwritten(marks):
         print(f"nothing is filled in yet: look for \"your lines\" in {args.target}")
     elif marks.ok:
         print(f"to compare: pysnn check --solution {marks.exercise}")
-    emit(args, {"file": args.target, **marks.to_dict(), "printed": printed})
     return 0 if marks.ok else 1

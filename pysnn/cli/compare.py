@@ -65,12 +65,12 @@ def compare(args):
         print(f"\n{folder} holds every finished epoch; the same command continues from there", file=sys.stderr)
         raise
     rows = comparison.table(results)
-    _print_table(rows, on)
     drawn, words = _draw(rows, folder, 1 / len(data.classes))
-    print(f"{time.perf_counter() - began:.1f} s; {words}")
     emit(args, {"data": args.data, "model": str(jobs[0].settings.model), "on": on, "n": len(samples[1]), "table": rows, "figure": drawn,
                 "runs": [{"name": job.name, **result} for job, result in zip(jobs, results, strict=True)],
                 "versions": training.versions()})
+    _print_table(rows, on)
+    print(f"{time.perf_counter() - began:.1f} s; {words}")
 
 
 def _jobs(args, data):

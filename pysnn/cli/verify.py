@@ -1,5 +1,6 @@
 """The verb verify: all checks of our operations, of yours, or of a framework's; the zoo; the golden vectors; the report."""
 
+import contextlib
 import os
 import sys
 import time
@@ -7,8 +8,9 @@ from pathlib import Path
 
 from .. import __version__
 from .._files import write_text
+from ..foreign import LIMIT, NoAnswer, Room, clean
 from ..operations import BACKENDS
-from ._common import emit
+from ._common import add_limit, check_limit, emit, show_printed
 
 
 def add(verb):
@@ -35,6 +37,7 @@ def add(verb):
     sub.add_argument("--html", metavar="FILE", help="write the report as a page with figures, too")
     sub.add_argument("--markdown", metavar="FILE", help="write the report as Markdown, too")
     sub.add_argument("--all-entries", action="store_true", help="print each argument and case, not their summary")
+    add_limit(sub, LIMIT, "the file of --module, and each check of it,")
     sub.add_argument("--quiet", action="store_true", help="no progress")
     sub.set_defaults(on_error=2)
 
@@ -49,34 +52,73 @@ def add(verb):
 def verify(args):
     """Run the checks that were asked for; return 0 if all is right, else 1."""
     _refuse(args)
+    check_limit(args)
     from ..verify import student, suite
-    from ..verify.report import ledger, page
+    from ..verify.report import page
+    from ..verify.report.ledger import joined
     began, say = time.perf_counter(), _progress(args)
     for name in [*args.operations, *([args.operation] if args.operation else [])]:
         suite.known(name)
-    subject = student.load(args.module, args.operation) if args.module else None
-    parts = [_framework(args.framework)] if args.framework else []
-    if args.golden:
-        parts.append(_golden(args, subject))
-    zoo = _zoo(args, say) if args.zoo else None
-    if not (args.framework or args.zoo or args.golden) or (args.module and not args.golden):
-        names = [subject.operation] if subject else args.operations or None
-        parts.append(suite.run(names, args.backend, subject, args.seed, say))
+    parts, zoo, likely, printed = [], None, [], ""
+    if args.module:
+        with Room(student.split(args.module)[0], args.limit) as room:
+            found, likely = _module(args, say, room)
+        parts, printed = [found], room.printed
+    else:
+        parts += [_framework(args.framework)] if args.framework else []
+        parts += [_golden(args)] if args.golden else []
+        zoo = _zoo(args, say) if args.zoo else None
+        if not (args.framework or args.zoo or args.golden):
+            parts.append(suite.run(args.operations or None, args.backend, None, args.seed, say))
     say(None, None, "")
-    results = ledger.joined(parts)
-    likely = student.likely(subject) if subject and not results.ok else []
-    about = {"pysnn": __version__, "command": "pysnn " + " ".join(sys.argv[1:]), "seed": args.seed,
+    results = joined(parts)
+    about = {"pysnn": __version__, "command": clean("pysnn " + " ".join(sys.argv[1:])), "seed": args.seed,
              "seconds": f"{time.perf_counter() - began:.1f}", **_versions()}
-    _print(args, results, zoo, likely)
-    print(f"{page.headline(results, zoo)}; {about['seconds']} s")
-    for path, write in ((args.html, page.html), (args.markdown, page.markdown)):
-        if path:
-            write_text(path, write(results, about, zoo, likely))
-            print(f"report: {path}")
-    ok = (results.ok or not results.entries) and (zoo is None or zoo.ok)
+    ok, why = (results.ok or not results.entries) and (zoo is None or zoo.ok), _why_not(args, results)
+    reports = [(file, write) for file, write in ((args.html, page.html), (args.markdown, page.markdown)) if file]
+    for file, write in reports:                # files first: nothing that is printed can lose them
+        write_text(file, write(results, about, zoo, likely))
     emit(args, {**about, "module": args.module, "framework": args.framework, "likely": likely, **results.to_dict(), "ok": ok,
                 "zoo": zoo.to_dict() if zoo else None})
+    show_printed(printed, args.module or "")
+    if not why or len(results.entries) > 1:
+        _print(args, results, zoo, likely)
+        print(f"{page.headline(results, zoo)}; {about['seconds']} s")
+    for file, _ in reports:
+        print(f"report: {file}")
+    if why:
+        raise ValueError(why)
     return 0 if ok else 1
+
+
+def _module(args, say, room):
+    """Check the operation of a file; return a ledger, and what its mistake looks like."""
+    from ..verify import student, suite
+    from ..verify.report.ledger import UNJUDGED, Entry, Ledger
+
+    def progress(*words):
+        room.begin()                           # the seconds of the next check
+        say(*words)
+    try:
+        subject = student.load(args.module, args.operation, lambda _: room.load())
+    except ValueError as error:
+        return Ledger((Entry(args.operation or clean(room.path.name), "load", verdict=UNJUDGED, note=clean(error)),)), []
+    progress(None, None, "")
+    found, likely = _golden(args, subject) if args.golden else suite.run([subject.operation], None, subject, args.seed, progress), []
+    with contextlib.suppress(Exception):       # a hint is no verdict
+        likely = [] if found.ok or room.why else student.likely(subject)
+    return found, likely
+
+
+def _why_not(args, results):
+    """Say why there is no verdict: foreign code gave no answer, or nothing is wrong but a check failed at its own work; "" if there is."""
+    from ..verify.report.ledger import UNJUDGED, WRONG
+    notes = [e.note for e in results.entries if e.verdict == UNJUDGED]
+    foreign = [note for note in notes if not note.startswith("could not judge")]
+    if not notes or (not foreign and any(e.verdict == WRONG for e in results.entries)):
+        return ""
+    why, file = (foreign or notes)[0], clean(Path((args.module or "").partition(".py")[0]).name + ".py")
+    return (why if why.startswith(file) or not args.module else f"{file}: {why}") + "; --limit SECONDS gives it more" * ("within" in why)
 
 
 def _refuse(args):
@@ -131,10 +173,10 @@ def _framework(name):
     return Ledger(tuple(entries))
 
 
-def _golden(args, subject):
+def _golden(args, subject=None):
     """Check against the golden vectors."""
     from ..verify import golden, suite
-    from ..verify.report.ledger import Ledger
+    from ..verify.report.ledger import UNJUDGED, Entry, Ledger
     available, entries = golden.operations(), []
     for name in [subject.operation] if subject else args.operations or [*suite.OPERATIONS, *suite.LOSSES]:
         if name not in available:
@@ -143,7 +185,10 @@ def _golden(args, subject):
             raise ValueError("--golden: expected functions that take all arguments of the contract (threshold, rule, stride, ...), "
                              f"got fewer in {args.module}")
         backend = args.backend or "reference"
-        checked = golden.check(subject or suite.operation(name, backend), name)
+        try:
+            checked = golden.check(subject or suite.operation(name, backend), name)
+        except NoAnswer as error:
+            checked = [Entry(name, "golden vectors", verdict=UNJUDGED, note=str(error))]
         entries += [e if backend == "reference" else e._replace(operation=f"{name} ({backend})") for e in checked]
     return Ledger(tuple(entries))
 

@@ -1,10 +1,14 @@
 """The pytest plugin: `pytest --snn-conformance mylayer.py[:forward,backward]` makes every check of the suite a test of that layer.
 
+The file runs in a process of its own: what ends or stops there is a failed test, and the session goes on.
 Where pysnn is installed, pytest finds `pysnn.pytest_plugin`, which loads this file when it is asked for; elsewhere, -p pysnn.verify.plugin.
 """
 
+import contextlib
+
 import pytest
 
+from ..foreign import NoAnswer
 from ..pytest_plugin import add_options
 
 
@@ -36,13 +40,19 @@ def pytest_collection(session):
         return
     if session.config.args_source is not pytest.Config.ArgsSource.ARGS:
         session.config.args = []
+    from pysnn.foreign import Room
     from pysnn.verify import student
     session.config._snn_layers = []
     for spec in session.config.getoption("--snn-conformance"):
         try:
-            session.config._snn_layers.append((spec, student.load(spec, session.config.getoption("--snn-operation"))))
+            room = Room(student.split(spec)[0])
+            session.config.add_cleanup(room.close)
+            subject = student.load(spec, session.config.getoption("--snn-operation"), lambda _, room=room: room.load())
+        except NoAnswer as error:
+            subject = error
         except (ValueError, TypeError) as error:
             raise pytest.UsageError(f"--snn-conformance: {error}") from None
+        session.config._snn_layers.append((spec, subject, room))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -58,8 +68,8 @@ def pytest_collection_modifyitems(session, config, items):
     items : list of pytest.Item
         What was collected; the checks are added to it.
     """
-    for spec, subject in getattr(config, "_snn_layers", []):
-        layer = Conformance.from_parent(session, name=spec, nodeid=spec, subject=subject)
+    for spec, subject, room in getattr(config, "_snn_layers", []):
+        layer = Conformance.from_parent(session, name=spec, nodeid=spec, subject=subject, room=room)
         report = layer.ihook.pytest_make_collect_report(collector=layer)
         layer.ihook.pytest_collectreport(report=report)                  # so that they are counted
         items.extend(report.result)
@@ -70,15 +80,17 @@ class Conformance(pytest.Collector):
 
     Parameters
     ----------
-    subject : pysnn.verify.student.Subject
-        The layer.
+    subject : pysnn.verify.student.Subject or pysnn.foreign.NoAnswer
+        The layer, or why there is none.
+    room : pysnn.foreign.Room
+        Where it runs.
     **kwargs : object
         As for any collector.
     """
 
-    def __init__(self, *, subject, **kwargs):
+    def __init__(self, *, subject, room, **kwargs):
         super().__init__(**kwargs)
-        self.subject, self._likely = subject, None
+        self.subject, self.room, self._likely = subject, room, None
 
     def collect(self):
         """Make an item of each check.
@@ -89,6 +101,8 @@ class Conformance(pytest.Collector):
             In the order of the suite.
         """
         from pysnn.verify import suite
+        if isinstance(self.subject, Exception):
+            return [CheckItem.from_parent(self, name="load", check=None)]
         return [CheckItem.from_parent(self, name=check.name.replace(": ", "[", 1) + ("]" if ":" in check.name else ""), check=check)
                 for check in suite.checks(self.subject.operation, op=self.subject)]
 
@@ -102,7 +116,9 @@ class Conformance(pytest.Collector):
         """
         if self._likely is None:
             from pysnn.verify import student
-            self._likely = student.likely(self.subject)
+            self._likely = []
+            with contextlib.suppress(Exception):             # a hint is no verdict
+                self._likely = student.likely(self.subject)
         return self._likely
 
 
@@ -111,8 +127,8 @@ class CheckItem(pytest.Item):
 
     Parameters
     ----------
-    check : pysnn.verify.suite.Check
-        What to run.
+    check : pysnn.verify.suite.Check or None
+        What to run; None: nothing, there is no layer.
     **kwargs : object
         As for any item.
     """
@@ -124,6 +140,10 @@ class CheckItem(pytest.Item):
     def runtest(self):
         """Run the check; raise its entries, unless all are right."""
         from pysnn.verify import suite
+        if self.check is None:
+            raise self.parent.subject
+        if not self.parent.room.why:
+            self.parent.room.begin()
         ledger = suite.apply(self.check, self.parent.subject, self.config.getoption("--snn-seed"))
         if not ledger.ok:
             raise NotRight(ledger, self.parent.likely())
@@ -143,6 +163,8 @@ class CheckItem(pytest.Item):
         str
             Some lines.
         """
+        if isinstance(excinfo.value, NoAnswer):
+            return f"{self.parent.room.path.name}: no verdict: {excinfo.value}"
         if not isinstance(excinfo.value, NotRight):
             return super().repr_failure(excinfo)
         from pysnn.verify.report.ledger import says
@@ -160,7 +182,8 @@ class CheckItem(pytest.Item):
         tuple
             File, no line, words.
         """
-        return self.parent.name.rsplit(":", 1)[0], None, f"{self.parent.subject.operation}: {self.check.name}"
+        what = f"{self.check.operation}: {self.check.name}" if self.check else "load"
+        return self.parent.name.rsplit(":", 1)[0], None, what
 
 
 class NotRight(Exception):

@@ -8,7 +8,8 @@ The file holds two functions of the contract (docs/howto/verify-your-gradient.md
     SURROGATE = ("atan", 2.0)                  # the only surrogate it knows; pysnn.conventions.Surrogate
     DETACH_RESET = True                        # whether its backward takes the reset as a constant
 
-A function that takes fewer arguments than the contract gets those that it takes: they come in the contract's order.
+A function that takes fewer arguments than the contract gets those that it takes: they come in the contract's order. One that takes more
+than a case has gets the contract's defaults for the others.
 
 An operation that the package does not know says what it is by a record, and gives cases (docs/howto/write-an-operation.md):
 
@@ -19,9 +20,7 @@ An operation that the package does not know says what it is by a record, and giv
     reference = (forward, backward)            # a pair to compare with
 """
 
-import importlib.util
 import inspect
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,6 +28,8 @@ import numpy as np
 
 from .. import _checks
 from ..conventions import RULES, SURROGATES, Rule, Surrogate
+from ..foreign import Function, NoAnswer, import_file, one_line
+from ..learning import METHODS, Step
 from ..operations import OPERATIONS, Operation, Pair
 from . import suite, zoo
 
@@ -63,7 +64,7 @@ class Subject(NamedTuple):
         return self.forward(*args)
 
 
-def load(spec, operation=None):
+def load(spec, operation=None, run=import_file):
     """Load an operation from a file.
 
     Parameters
@@ -73,6 +74,8 @@ def load(spec, operation=None):
         "my.py:gradients".
     operation : str, optional
         One of `suite.NAMES`; default: what the file calls OPERATION.
+    run : callable
+        run(path) -> what the file defines. Default: it runs in this process; `load` of a `pysnn.foreign.Room` runs it in another one.
 
     Returns
     -------
@@ -83,10 +86,10 @@ def load(spec, operation=None):
     ------
     ValueError
         If there is no such file, it does not run, it lacks a name, or its results do not have the shapes and dtypes of the contract. The
-        message is one line.
+        message is one line. A `pysnn.foreign.NoAnswer` if it leaves its process, or is stopped.
     """
-    path, names = _split(spec)
-    module = import_file(path)
+    path, names = split(spec)
+    module = run(path)
     operation = operation or getattr(module, "OPERATION", None)
     if isinstance(operation, Operation):
         return _own(operation, module, names, path.name)
@@ -99,9 +102,10 @@ def load(spec, operation=None):
         raise ValueError(f"{path.name}: expected {'one name' if single else 'two names, forward and backward,'} for {operation}, "
                          f"got {', '.join(names)}")
     functions = _functions(module, names, path.name)
+    if operation in suite.LEARNING:
+        return Subject(operation, _rule(operation, *functions), None)
     subject = Subject(operation, *functions, None) if single else _subject(operation, functions, module, path.name)
-    if operation not in suite.LEARNING:
-        _try(subject, path.name)
+    _try(subject, path.name)
     return subject
 
 
@@ -109,7 +113,7 @@ def _functions(module, names, file):
     """Return functions of a file."""
     for name in names:
         if not callable(getattr(module, name, None)):
-            there = [k for k, v in vars(module).items() if inspect.isfunction(v) and not k.startswith("_")]
+            there = [k for k, v in vars(module).items() if (inspect.isfunction(v) or isinstance(v, Function)) and not k.startswith("_")]
             raise ValueError(f"{file}: expected a function {name!r}, found {', '.join(there) or 'no function'}")
     return [getattr(module, name) for name in names]
 
@@ -126,6 +130,8 @@ def _own(record, module, names, file):
                     reference and Pair(*reference))
     try:
         results = suite.examples(own.operation, own, own)
+    except NoAnswer:
+        raise
     except Exception as error:
         raise ValueError(f"{file}: does not run as {own.operation}: {one_line(error)}") from None
     if any(result["n_gradients"] != len(record.gradients) for result in results):
@@ -134,8 +140,26 @@ def _own(record, module, names, file):
     return own
 
 
-def _split(spec):
-    """Split FILE.py:NAMES into path and names."""
+def split(spec):
+    """Split FILE.py:NAMES.
+
+    Parameters
+    ----------
+    spec : str
+        As for `load`.
+
+    Returns
+    -------
+    path : pathlib.Path
+        The file.
+    names : list of str
+        The names.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file.
+    """
     file, colon, names = spec.rpartition(":")
     if not colon or names.endswith(".py") or "/" in names or "\\" in names:
         file, names = spec, ""
@@ -144,69 +168,6 @@ def _split(spec):
         raise ValueError(f"module: expected a file such as my.py or my.py:forward,backward, got {spec!r}"
                          + ("" if path.is_file() or path.suffix != ".py" else ", which is not there"))
     return path, [name.strip() for name in names.split(",") if name.strip()]
-
-
-def import_file(path):
-    """Run a file as a module of its own, which does not stay in sys.modules.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        A Python file.
-
-    Returns
-    -------
-    module
-        What it defines.
-
-    Raises
-    ------
-    ValueError
-        If it does not run, in one line.
-    """
-    name = f"_pysnn_student_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    sys.modules[name] = module
-    sys.path.insert(0, str(path.resolve().parent))
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise ValueError(f"{path.name}, line {error.lineno}: {error.msg}") from None
-    except Exception as error:
-        raise ValueError(f"{path.name}: does not run: {one_line(error)}") from None
-    finally:
-        sys.dont_write_bytecode = kept
-        sys.path.remove(str(path.resolve().parent))
-        sys.modules.pop(name, None)
-    return module
-
-
-def one_line(error):
-    """Put an error into one line, with the line of the file, or the function and line of a notebook, where it arose.
-
-    Parameters
-    ----------
-    error : Exception
-        As it was raised.
-
-    Returns
-    -------
-    str
-        At most 300 characters.
-    """
-    trace, line, other = error.__traceback__, "", ""
-    while trace is not None:
-        module, code = trace.tb_frame.f_globals.get("__name__") or "", trace.tb_frame.f_code
-        if "_pysnn_student_" in module:
-            line = f" (line {trace.tb_lineno})"
-        elif module.split(".")[0] not in (__name__.split(".")[0], "numpy") and not code.co_filename.startswith("<frozen"):
-            place = Path(code.co_filename).name if Path(code.co_filename).is_file() else "its cell"
-            other = f" ({code.co_name}, line {trace.tb_lineno} of {place})"
-        trace = trace.tb_next
-    message, line = f"{type(error).__name__}: {' '.join(str(error).split())}", line or other
-    return message[:300 - len(line)] + line
 
 
 def _taken(function, most):
@@ -220,11 +181,58 @@ def _taken(function, most):
     return min(most, sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters))
 
 
+def _by_contract(function, ours, most):
+    """Wrap a function so that it can be called as ours can; return it, and how many arguments it takes."""
+    n, defaults = _taken(function, most), [p.default for p in inspect.signature(ours).parameters.values()]
+    return lambda *args: function(*args[:n], *defaults[len(args):n]), n
+
+
+def _rule(method, function):
+    """Wrap the gradients of a learning rule; one that runs in another process gets its networks built there."""
+    if not isinstance(function, Function):
+        return _by_contract(function, suite.operation(method), 4)[0]
+
+    def gradients(nets, x, y, rng=None):
+        settings = {name: getattr(nets.settings, name) for name in nets.settings.__dataclass_fields__}
+        settings["model"] = str(settings["model"])
+        loss, out, grads, params = function.through(f"{__name__}:gradients_there", method, settings, nets.net.params, nets.state, x, y)
+        for name, w in params.items():
+            nets.net.params[name][...] = w
+        return Step(loss, out, grads, {})
+    return gradients
+
+
+def gradients_there(function, method, settings, params, state, *batch):
+    """Run the gradients of a learning rule on networks that are built anew.
+
+    Parameters
+    ----------
+    function : callable
+        As ``gradients`` of a `Method`, with or without the rng.
+    method : str
+        Which rule it is.
+    settings, params, state : dict
+        What the networks are built from.
+    *batch : arrays
+        Samples and labels.
+
+    Returns
+    -------
+    list
+        Loss, outputs, gradients, and the parameters after the call.
+    """
+    rule = METHODS[method]
+    nets = rule.build(rule.Settings(**settings), params, state=state)
+    step = _by_contract(function, rule.gradients, 4)[0](nets, *batch, None)
+    return [step.loss, step.y, dict(step.grads), dict(nets.net.params)]
+
+
 def _subject(operation, functions, module, name):
     """Wrap two functions so that they can be called by the contract."""
-    record, (forward, backward) = OPERATIONS[operation], functions
-    n_forward, n_backward = _taken(forward, len(record.arguments)), _taken(backward, 2 + len(record.options))
-    subject = Subject(operation, lambda *a: forward(*a[:n_forward]), lambda *a: backward(*a[:n_backward]), n_forward)
+    record, right = OPERATIONS[operation], suite.operation(operation)
+    forward, n_forward = _by_contract(functions[0], right.forward, len(record.arguments))
+    backward, n_backward = _by_contract(functions[1], right.backward, 2 + len(record.options))
+    subject = Subject(operation, forward, backward, n_forward)
     if operation == "temporal":
         only = getattr(module, "THRESHOLD", 1.0 if n_forward < 3 else None)
         return subject._replace(thresholds=None if only is None else (_checks.positive(only, f"{name}: THRESHOLD"),))
@@ -252,35 +260,40 @@ def _subject(operation, functions, module, name):
 
 
 def _whole(subject, taken, late):
-    """Complete a neuron that knows no v_init, v_final or dv_final: (current) -> spikes, cache; (dspikes, cache) -> dcurrent.
+    """Complete a neuron that knows no v_init, v_final, dv_final or dv_init.
 
-    v_init is added to the current of the first step, which is the same as long as v_init alone does not reach the threshold. The gradient
-    of v_final is ours. `late`: the file declares timing "next"; then its v_final, not reset yet, cannot be checked without a v_init.
+    Without v_init: it is added to the current of the first step, which is the same as long as v_init alone does not reach the threshold.
+    What is missing of v_final, and of its gradient, is ours. `late`: the file declares timing "next"; then its v_final, not reset yet,
+    cannot be checked without a v_init.
     """
-    if min(taken[0] - 2, taken[1] - 2) >= 1:
-        return subject
-    forward, backward, right = subject.forward, subject.backward, suite.operation("integrate_fire")
+    (n_forward, n_backward), right = taken, suite.operation("integrate_fire")
 
     def whole_forward(current, threshold, v_init, rule):
-        current = np.array(current)
-        if taken[0] < 3:
+        if n_forward < 3:
+            current = np.array(current)
             current[0] += v_init
             v_init = np.zeros(current.shape[1:])
-        result = forward(current, threshold, v_init, rule)
+        result = subject.forward(current, threshold, v_init, rule)
         if not isinstance(result, tuple) or len(result) not in (2, 3):
             raise ValueError("forward: expected (spikes, cache) or (spikes, v_final, cache)")
         if late and len(result) == 3:
             raise ValueError("forward: expected (spikes, cache), or a v_init beside the v_final, of a RULE with timing 'next'")
-        _, v_final, cache = right.forward(current, threshold, v_init, rule)
-        return result[0], result[1] if len(result) == 3 else v_final, (result[-1], cache)
+        _, v_final, ours = right.forward(current, threshold, v_init, rule)
+        first = right.forward(current[:1], threshold, v_init, rule)[2] if rule.timing == "next" else None
+        return result[0], result[1] if len(result) == 3 else v_final, (result[-1], ours, first)
 
-    def whole_backward(dspikes, caches, dv_final, surrogate, detach_reset):
-        grads = backward(dspikes, caches[0], dv_final, surrogate, detach_reset)
-        dcurrent = grads[0] if isinstance(grads, tuple) else grads
-        if taken[1] < 3 and dv_final is not None:
-            dcurrent = dcurrent + right.backward(np.zeros_like(dspikes), caches[1], dv_final, surrogate, detach_reset)[0]
-        own = isinstance(grads, tuple) and taken[0] >= 3
-        return dcurrent, grads[1] if own else np.array(dcurrent[0])
+    def whole_backward(dspikes, caches, dv_final, how, detach_reset):
+        (cache, ours, first), nothing = caches, np.zeros_like(dspikes)
+        takes_dv = n_backward >= 3 and not late
+        grads = subject.backward(dspikes, cache, dv_final if takes_dv else nothing[0], how, detach_reset)
+        dcurrent, *more = grads if isinstance(grads, (tuple, list)) else (grads,)
+        if more and more[0] is not None and not late:
+            dv_init = more[0]
+        else:                                  # from the current of the first step, through the reset that comes before it
+            dv_init = np.array(dcurrent[0]) if first is None else right.backward(nothing[:1], first, dcurrent[0], how, detach_reset)[1]
+        if takes_dv or dv_final is None:
+            return dcurrent, dv_init
+        return tuple(a + b for a, b in zip((dcurrent, dv_init), right.backward(nothing, ours, dv_final, how, detach_reset), strict=True))
     return subject._replace(forward=whole_forward, backward=whole_backward)
 
 
@@ -288,6 +301,8 @@ def _try(subject, name):
     """Run it once; refuse it if it fails or returns other shapes."""
     try:
         got = suite.examples(subject.operation, subject, subject)
+    except NoAnswer:
+        raise
     except Exception as error:
         raise ValueError(f"{name}: does not run as {subject.operation}: {one_line(error)}") from None
     wrong = _misfit(got, suite.examples(subject.operation, suite.operation(subject.operation), subject))

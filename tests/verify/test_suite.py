@@ -2,12 +2,13 @@
 
 import inspect
 import json
+import re
 import runpy
 
 import numpy as np
 import pytest
 
-from pysnn import losses, training, verify
+from pysnn import cli, losses, training, verify
 from pysnn.operations import OPERATIONS
 from pysnn.reference import integrate_fire, temporal
 from pysnn.verify import student, suite
@@ -145,6 +146,43 @@ def test_what_raises_is_wrong_and_says_why():
         raise KeyError("no\nsuch thing")
     found = suite.run(["dense"], op=Op(forward, forward))
     assert not found.ok and all(e.verdict == "WRONG" and e.note == "KeyError: 'no\\nsuch thing'" for e in found.entries)
+
+
+def test_an_error_of_the_check_itself_is_no_verdict():
+    """Neither of a check, nor of what a file says about itself; one of the code under test, or results of other shapes, are wrong."""
+    def broken(op, rng, recorder):
+        op.forward(np.ones((2, 3)), np.ones((3, 2)), np.ones(2))
+        raise TypeError("a lambda of ours lacks an argument")
+    right, check = suite.operation("dense"), suite.checks("dense")[0]
+    (entry,) = suite.apply(check._replace(run=broken), right).entries
+    assert entry.verdict == ledger.UNJUDGED and entry.note.startswith("could not judge: TypeError: a lambda of ours lacks an argument")
+    found = suite.apply(check._replace(run=broken), right)
+    assert not found.ok and found.to_dict()["n_wrong"] == 0 and found.to_dict()["n_unjudged"] == 1
+    assert found.summary().entries[0].verdict == ledger.UNJUDGED and "unjudged" in str(found)
+    for forward, backward, note in (
+            (lambda *a: right.forward(*a)[0], right.backward, "forward: expected y, cache, got ndarray"),
+            (lambda *a: (1, 2, 3), right.backward, "forward: expected y, cache, got 3 results")):
+        note_of = suite.apply(check._replace(run=broken), Op(forward, backward)).entries[0].note
+        assert note_of.startswith(note), note_of
+    for grads, got in (([np.ones((2, 3))], "(2, 3)"), ([np.ones((2, 3)), np.ones(5), np.ones(2)], "(2, 3), (5,), (2,)")):
+        def also(op, rng, recorder):
+            op.backward(0, op.forward(np.ones((2, 3)), np.ones((3, 2)), np.ones(2))[1])
+            raise ValueError("operands could not be broadcast")
+        (entry,) = suite.apply(check._replace(run=also), Op(right.forward, lambda d, c, grads=grads: grads)).entries
+        assert (entry.verdict, entry.note) == ("WRONG", f"backward: expected gradients of shape (2, 3), (3, 2), (2,), got {got}")
+
+
+def test_no_verdict_of_a_check_has_its_own_exit_code(monkeypatch, capsys):
+    def broken(op, rng, recorder):
+        raise TypeError("no\x1b[31m")
+    one, two = suite.checks("dense")[:2]
+    monkeypatch.setattr("pysnn.verify.suite.runner.checks", lambda *args: [one, two._replace(run=broken)])
+    assert cli.main(["verify", "dense", "--backend", "reference", "--quiet"]) == 2
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"pysnn: error: could not judge: TypeError: no\\x1b\[31m \(.*\)\n", err)
+    assert "1 NOT RIGHT" in out and "WRONG" not in out
+    monkeypatch.setattr("pysnn.verify.suite.runner.operation", lambda *args: Op(lambda *a: (0 * a[2], None), lambda d, c: d))
+    assert cli.main(["verify", "dense", "--backend", "reference", "--quiet"]) == 1             # what is wrong is wrong
 
 
 def test_nan_is_wrong():

@@ -47,7 +47,7 @@ h3{font-size:1rem;margin:1.4rem 0 .3rem}p{margin:.4rem 0}.soft,figcaption{color:
 table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}th,td{padding:.2rem .6rem .2rem 0;text-align:right;
 border-bottom:1px solid var(--line);white-space:nowrap}th{color:var(--soft);font-weight:500}td.l,th.l{text-align:left}
 td.w{white-space:normal;min-width:14rem}tr.bad td{background:var(--band)}
-.WRONG{color:var(--wrong);font-weight:600}.unchecked{color:var(--unsure);font-weight:600}
+.WRONG{color:var(--wrong);font-weight:600}.unjudged,.unchecked{color:var(--unsure);font-weight:600}
 details{margin:.3rem 0}summary{cursor:pointer;color:var(--soft)}code{font-size:.9em}ul{padding-left:1.2rem}td.c{text-align:center}
 .zoo th{vertical-align:bottom}.zoo th span{writing-mode:vertical-rl;transform:rotate(180deg)}.zoo td{padding-right:.5rem}
 .box{border-left:4px solid var(--wrong);background:var(--band);padding:.5rem .9rem;margin:.6rem 0}
@@ -56,7 +56,7 @@ details{margin:.3rem 0}summary{cursor:pointer;color:var(--soft)}code{font-size:.
 LOW, HIGH = -17.0, 1.0           # decades shown; what is smaller (0, too) or larger stands at the edge
 BINS = 54
 ROW, TOP = 34, 6                 # pixels
-COLOURS = {"right": "var(--right)", "WRONG": "var(--wrong)", "unchecked": "var(--unsure)"}
+COLOURS = {"right": "var(--right)", "WRONG": "var(--wrong)", "unchecked": "var(--unsure)", "unjudged": "var(--unsure)"}
 
 
 def headline(ledger, zoo=None):

@@ -27,7 +27,6 @@ class Problem(NamedTuple):
     args: tuple               # of forward
     definition: object = None   # definition(*args) -> output, or outputs
     decisions: object = None  # decisions(*args) -> discrete decisions as arrays; None: there are none
-    short: bool = True        # a forward that takes only the first of the arguments computes this, too
 
 
 class Own(NamedTuple):
@@ -55,8 +54,10 @@ class Own(NamedTuple):
 
 
 def cut(problems, n_args):
-    """Drop the arguments that forward does not take, and the problems that it then cannot compute."""
-    return [p._replace(args=p.args[:n_args]) for p in problems if n_args is None or len(p.args) <= n_args or p.short]
+    """Leave out the arguments that forward does not take; definition and decisions have the contract's defaults for them."""
+    words = [p.words if len(problems) == 1 or len(p.args) <= (n_args or len(p.args)) else f"case {k} of {n_args} arguments"
+             for k, p in enumerate(problems, 1)]
+    return [p._replace(args=p.args[:n_args], words=w) for p, w in zip(problems, words, strict=True)]
 
 
 def checks(record, problems, right=None, n_args=None, kinds=("definition", "gradcheck", "reference")):

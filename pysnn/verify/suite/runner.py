@@ -7,10 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import operations as table
-from ..report.ledger import Entry, Ledger, joined
+from ...foreign import NoAnswer, one_line
+from ..report.ledger import UNJUDGED, Entry, Ledger, joined
 from . import _plain as plain
 from . import integrate_fire, learning, losses, relu, temporal
 from ._recorder import Recorder
+from ._watched import Watched
 
 SUITE = {**temporal.SUITE, **integrate_fire.SUITE, **relu.SUITE, **losses.SUITE, **learning.SUITE}
 """All that has checks, by name."""
@@ -156,16 +158,25 @@ def apply(check, op, seed=0, label=None):
     Returns
     -------
     Ledger
-        Its entries; an operation that raises an error is wrong, and the note says which error.
+        Its entries; an operation that raises an error is wrong, and the note says which error. An error of the check itself is not: the
+        entry says that it could not judge.
+
+    Raises
+    ------
+    NoAnswer
+        If there is nothing to judge: the operation leaves its process, or is stopped.
     """
     recorder = Recorder(label or check.operation, check.name)
+    watched = Watched(getattr(op, "record", None) or table.OPERATIONS.get(check.operation), op)
     rng = np.random.default_rng([seed, zlib.crc32(f"{check.operation} {check.name}".encode())])
     try:
         with np.errstate(all="ignore"):
-            check.run(op, rng, recorder)
-    except Exception as error:             # an error in the code under test is a result
-        message = " ".join(str(error).split())
-        recorder.entries.append(Entry(recorder.operation, check.name, verdict="WRONG", note=f"{type(error).__name__}: {message}"[:300]))
+            check.run(watched, rng, recorder)
+    except NoAnswer:
+        raise
+    except Exception as error:             # of the code under test it is a result
+        verdict, note = ("WRONG", watched.fault) if watched.fault else (UNJUDGED, f"could not judge: {one_line(error)}")
+        recorder.entries.append(Entry(recorder.operation, check.name, verdict=verdict, note=note))
     errors = np.concatenate([np.ravel(x) for x in recorder.errors]) if recorder.errors else np.empty(0)
     return Ledger(tuple(recorder.entries), {recorder.operation: errors})
 
@@ -216,7 +227,11 @@ def run(operations=None, backend=None, op=None, seed=0, progress=None, few=False
     for k, (check, tested, label) in enumerate(jobs):
         if progress:
             progress(k, len(jobs), f"{label}, {check.name}")
-        ledgers.append(apply(check, tested, seed, label))
+        try:
+            ledgers.append(apply(check, tested, seed, label))
+        except NoAnswer as error:          # what is known so far
+            ledgers.append(Ledger((Entry(label, check.name, verdict=UNJUDGED, note=str(error)),)))
+            break
     return joined(ledgers)
 
 
