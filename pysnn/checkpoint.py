@@ -11,6 +11,7 @@ import re
 import shutil
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,8 @@ def write(path, header, arrays, compress=False, keep=False):
     CheckpointError
         If it cannot be written, or a file of another kind is there; what was there before is untouched.
     """
-    text = json.dumps({"format": FORMAT, "version": VERSION, **header}, sort_keys=True)
+    sums = {name: zlib.crc32(np.ascontiguousarray(x.T if np.isfortran(x) else x)) for name, x in arrays.items()}
+    text = json.dumps({"format": FORMAT, "version": VERSION, **header, "crc32": sums}, sort_keys=True)
     try:
         if not _replaceable(path):
             raise CheckpointError(f"{path}: expected a new name or a checkpoint of pysnn, got a file of another kind, which stays as it is")
@@ -193,7 +195,11 @@ class Stored:
                     raise ValueError("no whole .npz archive")
                 self._archive = stack.enter_context(zipfile.ZipFile(file))
                 self._members = self._checked()
+                self.layout = {}
                 self.header = self._header()
+                self._sums = self.header.get("crc32", dict.fromkeys(self._members))      # of older ones there are none
+                if set(self._sums) != set(self._members):
+                    raise ValueError(f"expected arrays {', '.join(self._sums)}, got {', '.join(self._members)}")
                 self.layout = {name: self._declared(info)[1:3] for name, info in self._members.items()}
             self._close = stack.pop_all().close
 
@@ -277,6 +283,8 @@ class Stored:
                     if len(piece) < min(PIECE, len(data) - at):
                         raise ValueError(f"{info.filename:.80} is cut off")
                     data[at:at + PIECE] = piece
+            if name in self.layout and self._sums[name] not in (None, zlib.crc32(data)):
+                raise ValueError(f"{name:.80} is not the array that the header knows")
             return data.view(dtype).reshape(shape, order="F" if fortran else "C")
 
     def arrays(self, start=""):

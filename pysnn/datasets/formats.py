@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import pathlib
+import warnings
 import zlib
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from .catalogue import FILES, STORED, DataError
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 8
 CIFAR_RECORD = 1 + 3 * 32 * 32
+LARGEST = 64 << 20      # bytes, more than any file of a data set has
 CIFAR_LABELS = {"data": "train_lables.json", "test": "test_lables.json"}  # spelt so in the npm package
 
 
@@ -41,7 +43,11 @@ def read_idx(path):
     ValueError
         If the file is not IDX, holds other than unsigned bytes, or is shorter or longer than its header says.
     """
-    return parse_idx(_read(pathlib.Path(path)), path)
+    path = pathlib.Path(path)
+    start = _read(path, 4 + 4 * 255)
+    n_dims = start[3] if len(start) > 3 else 0
+    shape = np.frombuffer(start[4:4 + 4 * n_dims][:4 * (len(start[4:4 + 4 * n_dims]) // 4)], ">u4")
+    return parse_idx(_read(path, 4 + 4 * n_dims + math.prod(map(int, shape)) + 1), path)
 
 
 def parse_idx(data, path):
@@ -131,8 +137,12 @@ def verified(name, file, folder):
     path = _find(name, file, pathlib.Path(folder))
     try:
         data = _read_sheet(path, file) if path.suffix == ".png" else _read(path)
-    except ValueError as error:
-        raise DataError(str(error)) from error
+    except (DataError, OSError):
+        raise
+    except Exception as error:      # zlib, Pillow, json: a damaged file can fail anywhere
+        raise DataError(str(error) or f"{path}: {type(error).__name__}") from error
+    if len(data) > LARGEST:
+        raise DataError(f"{path}: expected at most {LARGEST:,} bytes, got more")
     md5, expected = hashlib.md5(data, usedforsecurity=False).hexdigest(), FILES[name][file]
     if md5 != expected:
         raise DataError(f"{path}: expected content of md5 {expected}, found {md5}{_diagnosis(name, data)}")
@@ -154,15 +164,19 @@ def _find(name, file, folder):
     raise DataError(f"{folder} holds no {file}" if folder.is_dir() else f"there is no folder {folder}")
 
 
-def _read(path):
-    """Read a file, unpacking gzip."""
-    data = path.read_bytes()
-    if not data.startswith(GZIP_MAGIC):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path}: truncated or damaged gzip file ({error})") from error
+def _read(path, most=LARGEST + 1):
+    """Read the first bytes of a file, unpacking gzip."""
+    data = bytearray()
+    with open(path, "rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        file = gzip.GzipFile(fileobj=file) if packed else file
+        try:
+            while piece := file.read(min(1 << 20, most - len(data))):
+                data += piece
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path}: truncated or damaged gzip file ({error})") from error
+    return data
 
 
 def _read_sheet(path, file):
@@ -173,11 +187,13 @@ def _read_sheet(path, file):
         raise DataError(f"{path}: reading PNG sheets needs Pillow: pip install pillow") from error
     labels_path = path.with_name(CIFAR_LABELS[file.split("_")[0]])
     try:
-        with Image.open(path) as sheet:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as sheet:
+            if sheet.width != 1024 or sheet.height > 10_000:
+                raise ValueError(f"expected up to 10,000 rows of 1024 pixels, got {sheet.height} of {sheet.width}")
             pixels = np.asarray(sheet.convert("RGB"))
-        labels = np.array(json.loads(labels_path.read_bytes()), np.uint8, ndmin=1)
-    except (OSError, SyntaxError, TypeError, ValueError, OverflowError) as error:  # SyntaxError: Pillow, a broken PNG
-        raise ValueError(f"{path} with {labels_path.name}: cannot be read ({error})") from error
+        labels = np.array(json.loads(_read(labels_path, 1 << 20)), np.uint8, ndmin=1)
+    except Exception as error:      # Pillow, json: a damaged file can fail anywhere
+        raise ValueError(f"{path} with {labels_path.name}: cannot be read ({error!s:.200})") from error
     n = len(pixels)
     begin = n * (int(file.split("_")[2].removesuffix(".bin")) - 1) if file.startswith("data") else 0
     labels = labels[begin:begin + n]
