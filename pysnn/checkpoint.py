@@ -288,7 +288,7 @@ class Stored:
             return data.view(dtype).reshape(shape, order="F" if fortran else "C")
 
     def arrays(self, start=""):
-        """Read the arrays whose names begin with a word; refuse an archive that unpacks to more than 32 times its size and 64 MiB.
+        """Read the arrays whose names begin with a word; refuse an archive that unpacks to more than 32 times its size and 8 MiB.
 
         Parameters
         ----------
@@ -300,7 +300,7 @@ class Stored:
         dict of str to array
             As written.
         """
-        if sum(info.file_size for info in self._members.values()) > 64 * PIECE + 32 * self.size:
+        if sum(info.file_size for info in self._members.values()) > 8 * PIECE + 32 * self.size:
             raise CheckpointError(f"{self.path}: expected a checkpoint, got an archive that unpacks to far more than its {self.size} bytes")
         return {name.removeprefix(start): self.array(name) for name in self.layout if name.startswith(start)}
 

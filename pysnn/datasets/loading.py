@@ -173,7 +173,7 @@ def _full(name, folder):
 def _read_sample():
     """Read the shipped sample: x_train, y_train, x_test, y_test."""
     try:
-        with np.load(SAMPLE, allow_pickle=False) as file:
+        with open(SAMPLE, "rb") as stored, np.load(stored, allow_pickle=False) as file:
             return tuple(file[key] for key in ("x_train", "y_train", "x_test", "y_test"))
     except Exception as error:
         raise DataError(f"{SAMPLE}, part of the package, cannot be read ({error!s:.200}); reinstall pysnn") from error

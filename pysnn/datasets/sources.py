@@ -164,7 +164,7 @@ def http(base, names, name, work, progress):
         except requests.ConnectionError as error:  # its own text is long and does not name the cause first
             raise DataError(f"no connection to {base.split('/')[2]}") from error
         finally:
-            watch.close()
+            watch.give_up("stopped")
     return _take_out(work / names[0], name, work) if names[0].endswith(".tar.gz") else work
 
 
@@ -172,13 +172,15 @@ class _Watch:
     """Watches over a download, in the place of pooch's progress bar: it ends where too much comes, or too little for HTTP_TIMEOUT."""
 
     def __init__(self, path, most, show):
-        self.path, self.most, self.total, self.bar, self.reason = path, most, 0, None, None
+        self.path, self.most, self.total = path, most, 0
+        self.bar = self.reason = self.answer = None
         if show:
             from tqdm import tqdm
             self.bar = tqdm(desc=path.name, unit="B", unit_scale=True, leave=False)
 
     def response(self, response, **_):
         """Refuse an answer that says that it is too long, or packed more than once; a redirect is read at once and must be short."""
+        self.answer = response
         packed, most = response.headers.get("content-encoding", "identity").lower(), LEAST if response.is_redirect else self.most
         if packed not in ("identity", "gzip", "x-gzip")[:1 if response.is_redirect else 3]:
             raise DataError(f"expected plain bytes, got an answer packed as {packed:.40}")
@@ -188,7 +190,7 @@ class _Watch:
     def update(self, n):
         """End the download if it is too long, or was given up."""
         if self.size() > self.most:
-            self.reason = self.reason or f"expected at most {self.most:,} bytes, got more"
+            self.give_up(f"expected at most {self.most:,} bytes, got more")
         if self.reason:
             raise DataError(self.reason)
         if self.bar is not None:
@@ -204,6 +206,8 @@ class _Watch:
                 download()
             except BaseException as error:
                 failed.append(error)
+            if self.answer is not None:
+                self.answer.close()
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
@@ -216,7 +220,7 @@ class _Watch:
                 slow = self.size() - size < LEAST
                 mark, size = now, self.size()
                 if slow or now - began > PATIENCE:
-                    self.reason = f"too slow: {size:,} bytes after {now - began:.0f} s"
+                    self.give_up(f"too slow: {size:,} bytes after {now - began:.0f} s")
         if failed:
             raise failed[0]
         if self.reason:
@@ -226,14 +230,16 @@ class _Watch:
         """Return how many bytes are there."""
         return self.path.stat().st_size if self.path.exists() else 0
 
+    def give_up(self, reason):
+        """End what still runs, at the latest at its next bytes, and remove the bar."""
+        self.reason = self.reason or reason
+        if self.bar is not None:
+            self.bar.close()
+
     def reset(self):
         """Nothing: pooch calls it at the end."""
 
-    def close(self):
-        """Give up what still runs, and remove the bar."""
-        self.reason = self.reason or "given up"
-        if self.bar is not None:
-            self.bar.close()
+    close = reset
 
 
 def _run(command, work, also_needed=None):

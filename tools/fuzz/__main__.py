@@ -24,7 +24,7 @@ from pysnn import training
 from tools.fuzz import checkpoints, data, kills, mirrors
 
 PARTS = {"checkpoints": (checkpoints.run, 2000), "data": (data.run, 500), "kills": (kills.run, 10), "mirrors": (mirrors.run, 10)}
-ROOM = {"checkpoints": 256, "data": 512}      # MiB of address space that these parts may have beyond what they begin with
+ROOM = {"checkpoints": 128, "data": 512}      # MiB of address space that these parts may have beyond what they begin with
 EXAMPLES = 5
 
 

@@ -182,7 +182,7 @@ def lying(raw, rng):
 
 
 def bomb(raw, rng):
-    """Add or replace a member by one that unpacks to hundreds of MB."""
+    """Add or replace a member by one that unpacks to 100 MB."""
     parts = members(raw)
     method = (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)[rng.integers(2)]
     i = int(rng.integers(len(parts) + 1))
@@ -197,7 +197,7 @@ def bomb(raw, rng):
 @functools.cache
 def _bomb(method, header):
     """Pack zeros once; return method, CRC, size, packed bytes."""
-    n = (400 if method == zipfile.ZIP_DEFLATED else 40) << 20
+    n = (100 if method == zipfile.ZIP_DEFLATED else 20) << 20
     start = npy(f"<U{n // 4}", "()") if header else npy("<f4", f"({n // 4},)")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive, archive.open("x", "w", force_zip64=True) as file:

@@ -118,7 +118,8 @@ def _png_of(width, height):
 @functools.cache
 def extremes():
     """Make files that claim or unpack to far too much, or nest without end."""
-    return (b"", b"\x1f\x8b", b"\0\0\x08\xff" + b"\xff" * 2000, b"\0\0\x08\x03" + b"\xff" * 12, b"\0\0\x08\x02" + bytes(8),
+    return (b"", b"\x1f\x8b",
+            b"\0\0\x08\xff" + b"\xff" * 2000, b"\0\0\x08\x03" + b"\xff" * 12, b"\0\0\x08\x02" + bytes(8),
             b"[" * 100_000, b'{"a":' * 50_000, b"[1e999, -1, 300]", b"9" * 10_000, b"PK\5\6" + bytes(18), zeros(), gzip.compress(zeros()),
             gzip.compress(b"\0\0\x08\x03" + b"\x7f\xff\xff\xff" * 3), _png_of(30_000, 30_000), _png_of(1024, 100_000), _png_of(1024, 4),
             _png_of(13_000, 13_000), bytes(100_000))
@@ -159,7 +160,8 @@ def _idx_gz(kind, state, change, tally, rng):
 
 def _cifar(kind, state, change, tally, rng):
     """Read CIFAR-10's binary version."""
-    folder = place({**state["contents"]["cifar10"], "test_batch.bin": change(state["contents"]["cifar10"]["test_batch.bin"])}, Path("cifar"))
+    content = state["contents"]["cifar10"]
+    folder = place({**content, "test_batch.bin": change(content["test_batch.bin"])}, Path("cifar"))
     _verified(kind, "cifar10", "test_batch.bin", folder, state, tally)
     _expect(kind, tally, lambda: datasets.load("cifar10", folder=folder), lambda got: len(got.x_test) == 4, datasets.DataError)
 
