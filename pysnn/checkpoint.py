@@ -27,7 +27,13 @@ NPY = re.compile(rb"\{'descr': '([<>|]([a-zA-Z])[0-9]{1,9})', 'fortran_order': (
 
 
 class CheckpointError(RuntimeError):
-    """A file that is no checkpoint of ours, not a whole one, or one that cannot be written; in one line, whatever it quotes."""
+    """A file that is no checkpoint of ours, not a whole one, or one that cannot be written; in one line, whatever it quotes.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong.
+    """
 
     def __init__(self, message):
         text = "".join(c if c.isprintable() else "?" for c in " ".join(str(message).split()))

