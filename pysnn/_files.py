@@ -64,7 +64,7 @@ def _renamed(target):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
     part = beside(target, f"{secrets.token_hex(4)}.part")
     try:
-        with open(part, "xb") as file:
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, 0o600 if old else 0o666)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

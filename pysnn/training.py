@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from . import __version__, _files, checkpoint, learning, models, optim
+from . import __version__, _checks, _files, checkpoint, learning, models, optim
 from .learning import METHODS
 
 __all__ = ["METHODS", "Run", "check_fit", "epochs", "load", "save", "start", "versions"]
@@ -57,6 +57,7 @@ def start(method, settings, seed=0, data=None):
     Run
         The run, at epoch 0.
     """
+    seed = _checks.whole(seed, "seed", 0)
     rng = np.random.default_rng(seed)
     rule = learning.get(method)
     if not isinstance(settings, rule.Settings):
