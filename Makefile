@@ -117,7 +117,7 @@ test-docs: docs  ## the site in a browser, the notebooks, the interactive pages;
 lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(BIN)/numpydoc lint $$(git ls-files 'pysnn/*.py' | grep -v -e '/_' -e kernels/ -e cuda/ -e oracle/ -e /cli)    # the public modules
+	$(BIN)/numpydoc lint $$(git ls-files 'pysnn/*.py' | grep -v -e '/_' -e kernels/ -e cuda/ -e oracle/ -e /cli -e datasets/cache -e datasets/formats -e datasets/sources)    # the public modules
 	$(RUN) -m pytest tests/house/test_tags.py
 
 clean:

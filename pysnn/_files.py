@@ -1,12 +1,21 @@
-"""Files: the one way to write one, all of it or nothing; and objects from a Python file of the user's own, by name and SHA-256."""
+"""Files: the one way to write one, all of it or nothing; a lock beside one; objects from a user's Python file, by name and SHA-256."""
 
 import contextlib
+import errno
 import hashlib
 import importlib.util
+import io
 import os
+import re
+import secrets
+import stat
 import sys
-import tempfile
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:     # Windows: no locks
+    fcntl = None
 
 _LOADED = {}          # name of a user's file -> (module, SHA-256)
 
@@ -15,27 +24,139 @@ _LOADED = {}          # name of a user's file -> (module, SHA-256)
 def replacing(path):
     """Lend a new file, open for bytes, that takes the place of `path` once it is complete and on the disk.
 
-    The folder exists. After an error the old file is as it was, and the new one is gone; after a kill the new file may stay behind, as
-    .NAME.xxxxxxxx.part in the same folder.
+    The folder is made if need be. Links are followed; an old file's mode stays, a new file's is by the umask. After an error the old file
+    is as it was, and the new one is gone; after a kill the new file may stay behind, as .NAME.xxxxxxxx.part in the same folder. What is
+    `special` is written in place, when all is there.
     """
-    path = Path(path)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    target = Path(os.path.realpath(path))
+    if not special(path):
+        os.makedirs(Path(path).parent, exist_ok=True)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with _in_place(path) if special(path) else _renamed(target) as file:
+            yield file
+    except OSError as error:
+        error.filename = str(path)
+        raise
+
+
+@contextlib.contextmanager
+def _in_place(path):
+    """Collect the bytes, then write them to a device, a pipe or an open file of this process."""
+    file, number = io.BytesIO(), _descriptor(path)
+    yield file
+    if number is not None:
+        sys.stdout.flush()
+    with open(path if number is None else os.dup(number), "wb") as out:
+        out.write(file.getbuffer())
+
+
+@contextlib.contextmanager
+def _renamed(target):
+    """Write a new file, then give it the name; no link is left in `target`."""
+    try:
+        old = os.lstat(target)
+    except FileNotFoundError:
+        old = None
+    if old and not stat.S_ISREG(old.st_mode):
+        code = errno.EISDIR if stat.S_ISDIR(old.st_mode) else errno.ELOOP
+        raise OSError(code, os.strerror(code))
+    if old and not os.access(target, os.W_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    part = beside(target, f"{secrets.token_hex(4)}.part")
+    try:
+        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, 0o600 if old else 0o666)) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
+        if old:
+            with contextlib.suppress(OSError, AttributeError):      # another owner's, or Windows
+                os.chown(part, old.st_uid, old.st_gid)
+            os.chmod(part, stat.S_IMODE(old.st_mode))
+        os.replace(part, target)
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.unlink(part)
 
 
+def beside(target, tail):
+    """Name a hidden file in the folder of another: .NAME.tail, shorter where NAME is long."""
+    return target.parent / f".{os.fsdecode(os.fsencode(target.name)[:200])}.{tail}"
+
+
+def special(path):
+    """Tell whether a path leads to what is neither file nor folder: a device, a pipe, an open file such as /dev/stdout."""
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return _descriptor(path) is not None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _descriptor(path):
+    """Return the number of the open file of this process that a path means, such as /dev/stdout or a link to /dev/fd/5; else None."""
+    path = os.path.abspath(path)
+    for _ in range(40):
+        folder, name = os.path.split(path)
+        folder = os.path.realpath(folder)
+        if re.fullmatch(rf"/dev/fd|/proc/{os.getpid()}(/task/\d+)?/fd", folder) and name.isdecimal():
+            return int(name)
+        path = os.path.join(folder, name)
+        if not os.path.islink(path):
+            return None
+        path = os.path.join(folder, os.readlink(path))
+    return None
+
+
+def writable(path):
+    """Tell whether a file can be written there, as far as one can know before; makes its folder."""
+    if special(path):
+        return os.access(path, os.W_OK)
+    os.makedirs(Path(path).parent, exist_ok=True)
+    target = Path(os.path.realpath(path))
+    return not target.is_dir() and os.access(target.parent, os.W_OK) and (not target.exists() or os.access(target, os.W_OK))
+
+
 def write_text(path, text):
-    """Write a text file in a folder that exists, all of it or nothing."""
+    """Write a text file, all of it or nothing."""
     with replacing(path) as file:
         file.write(text.encode())
+
+
+@contextlib.contextmanager
+def locked(path):
+    """Hold .NAME.lock beside a file or folder that is about to be written; a ValueError if somebody else does.
+
+    The lock of a process that was killed does not count. Where there can be none, as in a folder that cannot be written, there is none.
+    """
+    lock = None if special(path) or fcntl is None else beside(Path(os.path.realpath(path)), "lock")
+    handle = None if lock is None else _lock(path, lock)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            with contextlib.suppress(OSError):
+                os.unlink(lock)
+            os.close(handle)
+
+
+def _lock(path, lock):
+    """Open and lock a file; return its number, or None where there can be none."""
+    handle = None
+    try:
+        os.makedirs(lock.parent, exist_ok=True)
+        while True:
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle), os.stat(lock)):       # not one that its owner has just removed
+                    return handle
+            os.close(handle)
+    except OSError as error:
+        if handle is not None:
+            os.close(handle)
+        if isinstance(error, BlockingIOError):
+            raise ValueError(f"{path}: another process writes it: wait for its end, or choose another name") from None
+        return None
 
 
 def load(reference):
@@ -54,6 +175,11 @@ def load(reference):
         there = [key for key in vars(module) if not key.startswith("_")]
         raise ValueError(f"{file}: expected an object called {name}, got {', '.join(there[:12]) or 'none'}")
     return getattr(module, name)
+
+
+def loaded(file):
+    """Tell whether this process has run a user's file of this name."""
+    return file in _LOADED
 
 
 def short(reference):
@@ -104,13 +230,18 @@ def reference(thing):
     raise ValueError(f"expected an object that stands in a file under a name of its own, got {thing!r:.100}; a checkpoint must name it")
 
 
+def words(record):
+    """Yield all words in a record, its keys too."""
+    if isinstance(record, str):
+        yield record
+    for part in [*record, *record.values()] if isinstance(record, dict) else record if isinstance(record, (list, tuple)) else ():
+        yield from words(part)
+
+
 def named(record):
     """Collect the files that a record names, in words such as my.py:loss; return name of the file -> SHA-256."""
-    if isinstance(record, str):
-        file = record.rpartition(":")[0]
-        return {file: _LOADED[file][1]} if file.endswith(".py") and file in _LOADED else {}
-    parts = record.values() if isinstance(record, dict) else record if isinstance(record, (list, tuple)) else ()
-    return {file: digest for part in parts for file, digest in named(part).items()}
+    files = (word.rpartition(":")[0] for word in words(record))
+    return {file: _LOADED[file][1] for file in files if file.endswith(".py") and file in _LOADED}
 
 
 def _imported(file):

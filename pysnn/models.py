@@ -71,7 +71,7 @@ class Spec:
 def _windows(spec, shape, size, stride, padding=0):
     """Return how many windows fit into an image, in height and width."""
     kh, kw = size if isinstance(size, tuple) else (size, size)
-    whole = all(isinstance(n, int) and n > 0 for n in (kh, kw, stride)) and isinstance(padding, int) and padding >= 0
+    whole = all(isinstance(n, int) and n >= least for n, least in ((kh, 1), (kw, 1), (stride, 1), (padding, 0)))
     if not whole or len(shape) != 3 or kh > shape[0] + 2 * padding or kw > shape[1] + 2 * padding:
         raise ValueError(f"model: expected an image at least as large as the window, and whole numbers, got {shape} before {spec}")
     return (shape[0] + 2 * padding - kh) // stride + 1, (shape[1] + 2 * padding - kw) // stride + 1
@@ -117,7 +117,7 @@ class Dense(Spec):
         return (self.n,)
 
     def arrays(self, site):
-        n_in = int(np.prod(site.shape))
+        n_in = int(np.prod(site.shape, dtype=object))
         if site.neuron == "temporal":
             return {"w": Param((n_in + site.bias, self.n), "weight", n_in + site.bias)}
         return {"w": Param((n_in, self.n), "weight", n_in)} | ({"b": Param((self.n,), "bias", n_in)} if site.bias else {})
@@ -187,7 +187,7 @@ class Flatten(Spec):
     """Lays each sample out as one row; a dense layer after an image does so by itself. The text F."""
 
     def out(self, shape):
-        return (int(np.prod(shape)),)
+        return (int(np.prod(shape, dtype=object)),)
 
     def layer(self, site, params, state):
         return [layers.Flatten()]

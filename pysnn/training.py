@@ -58,6 +58,7 @@ def start(method, settings, seed=0, data=None):
     Run
         The run, at epoch 0.
     """
+    seed = _checks.whole(seed, "seed", 0)
     rng = np.random.default_rng(seed)
     rule = learning.get(method)
     if not isinstance(settings, rule.Settings):
@@ -259,40 +260,120 @@ def load(path, files=()):
     pysnn.checkpoint.CheckpointError
         If the file is damaged, of another program, its parts do not fit together, or a file that it names is missing or has changed.
     """
-    header, arrays = checkpoint.read(path)
+    with checkpoint.Stored(path) as stored:
+        try:
+            _check(stored.header)
+            _needed(stored, files)
+            return _restored(stored)
+        except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise checkpoint.CheckpointError(f"{path}: the checkpoint's parts do not fit together: {error}") from error
+        except MemoryError as error:
+            raise checkpoint.CheckpointError(f"{path}: expected memory for its network, got none ({error})") from error
+
+
+def _needed(stored, files):
+    """Run the files that the user gives, and see whether they are those that the header lists."""
     try:
-        _files.need({str(file): str(digest) for file, digest in dict(header.get("files", {})).items()}, files)
-    except (TypeError, ValueError) as error:
-        raise checkpoint.CheckpointError(f"{path}: {error}") from error
-    try:
-        rule = learning.get(header["method"])
-        settings = dict(header["settings"])
-        if "model" in header:
-            settings["model"] = models.read(header["model"])
-        settings = rule.Settings(**settings)
-        if settings.backend == "cuda" and not importlib.import_module(f"{__package__}.cuda._target").available():
-            settings = replace(settings, backend="auto")
-        dtype = np.dtype(settings.dtype)
-        params = {k.removeprefix("params/"): v.astype(dtype) for k, v in arrays.items() if k.startswith("params/")}
-        state = {k.removeprefix("state/"): v for k, v in arrays.items() if k.startswith("state/")}
-        run = Run(rule, rule.build(settings, params, state=state), _optimiser(rule, settings, params), np.random.default_rng(0),
-                  header["seed"], header["data"], header["epoch"], header["records"])
-        for name, wanted in (("data", dict), ("epoch", int), ("records", list)):
-            if not isinstance(header[name], wanted):
-                raise ValueError(f"{name}: expected {wanted.__name__}, got {header[name]!r:.60}")
-        if header["resumable"]:
-            run.rng.bit_generator.state = header["rng"]
-            _same_names(run, {k.removeprefix("optimiser/") for k in arrays if k.startswith("optimiser/")})
-            for name, x in run.optimiser.state.items():
-                stored = arrays[f"optimiser/{name}"]
-                if stored.shape != x.shape or stored.dtype != x.dtype:
-                    raise ValueError(f"optimiser state {name} of shape {stored.shape}, expected {x.shape}")
-                x[...] = stored
-        else:
-            run.rng = None
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise checkpoint.CheckpointError(f"{path}: the checkpoint's parts do not fit together: {error}") from error
+        _files.need(stored.header.get("files", {}), files)
+    except ValueError as error:
+        raise checkpoint.CheckpointError(f"{stored.path}: {error}") from error
+
+
+def _restored(stored):
+    """Build the run: each array is read once it is known to be what header and network need."""
+    header = stored.header
+    rule = learning.get(header["method"])
+    settings = dict(header["settings"])
+    if "model" in header:
+        settings["model"] = models.read(header["model"])
+    settings = rule.Settings(**settings)
+    if settings.backend == "cuda" and not importlib.import_module(f"{__package__}.cuda._target").available():
+        settings = replace(settings, backend="auto")
+    params = _params(stored, rule, settings)
+    if METHODS.get(rule.name) is rule:
+        _same(stored, "state/", rule.build(settings, params).state)
+    nets = rule.build(settings, params, state=stored.arrays("state/"))
+    run = Run(rule, nets, _optimiser(rule, settings, params), np.random.default_rng(0), header["seed"], header["data"], header["epoch"],
+              header["records"])
+    if header["resumable"]:
+        run.rng.bit_generator.state = header["rng"]
+        if run.rng.bit_generator.state != header["rng"]:
+            raise ValueError("rng: expected the state of a generator")
+        _same(stored, "optimiser/", run.optimiser.state, exactly=True)
+        for name, x in run.optimiser.state.items():
+            x[...] = stored.array(f"optimiser/{name}")
+    else:
+        run.rng = None
+    known = ("params/", "state/", *(["optimiser/"] if header["resumable"] else []))
+    if other := [name for name in stored.layout if not name.startswith(known)]:
+        raise ValueError(f"expected arrays of {', '.join(known)}, got {other[0]}")
     return run
+
+
+def _params(stored, rule, settings):
+    """Read the parameters, in the order of the model, which says what there must be; of a rule of the user's own whatever is there."""
+    given = {name[7:]: shape for name, (shape, _) in stored.layout.items() if name.startswith("params/")}
+    wanted = given
+    if METHODS.get(rule.name) is rule:
+        arrays = settings.model.params("temporal" if rule.family == "temporal" else None, settings.bias)
+        wanted = {name: param.shape for name, param in arrays.items()}
+    if given != wanted:
+        raise ValueError(f"params: expected {wanted} for model {settings.model}, got {given}")
+    for name in wanted:
+        dtype = stored.layout[f"params/{name}"][1]
+        if dtype.kind != "f" or (stored.header["resumable"] and dtype != settings.dtype):
+            raise ValueError(f"params: expected {name} in {settings.dtype}, got {dtype}")
+    if wanted is given:
+        return {name: w.astype(settings.dtype) for name, w in stored.arrays("params/").items()}
+    return {name: stored.array(f"params/{name}").astype(settings.dtype) for name in wanted}
+
+
+def _same(stored, start, arrays, exactly=False):
+    """Refuse stored arrays whose names, shapes or kinds differ from those that there must be."""
+    def what(shape, dtype):
+        return shape, dtype.str if exactly else dtype.kind
+
+    wanted = {name: what(x.shape, x.dtype) for name, x in arrays.items()}
+    given = {name.removeprefix(start): what(*declared) for name, declared in stored.layout.items() if name.startswith(start)}
+    if given != wanted:
+        raise ValueError(f"{start[:-1]}: expected {wanted}, got {given}")
+
+
+def _whole(x):
+    return type(x) is int and x >= 0
+
+
+def _is_record(r, k):
+    numbers = "loss", "train_accuracy", "lr", "seconds"
+    return isinstance(r, dict) and r.get("epoch") == k + 1 and all(type(r.get(name)) in (int, float) for name in numbers)
+
+
+HEADER = {   # what a checkpoint's header holds: (in words, how to tell)
+    "method": ("a name", lambda x: isinstance(x, str)),
+    "settings": ("a record", lambda x: isinstance(x, dict)),
+    "data": ("a record of a name, numbers of samples and a seed", lambda x: isinstance(x, dict) and isinstance(x.get("name"), str | None)
+             and all(x.get(name) is None or _whole(x[name]) for name in ("n_val", "split_seed"))),
+    "seed": ("a whole number", _whole),
+    "epoch": ("a whole number", _whole),
+    "records": ("a list with a record of numbers for each epoch", lambda x: isinstance(x, list) and all(map(_is_record, x, range(len(x))))),
+    "versions": ("a record of words", lambda x: isinstance(x, dict) and all(isinstance(v, str | None) for v in x.values())),
+    "resumable": ("true or false", lambda x: isinstance(x, bool)),
+    "files": ("a record of files and their SHA-256", lambda x: isinstance(x, dict) and all(isinstance(v, str) for v in x.values())),
+}
+
+
+def _check(header):
+    """Refuse a header with a field of another type or out of range, words that would disturb a terminal, or code that it does not list."""
+    for name, (words, is_good) in HEADER.items():
+        if not is_good(header.get(name, {} if name == "files" else None)):
+            raise ValueError(f"{name}: expected {words}, got {header.get(name)!r:.60}")
+    if len(header["records"]) != header["epoch"]:
+        raise ValueError(f"records: expected one for each of {header['epoch']} epochs, got {len(header['records'])}")
+    if wild := [word for word in _files.words({**header, "data": header["data"].get("name")}) if not word.isprintable()]:
+        raise ValueError(f"expected printable words, got {wild[0]!r:.60}")
+    code = (word.rpartition(":")[0] for word in _files.words([header["method"], header["settings"], header.get("model")]))
+    if unlisted := [file for file in code if file.endswith(".py") and file not in header.get("files", {})]:
+        raise ValueError(f"files: expected to find {unlisted[0]:.60} there, which holds code")
 
 
 def versions():

@@ -3,13 +3,14 @@
 import argparse
 import contextlib
 import json
-import os
 import shutil
 import sys
 from pathlib import Path
 
 from .. import _files, datasets, training
 from ..operations import BACKENDS
+
+STDOUT = "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"
 
 
 def count(text):
@@ -74,10 +75,11 @@ def show_printed(printed, file):
 
 def check_json(args):
     """Refuse a file for results that cannot be written, before any work is done."""
-    if args.json and args.json != "-":
-        path, taken = Path(args.json), [Path(getattr(args, name, None) or "-").resolve() for name in ("out", "checkpoint")]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir() or not os.access(path.parent, os.W_OK) or path.resolve() in taken:
+    if args.json in STDOUT:
+        args.json = "-"
+    elif args.json:
+        taken = [Path(getattr(args, name, None) or "-").resolve() for name in ("out", "checkpoint")]
+        if not _files.writable(args.json) or (Path(args.json).resolve() in taken and not _files.special(args.json)):
             raise ValueError(f"--json: expected a file that can be written and holds nothing else, got {args.json}")
 
 
@@ -118,6 +120,8 @@ def trained(args):
     name = args.data or run.data.get("name")
     if name is None:
         raise ValueError(f"{args.checkpoint}: does not say which data it was trained on: expected --data NAME")
+    if not args.data and (file := name.rpartition(":")[0]).endswith(".py") and not _files.loaded(file):
+        raise ValueError(f"{args.checkpoint}: was trained on data of {file}, which holds code: expected --with {file}")
     try:
         data = datasets.load(name, args.folder)
     except datasets.DataError:

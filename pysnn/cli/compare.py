@@ -45,6 +45,13 @@ def compare(args):
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out: expected a folder, got the file {folder}")
     folder.mkdir(parents=True, exist_ok=True)
+    with _files.locked(folder):
+        return _compare(args, data, folder, jobs, (train, validation))
+
+
+def _compare(args, data, folder, jobs, parts):
+    """Train and evaluate the runs, with the folder locked."""
+    train, validation = parts
     remember = {"name": args.data, "n_val": args.val, "split_seed": 0}
     runs = [comparison.begin(job, folder, remember) for job in jobs]      # all first, to refuse runs of another comparison
     results, began = [], time.perf_counter()

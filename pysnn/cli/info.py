@@ -1,5 +1,7 @@
 """The verb info: what is installed, the settings of a method, the content of a checkpoint."""
 
+import math
+
 from .. import _blas, _threads, checkpoint, datasets, learning, training
 from ..learning.settings import explained
 from ..operations import backend_of
@@ -43,15 +45,15 @@ def info(args):
 def _checkpoint(args):
     """Print what a checkpoint holds."""
     run = training.load(args.checkpoint, args.files)      # raises where the parts do not fit together
-    header, arrays = checkpoint.read(args.checkpoint)
+    with checkpoint.Stored(args.checkpoint) as stored:
+        header, arrays = stored.header, stored.layout
     print(f"{args.checkpoint}: {header['method']}, trained on {header['data'].get('name')}, seed {header['seed']}, "
           f"epoch {header['epoch']}, {'resumable' if header['resumable'] else 'weights only'}")
-    params = {name[7:]: x for name, x in arrays.items() if name.startswith("params/")}
+    params = {name[7:]: declared for name, declared in arrays.items() if name.startswith("params/")}
     width = max(6, *(len(name) + 2 for name in params))
-    for name, x in params.items():
-        print(f"  {name:<{width}}{' x '.join(map(str, x.shape)):<14} {x.dtype}" if width > 6 else
-              f"  {name:<6}{' x '.join(map(str, x.shape)):<14}{x.dtype}")
-    print(f"  {sum(x.size for x in params.values()):,} parameters")
+    for name, (shape, dtype) in params.items():
+        print(f"  {name:<{width}}{' x '.join(map(str, shape)):<14}{' ' * (width > 6)}{dtype}")
+    print(f"  {sum(math.prod(shape) for shape, _ in params.values()):,} parameters")
     if state := [name[6:] for name in arrays if name.startswith("state/")]:
         print(f"  state: {', '.join(state)}")
     for file, digest in header.get("files", {}).items():

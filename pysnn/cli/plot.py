@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checkpoint, figures, training
+from .. import _files, checkpoint, figures, training
 from ._common import add_data, count, emit, trained
 
 
@@ -36,6 +36,7 @@ def plot(args):
         kinds = figures.available(run, data) if args.kind == "all" else [args.kind]
         drawn = {kind: figures.draw(kind, run, data, args.sample, args.seed) for kind in kinds}
     out = Path(args.out or "figures")
-    written = [str(plots.save(figure, out if args.kind != "all" and out.suffix else out / f"{kind}.png")) for kind, figure in drawn.items()]
+    alone = _files.special(out) or (args.kind != "all" and out.suffix)
+    written = [str(plots.save(figure, out if alone else out / f"{kind}.png")) for kind, figure in drawn.items()]
     print(*written, sep="\n")
     emit(args, {"figures": written})

@@ -59,7 +59,13 @@ def train(args):
     args.method, args.data = _files.short(args.method), _files.short(args.data)
     out = Path(args.out or f"runs/{args.method}-{args.data}.npz".replace(".py:", "."))
     training.check_fit(chosen.model, data, chosen.own_encoding)
-    parts = datasets.held_out(data, args.val)
+    with _files.locked(out):
+        return _train(args, data, chosen, out)
+
+
+def _train(args, data, chosen, out):
+    """Train, with the file locked that is written; into a device or a pipe goes the last checkpoint alone."""
+    parts, kept = datasets.held_out(data, args.val), not _files.special(out)
     if args.resume and out.is_file():
         run = _resumed(args, out, chosen)
         parts = datasets.held_out(data, run.data.get("n_val"), run.data.get("split_seed", 0))
@@ -68,17 +74,20 @@ def train(args):
         if args.resume:
             print(f"no checkpoint {out}: beginning from scratch")
         run = training.start(args.method, chosen, args.seed, {"name": args.data, "n_val": args.val, "split_seed": 0})
-        training.save(run, out, keep=True)
+        if kept:
+            training.save(run, out, keep=True)
     rule = run.rule
     if rule.bytes_needed:
         steps = f" over {chosen.n_steps} steps" if "n_steps" in rule.Settings.__dataclass_fields__ else ""
         print(f"a batch of {chosen.batch}{steps} takes {megabytes(rule.bytes_needed(chosen))} of memory")
     began = time.perf_counter()
     try:
-        loop(run, *parts, out, args.quiet)
+        loop(run, *parts, out if kept else None, args.quiet)
     except KeyboardInterrupt:
         print(f"\n{out} holds the last finished epoch; to continue, use the same command and --resume", file=sys.stderr)
         raise
+    if not kept:
+        training.save(run, out)
     seconds = time.perf_counter() - began
     result = {"command": "pysnn " + " ".join(sys.argv[1:]), "checkpoint": str(out), "seed": run.seed, "data": run.data,
               "settings": run.nets.settings.plain(), "records": run.records, "seconds": seconds, "versions": training.versions()}
@@ -95,10 +104,11 @@ def _print_last(last):
     """Print what the last record holds and the table does not show."""
     if "val_accuracy" in last:
         print(f"validation accuracy {last['val_accuracy']:.2%}  (strict {last['val_strict']:.2%}, inclusive {last['val_inclusive']:.2%})")
-    if all(key in last for key in ("silent", "never", "margin", "dead_gradient")):
+    keys = "silent", "never", "margin", "dead_gradient"
+    if all(isinstance(last.get(key), list) for key in keys):
         print("dead neurons: " + "; ".join(
-            f"layer {k + 1}: {last['silent'][k]:.1%} silent, {last['never'][k]:.1%} never fire, smallest margin {last['margin'][k]:+.2f}, "
-            f"{last['dead_gradient'][k]:.1%} of gradients zero" for k in range(min(len(last["silent"]), len(last["margin"])))))
+            f"layer {k}: {silent:.1%} silent, {never:.1%} never fire, smallest margin {margin:+.2f}, {dead:.1%} of gradients zero"
+            for k, (silent, never, margin, dead) in enumerate(zip(*(last[key] for key in keys), strict=False), 1)))
     if "rates" in last:
         print("spikes a neuron and step: " + "; ".join(f"layer {k + 1}: {rate:.3f}" for k, rate in enumerate(last["rates"])))
     if "agreement" in last:
@@ -110,7 +120,8 @@ def _resumed(args, out, chosen):
     run = training.load(out)
     if run.rng is None:
         raise ValueError(f"{out}: holds weights only and cannot be resumed")
-    then, now = checkpoint.read(out)[0].get("versions", {}), training.versions()
+    with checkpoint.Stored(out) as stored:
+        then, now = stored.header["versions"], training.versions()
     if changed := [f"{name} {then.get(name)} then, {now[name]} now" for name in ("pysnn", "numpy") if then.get(name) != now[name]]:
         print(f"note: other versions may give other bits ({'; '.join(changed)})")
     n_val = run.data.get("n_val")
@@ -150,7 +161,7 @@ def _columns(family, spikes):
 
 
 def loop(run, training_data, validation, out, quiet):
-    """Train epoch by epoch; after each write the checkpoint and print a row (about 40 rows in all)."""
+    """Train epoch by epoch; after each write the checkpoint, if `out` is not None, and print a row (about 40 rows in all)."""
     s = run.nets.settings
     every = max(1, s.epochs // 40)
     head, row = _columns(run.rule.family, run.spikes)
@@ -159,6 +170,7 @@ def loop(run, training_data, validation, out, quiet):
         if run.epoch < s.epochs:
             show(head)
         for r in training.epochs(run, training_data, validation, counted):
-            training.save(run, out)
+            if out is not None:
+                training.save(run, out)
             if r["epoch"] % every == 0 or r["epoch"] in (1, s.epochs):
                 show(row(r))

@@ -1,13 +1,12 @@
 """The verb verify: all checks of our operations, of yours, or of a framework's; the zoo; the golden vectors; the report."""
 
 import contextlib
-import os
 import sys
 import time
 from pathlib import Path
 
 from .. import __version__
-from .._files import write_text
+from .._files import special, writable, write_text
 from ..foreign import LIMIT, NoAnswer, Room, clean
 from ..operations import BACKENDS
 from ._common import add_limit, check_limit, emit, show_printed
@@ -139,8 +138,7 @@ def _refuse(args):
     for option in ("html", "markdown"):
         if file := getattr(args, option):
             path = Path(file)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir() or path.resolve() in taken or not os.access(path.parent, os.W_OK):
+            if not writable(path) or (path.resolve() in taken and not special(path)):
                 raise ValueError(f"--{option}: expected a file that can be written and holds nothing else, got {file}")
             taken.add(path.resolve())
 

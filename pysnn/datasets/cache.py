@@ -57,18 +57,7 @@ def cache_folder():
 
 @contextlib.contextmanager
 def temporary_folder(cache):
-    """Lend a temporary folder in the cache, gone afterwards whatever happens.
-
-    Parameters
-    ----------
-    cache : pathlib.Path
-        Made if absent; StorageError if that is impossible.
-
-    Yields
-    ------
-    pathlib.Path
-        The empty folder.
-    """
+    """Lend a temporary folder in the cache, gone afterwards whatever happens."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
         _remove_stale(cache)
@@ -80,15 +69,7 @@ def temporary_folder(cache):
 
 
 def write(path, data):
-    """Write bytes and wait until they are on the disk; StorageError if that fails.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file, in a temporary folder.
-    data : bytes
-        Its content.
-    """
+    """Write bytes and wait until they are on the disk; StorageError if that fails."""
     try:
         with open(path, "wb") as file:
             file.write(data)
@@ -99,15 +80,7 @@ def write(path, data):
 
 
 def move_all(paths, folder):
-    """Move finished files into a folder, each in one step; StorageError if that fails.
-
-    Parameters
-    ----------
-    paths : list of pathlib.Path
-        Complete, checked files on the same disk.
-    folder : pathlib.Path
-        Where they go; files of the same name are replaced.
-    """
+    """Move finished files into a folder, each in one step; StorageError if that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path in paths:
@@ -123,20 +96,7 @@ def move_all(paths, folder):
 
 
 def storage_error(error, path):
-    """Turn an OSError met in the cache into a StorageError that says what to do.
-
-    Parameters
-    ----------
-    error : OSError
-        What happened.
-    path : pathlib.Path
-        Where.
-
-    Returns
-    -------
-    StorageError
-        To be raised.
-    """
+    """Turn an OSError met in the cache into a StorageError that says what to do."""
     if error.errno in NO_ROOM:
         return StorageError(f"no space left on the disk of {path}. Nothing incomplete was kept. Make room (a fetch "
                             f"needs up to 400 MB for a while), or set {VARIABLE} to a folder on another disk")

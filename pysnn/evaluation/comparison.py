@@ -150,7 +150,7 @@ def evaluate(job, run, folder, samples, on):
         stored = json.loads(path.read_text())
         if stored["key"] == key:
             return stored
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass
     rows, macs = [], multiply_adds(job.settings.model)
     for t in job.at or (None,):

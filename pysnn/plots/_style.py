@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._files import replacing
+from .._files import replacing, special
 from ..conventions import NO_SPIKE
 
 try:
@@ -92,7 +92,7 @@ def save(fig, path):
     fig : matplotlib.figure.Figure
         Any figure of this module.
     path : str or path
-        Where to, ending in .png, .svg or .pdf; folders are made as needed.
+        Where to, ending in .png, .svg or .pdf; folders are made as needed. Or a device or a pipe, for a .png.
 
     Returns
     -------
@@ -100,11 +100,10 @@ def save(fig, path):
         The file, the same bytes for the same figure and matplotlib.
     """
     path = Path(path)
-    kind = path.suffix.lower()[1:]
+    kind = path.suffix.lower()[1:] or "png" * special(path)
     undated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
     if kind not in undated:
         raise ValueError(f"path: expected a name ending in .png, .svg or .pdf, got {path.name!r}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
         fig.savefig(file, format=kind, metadata=undated[kind])
     return path

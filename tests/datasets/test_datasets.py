@@ -1,16 +1,20 @@
 """Data: formats, checksums, fetching that can fail at any moment, generators and the shipped sample. No network."""
 
 import errno
+import gc
 import gzip
 import hashlib
 import io
 import json
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tarfile
 import time
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -18,6 +22,8 @@ import pytest
 from pysnn import datasets
 from pysnn.datasets import DataError, cache, catalogue, fetching, formats, sources
 from pysnn.datasets._build_sample import N_TEST, N_TRAIN, build
+from tools.fuzz import data as fuzz_data
+from tools.fuzz import mirrors
 
 
 def idx(array):
@@ -428,6 +434,155 @@ def test_downloads(tiny, tiny_cifar, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pooch", None)
     with pytest.raises(DataError, match="pip install pooch"):
         sources.http("https://good.example", ("c.tar.gz",), "cifar10", tmp_path, False)
+
+
+# ---- sources that bring rubbish, too much, or nothing
+
+def damaged_tgz(tiny, change):
+    def bring(work, progress):
+        (work / "a.tgz").write_bytes(change(tar_of(tiny)))
+        return sources._take_out(work / "a.tgz", "mnist", work)
+    return sources.Source("damaged", bring)
+
+
+def header_of(size, kind=tarfile.REGTYPE, name="a"):
+    """Make the header of a member of a tar archive, which says any size."""
+    member = tarfile.TarInfo(name)
+    member.type = kind
+    raw = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    raw[124:136] = (size % (1 << 96)).to_bytes(12, "big") if size < 0 or size >= 1 << 33 else b"%011o\0" % size
+    if size < 0 or size >= 1 << 33:
+        raw[124] = 0xff if size < 0 else 0x80
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw)
+    return bytes(raw)
+
+
+RUBBISH = {
+    "zlib": lambda raw: raw[:60] + b"\xff" * 40 + raw[100:], "cut": lambda raw: raw[:len(raw) // 2], "nothing": lambda raw: b"",
+    "lzma": lambda raw: b"\xfd7zXZ\0" + raw, "bzip2": lambda raw: b"BZh9" + raw, "zip": lambda raw: b"PK\3\4" + raw,
+    "a member of 100 GB": lambda raw: gzip.compress(header_of(100 << 30)),
+    "a negative size": lambda raw: gzip.compress(header_of(-512) * 2),
+    "a long header of 8 GB": lambda raw: gzip.compress(header_of((1 << 33) - 1, tarfile.XHDTYPE) + bytes(1 << 16)),
+    "a long name of 8 GB": lambda raw: gzip.compress(header_of((1 << 33) - 1, tarfile.GNUTYPE_LONGNAME) + bytes(1 << 16)),
+    "many members": lambda raw: gzip.compress(b"".join([header_of(0)] * 10_002)),
+    "a wanted file of 1 GB": lambda raw: gzip.compress(header_of(1 << 30, name="train-images-idx3-ubyte")),
+}
+
+
+@pytest.mark.parametrize("what", RUBBISH)
+def test_a_damaged_archive_means_the_next_source(tiny, tmp_path, what):
+    sources.PUBLIC["mnist"] += [damaged_tgz(tiny, RUBBISH[what]), source_of(tiny, "good")]
+    news = []
+    datasets.fetch("mnist", report=news.append)
+    assert len([line for line in news if "that failed" in line]) == 1 and left_in(tmp_path / "cache") == sorted(tiny)
+
+
+@pytest.mark.parametrize("blow", [
+    zlib.error("x"), MemoryError(), RecursionError(), KeyError(1), AttributeError("x"), EOFError(), struct.error("x")],
+    ids=lambda error: type(error).__name__)
+def test_whatever_a_source_raises_the_next_one_is_tried(tiny, blow):
+    def bring(work, progress):
+        raise blow
+
+    sources.PUBLIC["mnist"] += [sources.Source("first", bring), source_of(tiny, "good")]
+    datasets.fetch("mnist", report=lambda line: None)
+    sources.PUBLIC["mnist"].pop()
+    with pytest.raises(DataError, match=f"1. first: {type(blow).__name__}"):
+        datasets.fetch("mnist", cache="elsewhere", report=lambda line: None)
+
+
+SHEETS = {   # PNG sheet and labels: what is wrong with them
+    "30,000 x 30,000": (lambda: fuzz_data._png_of(30_000, 30_000), "[1, 2]"),
+    "13,000 x 13,000": (lambda: fuzz_data._png_of(13_000, 13_000), "[1, 2]"),
+    "100,000 rows": (lambda: fuzz_data._png_of(1024, 100_000), "[1, 2]"), "no picture": (lambda: b"\x89PNG", "[1, 2]"),
+    "nested": (lambda: fuzz_data._png_of(1024, 2), "[" * 100_000), "numbers too large": (lambda: fuzz_data._png_of(1024, 2), "[1e999, -7]"),
+    "words": (lambda: fuzz_data._png_of(1024, 2), '["a", "b"]'), "long": (lambda: fuzz_data._png_of(1024, 2), "[" + "1," * 600_000 + "1]"),
+}
+
+
+@pytest.mark.parametrize("what", SHEETS)
+def test_sheets_that_cannot_be_read(tiny_cifar, tmp_path, what):
+    pytest.importorskip("PIL.Image")
+    sheet, labels = SHEETS[what]
+    for file in tiny_cifar:
+        (tmp_path / file.replace(".bin", ".png")).write_bytes(sheet())
+    for name in formats.CIFAR_LABELS.values():
+        (tmp_path / name).write_text(labels)
+    for read in (lambda: datasets.load("cifar10", folder=tmp_path), lambda: formats.verified("cifar10", "test_batch.bin", tmp_path)):
+        with pytest.raises(DataError) as caught:
+            read()
+        assert len(str(caught.value)) < 800
+
+
+@pytest.mark.parametrize("start", [GOOD[:4], b"\0\0\x08\x03" + b"\x7f\xff\xff\xff" * 3, b"\0\0\x08\xff" + b"\xff" * 2000, b"no IDX"])
+def test_a_bomb_takes_no_memory(tiny, tmp_path, start):
+    """16 MB of zeros in 16 kB, as an IDX file on its own and as one of a data set, whose sizes are known."""
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    path.write_bytes(gzip.compress(start + bytes(16 << 20)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"expected|truncated|too long"):
+            datasets.read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < (5e6 if b"\x7f" not in start and b"\xff" not in start else 40e6)
+    finally:
+        tracemalloc.stop()
+
+
+def test_files_larger_than_any_of_a_set_are_not_read(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "LARGEST", 1 << 20)
+    monkeypatch.setattr(formats._read, "__defaults__", ((1 << 20) + 1,))
+    place({name: bytes(2 << 20) for name in tiny}, tmp_path / "mine")
+    with pytest.raises(DataError, match="expected at most 1,048,576 bytes, got more"):
+        datasets.load("mnist", folder=tmp_path / "mine")
+
+
+def test_the_sample_damaged_in_any_way_is_one_sentence(monkeypatch, tmp_path):
+    path = tmp_path / "sample.npz"
+    monkeypatch.setattr("pysnn.datasets.loading.SAMPLE", path)
+    np.savez_compressed(path, **{name: np.arange(100) for name in ("x_train", "y_train", "x_test", "y_test")})
+    raw = path.read_bytes()
+    for k in range(0, len(raw), 7):
+        path.write_bytes(raw[:k] + b"\xff" * 9 + raw[k + 9:] if k % 2 else raw[:k])
+        try:
+            datasets.load("fashion-sample")
+        except DataError as error:
+            assert "reinstall pysnn" in str(error)
+
+
+def test_every_source_is_https():
+    assert not [source.title for some in sources.PUBLIC.values() for source in some if "http:" in source.title]
+
+
+UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")      # pooch's sockets
+
+
+@UNCLOSED
+@pytest.mark.parametrize("name", [
+    "wrong_bytes", "endless", "dripping", "redirect_loop", "endless_redirect", "gzip_bomb", "bomb_in_bomb", "truncated", "too_long",
+    "not_found"])
+def test_a_mirror_that_lies(tiny, tmp_path, monkeypatch, name):
+    """Of a server on this machine; all its lies are in tools/fuzz/mirrors.py."""
+    pytest.importorskip("pooch")
+    monkeypatch.setattr(sources, "HTTP_TIMEOUT", 0.3)
+    monkeypatch.setattr(sources, "LARGEST", 4 << 20)
+    with mirrors._served(tiny, np.random.default_rng(0)) as base:
+        sources.PUBLIC["mnist"] += [sources._mirror("mnist", f"{base}/{name}"), source_of(tiny, "good")]
+        news, began = [], time.monotonic()
+        datasets.fetch("mnist", report=news.append)
+    assert len([line for line in news if "that failed" in line]) == 1 and left_in(tmp_path / "cache") == sorted(tiny)
+    assert time.monotonic() - began < 20
+    gc.collect()                                        # here, where unclosed sockets of the server and of pooch may be
+
+
+@UNCLOSED
+def test_an_honest_mirror(tiny, monkeypatch):
+    pytest.importorskip("pooch")
+    monkeypatch.setitem(mirrors.LIES, "honest", lambda handler, content, rng: mirrors.send(handler, content, Content_Length=len(content)))
+    with mirrors._served(tiny, np.random.default_rng(0)) as base:
+        sources.PUBLIC["mnist"].append(sources._mirror("mnist", f"{base}/honest"))
+        datasets.fetch("mnist", report=lambda line: None)
+    assert datasets.load("mnist").y_train.tolist() == [1, 0, 9]
 
 
 # ---- points

@@ -1,0 +1,1 @@
+"""Damaged files, killed trainings and lying mirrors, drawn by seed; see __main__.py."""
