@@ -1,5 +1,6 @@
 """The one training loop. A `Run` is plain data; `epochs` continues it from where it stands, and yields one record per epoch."""
 
+import copy
 import importlib
 import importlib.metadata
 import platform
@@ -32,6 +33,10 @@ class Run:
     def method(self):
         """The name of the learning rule: a key of METHODS, or FILE.py:NAME."""
         return self.rule.name if METHODS.get(self.rule.name) is self.rule else _files.reference(self.rule)
+
+    def __reduce__(self):
+        """Copy and pickle as a checkpoint does: names, numbers and arrays, all independent; of a file of the user's own by its name."""
+        return _unpickled, _parts(self)
 
     @property
     def spikes(self):
@@ -134,13 +139,14 @@ def epochs(run, train, validation=None, progress=None):
     Raises
     ------
     ValueError
-        If there are no samples, the loss or the weights are not finite, or the run holds weights only.
+        If samples or labels do not fit the network (the message says where), the loss or the weights are not finite, or the run holds
+        weights only.
     """
     rule, s = run.rule, run.nets.settings
     if run.rng is None:
         raise ValueError("run: expected one that can go on, got one that holds weights only")
-    x, y = _samples("train", *train, s)
-    validation = validation and _samples("validation", *validation, s)
+    x, y = _samples("train", train, s)
+    validation = None if validation is None else _samples("validation", validation, s)
     schedule = s.schedule if callable(s.schedule) else optim.SCHEDULES[s.schedule]
     n_batches = -(-len(x) // s.batch)
     shapes, names = {name: w.shape for name, w in run.nets.net.params.items()}, set(run.optimiser.state)
@@ -174,8 +180,11 @@ def epochs(run, train, validation=None, progress=None):
         yield record
 
 
-def _samples(part, x, y, settings):
+def _samples(part, pair, settings):
     """Return samples and labels as arrays; refuse, before the first batch, what the network would misread."""
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise ValueError(f"{part}: expected a pair of samples and labels, got {_checks.describe(pair)}")
+    x, y = pair
     own = getattr(settings, "own_encoding", True)
     x, y = x if own and isinstance(x, np.ndarray) else _checks.table(x, part), np.asarray(y)
     if len(x) == 0 or len(x) != len(y):
@@ -226,16 +235,36 @@ def save(run, path, weights_only=False, keep=False):
     keep : bool
         Whether to keep an older run of this file, as NAME.previous.npz; if there is one already, the run with more epochs stays.
     """
-    settings = run.nets.settings
+    checkpoint.write(path, *_parts(run, weights_only), compress=weights_only, keep=keep)
+
+
+def _parts(run, weights_only=False):
+    """Return what a checkpoint holds: header and arrays."""
+    settings, resumable = run.nets.settings, not weights_only and run.rng is not None
     header = {"method": run.method, "settings": settings.plain(), "data": run.data, "seed": run.seed, "epoch": run.epoch,
-              "records": run.records, "versions": versions(), "resumable": not weights_only, "model": settings.model.to_json()}
+              "records": run.records, "versions": versions(), "resumable": resumable, "model": settings.model.to_json()}
     header["files"] = _files.named(header)
     arrays = {f"params/{name}": w.astype(np.float16) if weights_only else w for name, w in run.nets.net.params.items()}
     arrays |= {f"state/{name}": x for name, x in run.nets.state.items()}
-    if not weights_only:
+    if resumable:
         header["rng"] = run.rng.bit_generator.state
         arrays |= {f"optimiser/{name}": x for name, x in run.optimiser.state.items()}
-    checkpoint.write(path, header, arrays, compress=weights_only, keep=keep)
+    return header, arrays
+
+
+def _unpickled(header, arrays):
+    """Build a run from what `_parts` returned."""
+    return _restored(_Kept(copy.deepcopy(header), {name: np.array(x) for name, x in arrays.items()}))
+
+
+class _Kept:
+    """What `checkpoint.Stored` gives, of arrays in memory."""
+
+    def __init__(self, header, arrays):
+        self.header, self.array, self.layout = header, arrays.__getitem__, {name: (x.shape, x.dtype) for name, x in arrays.items()}
+
+    def arrays(self, start):
+        return {name.removeprefix(start): self.array(name) for name in self.layout if name.startswith(start)}
 
 
 def load(path, files=()):

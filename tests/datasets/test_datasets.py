@@ -698,3 +698,14 @@ def test_real_sets(name, shape, n_test):
             assert len(sample["test_index"]) == 10 * N_TEST
             for key in ref:
                 np.testing.assert_array_equal(sample[key], ref[key])
+
+
+def test_a_split_leaves_each_class_a_training_sample():
+    """One class has a single sample; where there is room it stays in training, elsewhere `held_out` says whose would be lost."""
+    y = np.array([0] * 20 + [1] * 3 + [2])
+    for n_val in range(1, 22):
+        train, val = datasets.split_validation(y, n_val, np.random.default_rng(0))
+        assert len(val) == n_val and set(y[train]) == {0, 1, 2}
+    data = datasets.Dataset("mine", "points", np.zeros((24, 2)), y, np.zeros((3, 2)), np.arange(3), ("a", "b", "c"))
+    with pytest.raises(ValueError, match="expected a training sample left for each class, got none for"):
+        datasets.held_out(data, 23)

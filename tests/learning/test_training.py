@@ -1,6 +1,8 @@
 """The loop and the learning rule: what an epoch reports, what an option changes, and that nothing is updated where nothing should be."""
 
+import copy
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +12,7 @@ from pysnn import datasets, metrics, training
 from pysnn.learning import temporal
 from pysnn.learning.settings import about
 from pysnn.learning.temporal import PRESETS, Settings
+from tests.cases import learning
 
 PLAIN = {"drop_in": 0.0, "drop_hidden": 0.0, "backend": "reference", "weight_sum": 0.0}
 RECORD = {"epoch", "loss", "train_accuracy", "dead_gradient", "n_silent", "lr", "silent", "never", "margin", "seconds"}
@@ -430,3 +433,126 @@ def test_training_under_numpys_strictest_errors(backend, chosen):
             run = training.start("temporal", temporal.settings_for("xor", "ours", epochs=20, backend=backend, **chosen), 0)
             ends.append([r["loss"] for r in training.epochs(run, (x, y), (x, y))])
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("method", sorted(training.METHODS))
+def test_a_run_copies_and_pickles(method):
+    """Each copy goes on by itself, to the same bits."""
+    if method == "temporal":
+        data = datasets.xor()[:2]
+        run = training.start("temporal", temporal.settings_for("xor", "ours", epochs=3, backend="reference"))
+    else:
+        data, run = learning.images(), learning.begin(method)
+    rest = training.epochs(run, data, data)
+    next(rest)
+    copies = [copy.copy(run), copy.deepcopy(run), pickle.loads(pickle.dumps(run))]
+    list(rest)
+    for other in copies:
+        assert other.epoch == 1 and len(other.records) == 1
+        list(training.epochs(other, data, data))
+        assert all((other.nets.net.params[name] == w).all() for name, w in run.nets.net.params.items())
+        assert all((other.nets.state[name] == x).all() for name, x in run.nets.state.items())
+
+
+def test_a_run_with_weights_only_pickles():
+    run = training.load("mnist")
+    run.nets.net.params["w1"] *= np.float32(1 / 3)
+    other = pickle.loads(pickle.dumps(run))
+    assert other.rng is None and (other.nets.net.params["w1"] == run.nets.net.params["w1"]).all()
+
+
+# ---- the gate for samples, before the first batch
+IMAGE, FLAT = {"model": "6x6x1-4C3-P2-12-3"}, {"model": "6-9-3"}
+GOOD = np.random.default_rng(0).random((6, 6, 6)), np.arange(6) % 3
+
+
+def refused(model, x, y=GOOD[1], method="proxy"):
+    run = learning.begin(method, **model)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        next(training.epochs(run, (x, y)))
+    assert run.epoch == 0 and run.records == []
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("shape, x", [((6, 6, 1), (6, 1, 6, 6)), ((20, 30, 1), (6, 30, 20)), ((4, 4, 3), (6, 3, 4, 4)),
+                                      ((4, 6, 2), (6, 6, 4, 2))])
+def test_images_in_another_order_of_axes_are_refused(shape, x):
+    model = {"model": f"{shape[0]}x{shape[1]}x{shape[2]}-4C3-P2-12-3"}
+    said = refused(model, np.zeros(x))
+    assert f"expected samples of shape ({int(np.prod(shape))},)" in said and f"{shape}" in said and f"got {x[1:]}" in said
+    nets = learning.begin("proxy", **model).nets
+    with pytest.raises(ValueError, match="expected samples of shape"):
+        training.METHODS["proxy"].predict(nets, np.zeros(x))
+
+
+@pytest.mark.parametrize("shape", [(6, 36), (6, 6, 6), (6, 6, 6, 1)])
+def test_images_in_their_order_are_taken(shape):
+    list(training.epochs(learning.begin("ann", **IMAGE, epochs=1), (GOOD[0].reshape(shape), GOOD[1])))
+
+
+def _with(value, at=(4, 2)):
+    x = np.full((6, 6), 0.5)
+    x[at] = value
+    return x
+
+
+BAD = [
+    (np.ma.masked_equal(_with(-9999.0), -9999.0), "train: expected no masked values, got 1, the first in row 4, column 2"),
+    (_with(np.nan), "train: expected finite numbers, got nan in row 4, column 2"),
+    (_with(-np.inf, (0, 5)), "train: expected finite numbers, got -inf in row 0, column 5"),
+    (_with(1.5), "train: expected numbers in [0, 1], got 1.5 in row 4, column 2"),
+    (_with(3).astype("M8[D]"), "train: expected numbers, got dates or times"),
+    (np.full((6, 6), "a"), "train: expected numbers, got"),
+    (_with(0.5) + 1j, "train: expected numbers, got"),
+    ([[0.5] * 6] * 5 + [[0.5] * 5], "train: expected numbers, got list"),
+    (np.full((6, 6), 3), "expected uint8 images or floats in [0, 1]"),
+    (np.zeros((0, 6)), "train: expected as many labels as samples, and some, got 0 and 6"),
+    (np.zeros((6, 7)), "train: expected samples of shape (6,)"),
+]
+
+
+@pytest.mark.parametrize("x, said", BAD, ids=[said[:60] for _, said in BAD])
+def test_what_the_network_would_misread_is_refused(x, said):
+    assert said in refused(FLAT, x)
+
+
+@pytest.mark.parametrize("y, said", [
+    (np.array([0, 1, 2, 3, 0, 0]), "labels of train: expected labels 0 to 2, got 0 to 3"),
+    (np.array([0, 1, -1, 0, 0, 0]), "labels of train: expected labels 0 to 2, got -1 to 1"),
+    (list("abcabc"), "labels of train: expected 6 integer labels"), (np.zeros((6, 3), int), "expected 6 integer labels"),
+    (np.zeros(5, int), "expected as many labels as samples, and some, got 6 and 5")])
+def test_labels_that_do_not_fit_are_refused(y, said):
+    assert said in refused(FLAT, _with(0.5), y)
+
+
+def test_lists_and_frames_are_taken():
+    ends = []
+    x, y = _with(0.25), GOOD[1]
+    frames = [pytest.importorskip("pandas").DataFrame(x, columns=list("abcdef"))]
+    for samples, labels in [(x, y), (x.tolist(), y.tolist()), *((frame, y) for frame in frames)]:
+        run = learning.begin("ann", **FLAT, epochs=1)
+        ends.append([r["loss"] for r in training.epochs(run, (samples, labels), (samples, labels))])
+    assert ends[1:] == ends[:-1]
+
+
+def test_dates_of_polars_are_refused():
+    class Date:                                  # its types say what they are by their names
+        def __str__(self):
+            return "Datetime(time_unit='us', time_zone=None)"
+
+    class Frame:
+        dtypes = (Date(), Date())
+    assert "train: expected numbers, got dates or times" in refused(FLAT, Frame())
+
+
+def test_dark_bytes_are_named():
+    x = np.random.default_rng(0).integers(0, 17, (6, 6, 6), dtype=np.uint8)
+    with pytest.warns(UserWarning, match="train: bytes count as 0 to 255, and the largest of these is 16"):
+        list(training.epochs(learning.begin("ann", **IMAGE, epochs=1), (x, GOOD[1])))
+
+
+@pytest.mark.parametrize("validation", [(), (GOOD[0],), ([], []), 3])
+def test_a_validation_part_without_samples_is_refused(validation):
+    run = learning.begin("ann", **IMAGE, epochs=1)
+    with pytest.raises(ValueError, match=r"^validation: expected"):
+        next(training.epochs(run, GOOD, validation))
