@@ -9,7 +9,9 @@ def describe(x):
     """Say in a few words what an object is, for an error message."""
     if isinstance(x, np.ndarray):
         return f"an array of shape {x.shape} and dtype {x.dtype}"
-    return f"{type(x).__name__} {x!r}"[:80]
+    if hasattr(x, "columns"):
+        return f"a {type(x).__name__} of shape {x.shape}"
+    return " ".join(f"{type(x).__name__} {x!r:.200}".split())[:80]
 
 
 def array(x, name, ndim=None, shape=None):
@@ -66,9 +68,12 @@ def place(bad, columns=()):
 
 def no_dates(x, name):
     """Refuse what would pass for numbers: dates and times of NumPy, pandas or polars, in units that nobody chose, and masked values."""
-    kinds = [kind for kind in (getattr(x, "dtype", None), *getattr(x, "dtypes", ())) if kind is not None]
-    if any(getattr(kind, "kind", "") in ("m", "M") or str(kind).startswith(("Date", "Time", "Duration")) for kind in kinds):
-        raise ValueError(f"{name}: expected numbers, got dates or times: {describe(x)}; subtract a date and divide by numpy.timedelta64")
+    kinds = [*getattr(x, "dtypes", [getattr(x, "dtype", None)])]
+    for name_of_column, kind in zip(getattr(x, "columns", [None] * len(kinds)), kinds, strict=True):
+        if getattr(kind, "kind", "") in ("m", "M") or str(kind).startswith(("Date", "Time", "Duration")):
+            where = "" if name_of_column is None else f" in column {name_of_column}"
+            raise ValueError(f"{name}: expected numbers, got dates or times{where}: {describe(x)}; subtract a date and divide by "
+                             "numpy.timedelta64")
     if isinstance(x, np.ma.MaskedArray) and (mask := np.ma.getmaskarray(x)).any():
         raise ValueError(f"{name}: expected no masked values, got {mask.sum()}, the first {place(mask)}")
 

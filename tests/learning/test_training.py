@@ -541,8 +541,8 @@ def test_dates_of_polars_are_refused():
             return "Datetime(time_unit='us', time_zone=None)"
 
     class Frame:
-        dtypes = (Date(), Date())
-    assert "train: expected numbers, got dates or times" in refused(FLAT, Frame())
+        dtypes, columns, shape = (Date(), Date()), ("when", "then"), (6, 2)
+    assert "train: expected numbers, got dates or times in column when: a Frame of shape (6, 2)" in refused(FLAT, Frame())
 
 
 def test_dark_bytes_are_named():
