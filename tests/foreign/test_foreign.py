@@ -77,8 +77,14 @@ LEAVES = {"sys.exit()": "exits|raises SystemExit", "raise KeyboardInterrupt": "r
           "os.killpg(0, 9)": "ended the Python process"}
 
 
-@pytest.mark.parametrize("where", ["end", "forward", "backward"])
-@pytest.mark.parametrize("what", LEAVES)
+def mostly_slow(cases, quick):
+    """Mark all cases but some as slow."""
+    return [pytest.param(*case, marks=[] if case in quick else pytest.mark.slow) for case in cases]
+
+
+@pytest.mark.parametrize("what, where", mostly_slow(
+    [(what, where) for what in LEAVES for where in ("end", "forward", "backward")],
+    [*((what, "end") for what in LEAVES), ("sys.exit()", "forward"), ("os._exit(0)", "backward"), ("raise KeyboardInterrupt", "backward")]))
 def test_leaving_is_never_green(what, where, write, capsys):
     code, out, err, found = verify(capsys, write(dense(**{where: what})))
     assert code == 2 and out == "" and len(err.splitlines()) == 1 and err.startswith("pysnn: error: mine.py: ")
@@ -169,8 +175,9 @@ def test_what_kills_its_keeper_leaves_no_orphan(write, capsys, monkeypatch):
 
 
 @LINUX
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT])
-@pytest.mark.parametrize("verb", ["verify", "check"])
+@pytest.mark.parametrize("verb, how", mostly_slow(
+    [(verb, how) for verb in ("verify", "check") for how in (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL, signal.SIGINT)],
+    [("verify", signal.SIGTERM), ("verify", signal.SIGINT), ("check", signal.SIGHUP), ("check", signal.SIGKILL)]))
 def test_when_the_command_is_ended_its_file_ends(verb, how, write):
     start = "subprocess.Popen(['sleep', '613'], start_new_session=True)\nwhile True: pass\n"
     file = write(dense(end=start) if verb == "verify" else f"{HEAD}EXERCISE = 'spike_loss'\n{start}", "endless.py")
@@ -319,11 +326,10 @@ def test_learning_rules_are_checked_there(method, write):
     """Their networks are built there anew, and what a rule changes of them is seen here."""
     text = f"from pysnn.learning import METHODS\nOPERATION = {method!r}\n" \
            "def gradients(nets, x, y):\n    step = METHODS[OPERATION].gradients(nets, x, y)\n    {}return step\n"
-    wrong = {}
-    for change in ("", "step.grads['w1'] *= -1\n    ", "nets.net.params['w1'] += 1\n    "):
+    for change, right in (("", True), ("step.grads['w1'] *= -1\n    ", False), ("nets.net.params['w1'] += 1\n    ", False)):
+        kind = "frozen offsets" if "grads" in change else "weights left alone"
         with foreign.Room(write(text.format(change))) as room:
             rule = student.load("mine.py", None, lambda _, room=room: room.load())
-            wrong[change] = {e.check.split(":")[0] for e in suite.run([method], op=rule, few=True).failed}
-    none, grads, params = wrong.values()
-    assert none == set() and "frozen offsets" in grads and "weights left alone" in params
-    assert "weights left alone" not in grads
+            for check in suite.checks(method, few=True):
+                if right or check.kind == kind:
+                    assert suite.apply(check, rule).ok == right, check.name
