@@ -120,6 +120,15 @@ def seed_of(random_state):
     return whole(random_state, "random_state", 0)
 
 
+def convergence_warning():
+    """Return scikit-learn's class of warnings about training, where that is installed, elsewhere a plain one."""
+    try:
+        from sklearn.exceptions import ConvergenceWarning
+    except ImportError:
+        return UserWarning
+    return ConvergenceWarning
+
+
 def check_fitted(model):
     """Refuse a model that is not fitted, by scikit-learn's error where that is installed."""
     if hasattr(model, "classes_"):

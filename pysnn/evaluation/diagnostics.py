@@ -156,18 +156,9 @@ def activity(nets, x):
         For each layer whose neurons fire: rate, spikes a neuron and step; silent and saturated, shares of neurons and samples without a
         spike, and with one in every step; never, share of neurons without a spike for any sample.
     """
-    n_steps, layers = spiking(nets).snn.config.n_steps, None
-    for i in range(0, len(x), rate.PIECE):
-        counts = nets.snn.run(rate.encode_batch(nets, x[i:i + rate.PIECE]), keep_counts=True).layer_counts
-        counts = counts if nets.snn.config.output else counts[:-1]
-        layers = layers or [[0.0, 0.0, 0.0, False] for _ in counts]
-        for row, n in zip(layers, counts, strict=True):
-            share = len(n) / len(x)
-            row[0] += share * float(n.mean()) / n_steps
-            row[1] += share * float((n == 0).mean())
-            row[2] += share * float((n == n_steps).mean())
-            row[3] = row[3] | (n > 0).any(axis=0)
-    return [{"rate": r, "silent": silent, "saturated": full, "never": float(1 - fired.mean())} for r, silent, full, fired in layers]
+    found = rate.report(spiking(nets), x)
+    rows = zip(found["rates"], found["silent"], found["ceiling"], found["never"], strict=False)      # outputs that do not fire have a rate alone
+    return [dict(zip(("rate", "silent", "saturated", "never"), row, strict=True)) for row in rows]
 
 
 def tie_policies(y, labels, potential=None):
