@@ -82,9 +82,8 @@ class Adam:
             self.state[f"m/{name}"] = np.zeros_like(w)
             self.state[f"v/{name}"] = np.zeros_like(w)
 
-    def scale(self, params, name):
-        """Return by what the learning rate of a parameter is multiplied: 1."""
-        return 1
+    def _scale(self, params, name):
+        return 1                                # by what the learning rate of a parameter is multiplied
 
     def update(self, params, grads, lr):
         """Take one step.
@@ -100,7 +99,7 @@ class Adam:
         n = int(self.state["n_steps"])
         correct2 = np.sqrt(1 - self.beta2 ** n)
         for name, dw in grads.items():
-            rate = lr * correct2 / (1 - self.beta1 ** n) * self.scale(params, name)
+            rate = lr * correct2 / (1 - self.beta1 ** n) * self._scale(params, name)
             flat = [x.reshape(-1) for x in (params[name], dw, self.state[f"m/{name}"], self.state[f"v/{name}"])]
             cast = flat[0].dtype.type
             c1, c2, rate_, eps = cast(1 - self.beta1), cast(1 - self.beta2), cast(rate), cast(self.eps * correct2)
@@ -115,11 +114,11 @@ class AdamByInputs(Adam):
     """Adam with a learning rate that fits the number n of inputs of a layer's neurons: lr for 32 inputs, else 32 lr/n.
 
     Adam moves each weight by about the rate, whatever the gradient, and so the current of a neuron by up to n times the rate: with hundreds
-    of inputs far past the range between silence and a spike in every step, from where no gradient leads back.
+    of inputs far past the range between silence and a spike in every step, from where no gradient leads back. Of a layer are its weights
+    w{k} and biases b{k}; other parameters have the rate lr.
     """
 
-    def scale(self, params, name):
-        """Return 32/n for weights w{k} and biases b{k}, 1 for other parameters."""
+    def _scale(self, params, name):
         w = params.get(f"w{name[1:]}") if name[0] in "wb" else None
         return 1 if w is None else 32 / math.prod(w.shape[:-1])
 

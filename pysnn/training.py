@@ -12,7 +12,7 @@ import numpy as np
 from . import __version__, _files, checkpoint, learning, models, optim
 from .learning import METHODS
 
-__all__ = ["METHODS", "Run", "check_fit", "epochs", "load", "save", "start", "stuck", "versions"]
+__all__ = ["METHODS", "Run", "check_fit", "epochs", "load", "save", "start", "versions"]
 
 
 @dataclass
@@ -129,7 +129,7 @@ def epochs(run, train, validation=None, progress=None):
         The epoch's record. Of the training batches, with their dropout and augmentation: loss, train_accuracy, n_silent (samples without
         any output spike), movable (see `pysnn.learning.method.movable`) and what else the method counts. After the epoch: val_accuracy,
         val_strict, val_inclusive; what the method's `report` says of up to 1000 validation (without any: training) samples; lr, seconds;
-        and, where training cannot go on in this way, a warning that says why, see `stuck`.
+        and a warning, where nothing in a layer can move, or hardly an output spikes.
 
     Raises
     ------
@@ -170,27 +170,14 @@ def epochs(run, train, validation=None, progress=None):
         if validation is not None:
             val = rule.score(run.nets, *validation)
             record |= {"val_accuracy": val.expected, "val_strict": val.strict, "val_inclusive": val.inclusive}
-        record |= {"warning": text} if (text := stuck(record, len(x))) else {}
+        record |= {"warning": text} if (text := _stuck(record, len(x))) else {}
         record["seconds"] = time.perf_counter() - began
         run.records.append(record)
         yield record
 
 
-def stuck(record, n):
-    """Say why training cannot go on: nothing in a layer can move, or hardly an output spikes.
-
-    Parameters
-    ----------
-    record : dict
-        Of an epoch.
-    n : int
-        Number of training samples.
-
-    Returns
-    -------
-    str
-        One sentence with the cure; empty if all is well, or all is learnt.
-    """
+def _stuck(record, n):
+    """Say in one sentence why training on n samples cannot go on, with the cure; "" if all is well, or all is learnt."""
     cure = "train again with a smaller lr, or weights of another scale"
     if record["train_accuracy"] > 0.99:
         return ""

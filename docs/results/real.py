@@ -3,8 +3,8 @@
 Run: python docs/results/real.py FOLDER [PART ...]      writes docs/results/real.json; PART: proxy, temporal, or one data set of
                                                         them such as proxy/iris; steps; default: all
 
-FOLDER holds the wheels of aeon and statsmodels, whose data files are read (pip download --no-deps aeon==1.6.0 statsmodels==0.15.0); the other
-four sets are scikit-learn's. aeon's splits are its own; of the others a third is for testing. The learning rate of the grid is chosen by
+FOLDER holds the wheels of aeon and statsmodels, whose data files are read (pip download --no-deps aeon==1.6.0 statsmodels==0.15.0); the
+other four sets are scikit-learn's. aeon's splits are its own; of the others a third is for testing. The rate of the grid is chosen by
 three folds of up to 300 training samples, one seed; test samples are seen by the defaults and by the chosen rate, three seeds each.
 """
 
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 SKLEARN, AEON = ("iris", "wine", "breast_cancer", "digits"), ("GunPoint", "ArrowHead", "OSULeaf", "BasicMotions", "ACSF1")
 SETS = ("iris", "anes96", "wine", "breast_cancer", "digits", *AEON)         # by number of features, 4 to 1,460
 KINDS = {"proxy": ProxyClassifier, "temporal": TemporalClassifier}
-RATES, SEEDS, DEFAULT = (1e-3, 3e-3, 1e-2, 3e-2), range(3), 1e-2
+RATES, SEEDS, DEFAULT = (1e-3, 3e-3, 1e-2, 3e-2), range(3), {"proxy": 2e-2, "temporal": 1e-2}
 PROXY_SETS, PROXY_STEPS = ("iris", "OSULeaf"), (2, 32, 128)
 STEPS, N_TRAIN, SURROGATE = (8, 16, 32, 64, 128), 3000, {"model": "784-100-10", "epochs": 5}
 SURROGATE_RATES = (3e-4, 1e-3, 3e-3)
@@ -50,7 +50,8 @@ def load(name, folder):
     import sklearn.datasets
     from sklearn.model_selection import train_test_split
     if name in AEON:
-        (x, y), (x_test, y_test) = (series(member(folder, "aeon", f"aeon/datasets/data/{name}/{name}_{part}.ts")) for part in ("TRAIN", "TEST"))
+        files = (f"aeon/datasets/data/{name}/{name}_{part}.ts" for part in ("TRAIN", "TEST"))
+        (x, y), (x_test, y_test) = (series(member(folder, "aeon", file)) for file in files)
         return x, x_test, y, y_test
     if name == "anes96":                                                    # who voted for whom, of nine features
         rows = list(csv.reader(io.StringIO(member(folder, "statsmodels", "statsmodels/datasets/anes96/anes96.csv")), delimiter="\t"))
@@ -91,7 +92,7 @@ def estimators(kind, folder, only):
         data = x, x_test, y, y_test = load(name, folder)
         linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)).fit(x, y).score(x_test, y_test)
         runs, best = [fit(kind, data, seed) for seed in SEEDS], tuned(kind, data)
-        best["runs"] = runs if best["lr"] == DEFAULT else [fit(kind, data, seed, lr=best["lr"]) for seed in SEEDS]
+        best["runs"] = runs if best["lr"] == DEFAULT[kind] else [fit(kind, data, seed, lr=best["lr"]) for seed in SEEDS]
         rows.append({"data": name, "n_features": x.shape[1], "n_train": len(x), "n_test": len(x_test), "n_classes": len(set(y)),
                      "largest_class": max(float(np.mean(y_test == c)) for c in set(y)), "logistic": linear, "runs": runs, "tuned": best})
         print(kind, name, linear, [r["test"] for r in runs], best["lr"], [r["test"] for r in best["runs"]], flush=True)

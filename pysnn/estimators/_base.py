@@ -6,8 +6,7 @@ import warnings
 import numpy as np
 
 from .. import training
-from ._input import check_fitted, convergence_warning, check_samples, hidden_sizes, ranges, scaled, seed_of, sorted_classes
-
+from ._input import check_fitted, check_samples, hidden_sizes, of_sklearn, ranges, scaled, seed_of, sorted_classes
 
 EPOCHS, STEPS = 40, 200         # at least so many of both, where `epochs` is None
 
@@ -106,7 +105,7 @@ class Classifier:
             raise
         self.settings_, self.weights_, self.state_, self.classes_ = settings, run.nets.net.params, run.nets.state, classes
         if self.records_ and "warning" in self.records_[-1]:
-            warnings.warn(f"{type(self).__name__}: {self.records_[-1]['warning']}", convergence_warning(), stacklevel=2)
+            warnings.warn(f"{type(self).__name__}: {self.records_[-1]['warning']}", of_sklearn("ConvergenceWarning", UserWarning), stacklevel=2)
         return self
 
     def _forget(self):

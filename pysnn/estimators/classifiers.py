@@ -120,7 +120,7 @@ class ProxyClassifier(Classifier):
 
     _method = "proxy"
 
-    def __init__(self, hidden=(100,), n_steps=15, epochs=None, batch=20, lr=1e-2, random_state=None):
+    def __init__(self, hidden=(100,), n_steps=15, epochs=None, batch=20, lr=2e-2, random_state=None):
         self.hidden, self.n_steps, self.epochs, self.batch, self.lr = hidden, n_steps, epochs, batch, lr
         self.random_state = random_state
 

@@ -157,7 +157,7 @@ def activity(nets, x):
         spike, and with one in every step; never, share of neurons without a spike for any sample.
     """
     found = rate.report(spiking(nets), x)
-    rows = zip(found["rates"], found["silent"], found["ceiling"], found["never"], strict=False)      # outputs that do not fire have a rate alone
+    rows = zip(found["rates"], found["silent"], found["ceiling"], found["never"], strict=False)      # bare outputs have a rate alone
     return [dict(zip(("rate", "silent", "saturated", "never"), row, strict=True)) for row in rows]
 
 

@@ -262,9 +262,9 @@ def report(nets, x):
     Returns
     -------
     dict
-        By layer whose neurons fire: silent and ceiling, shares of neurons and samples without a spike, and with one in every step (of ann 0,
-        and nowhere); never, share of neurons without a spike for any sample. Of spiking networks
-        rates, too: spikes per neuron and step, by layer; and agreement: share of samples where the ReLU twin decides alike, see `alike`.
+        By layer whose neurons fire: silent and ceiling, shares of neurons and samples without a spike, and with one in every step (of ann
+        0, and nowhere); never, share of neurons without a spike for any sample. Of spiking networks rates, too: spikes per neuron and
+        step, by layer; and agreement: share of samples where the ReLU twin decides alike, see `alike`.
     """
     net, snn = nets.net, nets.snn
     layers, n_spikes, same = None, 0.0, 0.0

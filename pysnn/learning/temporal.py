@@ -234,7 +234,8 @@ def report(nets, x):
     -------
     dict
         By layer: `silent`, the share of neurons and samples without a spike; `ceiling`, 0, for a spike time has none; `never`, the share of
-        neurons silent for all samples; `margin`, the smallest sum of a neuron's weights minus the threshold (below 0 the neuron can never fire after all its inputs).
+        neurons silent for all samples; `margin`, the smallest sum of a neuron's weights minus the threshold (below 0 the neuron can never
+        fire after all its inputs).
     """
     fired, silent, n = None, None, 0
     for i in range(0, len(x), 500):

@@ -110,7 +110,7 @@ def test_rows_of_numbers_are_not_shifted(rng):
     assert (temporal.encode_batch(nets, x.reshape(5, 6, 6), rng) != temporal.encode_batch(nets, x)).any()
 
 
-@pytest.mark.parametrize("method, w", [*((method, -10.0) for method in RATE), *((method, 10.0) for method in ("proxy", "tandem", "surrogate"))])
+@pytest.mark.parametrize("method, w", [*((method, -10.0) for method in RATE), ("proxy", 10.0), ("tandem", 10.0), ("surrogate", 10.0)])
 def test_a_network_in_which_nothing_can_move_says_so(method, w):
     """All hidden neurons silent, or (where there is one) all at the ceiling."""
     run = begin(method, model="36-8-3", epochs=1)
@@ -123,7 +123,8 @@ def test_a_network_in_which_nothing_can_move_says_so(method, w):
 
 
 def test_a_temporal_network_in_which_nothing_can_move_says_so():
-    run = training.start("temporal", temporal.Settings(model="36-8-3", epochs=1, batch=8, init_mean=-4.0, weight_sum=0.0, backend="reference"))
+    chosen = {"epochs": 1, "batch": 8, "init_mean": -4.0, "weight_sum": 0.0, "backend": "reference"}
+    run = training.start("temporal", temporal.Settings(model="36-8-3", **chosen))
     (record,) = training.epochs(run, images())
     assert (record["silent"], record["ceiling"], record["movable"]) == ([1, 1], [0, 0], [0, 0])
     assert record["warning"].startswith("layer 1 cannot learn (100% silent, 0% at the ceiling, 0% can move): ")
@@ -131,10 +132,10 @@ def test_a_temporal_network_in_which_nothing_can_move_says_so():
 
 def test_what_is_learnt_is_not_stuck():
     none = {"train_accuracy": 1.0, "silent": [1.0], "ceiling": [0.0], "movable": [0.0], "n_silent": 9}
-    assert training.stuck(none, 9) == "" and training.stuck(none | {"train_accuracy": 0.5}, 9).startswith("layer 1 ")
+    assert training._stuck(none, 9) == "" and training._stuck(none | {"train_accuracy": 0.5}, 9).startswith("layer 1 ")
     some = {"train_accuracy": 0.5, "silent": [0.9, 0.5], "ceiling": [0.1, 0.5], "movable": [0.02, 1.0, 1.0]}
-    assert training.stuck(some, 9) == "" == training.stuck(some | {"n_silent": 8}, 9) == training.stuck({"train_accuracy": 0.5}, 9)
-    assert training.stuck(some | {"n_silent": 9}, 9).startswith("no output spiked for 9 of 9 training samples: ")
+    assert training._stuck(some, 9) == "" == training._stuck(some | {"n_silent": 8}, 9) == training._stuck({"train_accuracy": 0.5}, 9)
+    assert training._stuck(some | {"n_silent": 9}, 9).startswith("no output spiked for 9 of 9 training samples: ")
 
 
 @pytest.mark.parametrize("n_steps, least", [(8, 0.6), (64, 0.6), (128, 0.45)])
