@@ -40,10 +40,8 @@ def main():
 
 def measure(nets, x, y, epoch):
     """Measure one network."""
-    def angles(i, n):
-        return diagnostics.gradient_angles(nets, x[i:i + n], y[i:i + n], detach_reset=True)
-
-    batches, singles = [angles(i, BATCH) for i in range(0, BATCH * BATCHES, BATCH)], [angles(i, 1) for i in range(SINGLES)]
+    batches = [diagnostics.gradient_angles(nets, x[i:i + BATCH], y[i:i + BATCH]) for i in range(0, BATCH * BATCHES, BATCH)]
+    singles = [diagnostics.gradient_angles(nets, x[i:i + 1], y[i:i + 1]) for i in range(SINGLES)]
     layers, end = mismatch.mismatch(nets, x[:LOOKED_AT])
     return {"epoch": epoch, "validation": proxy.score(nets, x, y)._asdict(), "batches": quartiles(batches), "singles": quartiles(singles),
             "agreement": diagnostics.agreement(nets, x[:LOOKED_AT]), "mismatch": layers, "end": end,

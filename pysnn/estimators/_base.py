@@ -105,7 +105,8 @@ class Classifier:
             raise
         self.settings_, self.weights_, self.state_, self.classes_ = settings, run.nets.net.params, run.nets.state, classes
         if self.records_ and "warning" in self.records_[-1]:
-            warnings.warn(f"{type(self).__name__}: {self.records_[-1]['warning']}", of_sklearn("ConvergenceWarning", UserWarning), stacklevel=2)
+            text = f"{type(self).__name__}: {self.records_[-1]['warning']}"
+            warnings.warn(text, of_sklearn("ConvergenceWarning", UserWarning), stacklevel=2)
         return self
 
     def _forget(self):

@@ -22,7 +22,8 @@ def gradient_angles(nets, x, y, **chosen):
     All see the same parameters, the same samples, the running statistics of the spiking network, the same readout and loss. Beside
     proxy, tandem and surrogate stand two networks without spikes and their own error, y being T times their output divided by the
     threshold: `relu`, the plain ReLU network, and `limit`, with hidden layers that give what rates tend to, min(max(a, 0)/threshold, 1).
-    The outputs of both are the bare currents: they are not clipped, neither at 0 nor at the threshold.
+    The outputs of both are the bare currents: they are not clipped, neither at 0 nor at the threshold. For surrogate, whatever the network,
+    resets are constants, if `detach_reset` is not chosen.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def gradient_angles(nets, x, y, **chosen):
     names = set().union(*(rule.Settings.__dataclass_fields__ for rule in RULES.values()))
     if unknown := sorted(set(chosen) - names):
         raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(sorted(names))}")
-    values = {"clip": True, **vars(nets.settings), **chosen, "statistics": "shared", "freeze_after": 1, "weight_decay": 0.0}
+    values = {"clip": True, **vars(nets.settings), "detach_reset": True, **chosen}
+    values |= {"statistics": "shared", "freeze_after": 1, "weight_decay": 0.0}
     grads = {}
     for name, rule in RULES.items():
         settings = rule.Settings(**{key: value for key, value in values.items() if key in rule.Settings.__dataclass_fields__})

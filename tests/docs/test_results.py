@@ -59,7 +59,7 @@ def test_defaults_on_real_data():
         for row in rows:
             default, tuned = (sum(run["test"] for run in runs) / len(runs) for runs in (row["runs"], row["tuned"]["runs"]))
             assert default > row["largest_class"] + 0.2 and default > tuned - 0.03 - 1 / row["n_test"], row["data"]
-            assert all(run["warnings"] == [] and min(run["movable"]) > 0.05 for run in row["runs"])
+            assert all(run["warnings"] == [] for run in row["runs"])
     for row in record["steps"]["surrogate"]:
         tries = [row[name]["val_accuracy"] for name in ("lr 0.0003", "lr 0.003")]
         assert row["preset"]["val_accuracy"] > max(0.7, *tries) - 0.03 and not row["preset"]["warning"]
