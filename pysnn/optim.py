@@ -2,6 +2,7 @@
 
 import functools
 import importlib.util
+import math
 
 import numpy as np
 
@@ -82,6 +83,9 @@ class Adam:
             self.state[f"m/{name}"] = np.zeros_like(w)
             self.state[f"v/{name}"] = np.zeros_like(w)
 
+    def _scale(self, params, name):
+        return 1                                # by what the learning rate of a parameter is multiplied
+
     @np.errstate(under="ignore")
     def update(self, params, grads, lr):
         """Take one step.
@@ -96,8 +100,8 @@ class Adam:
         self.state["n_steps"] += 1
         n = int(self.state["n_steps"])
         correct2 = np.sqrt(1 - self.beta2 ** n)
-        rate = lr * correct2 / (1 - self.beta1 ** n)
         for name, dw in grads.items():
+            rate = lr * correct2 / (1 - self.beta1 ** n) * self._scale(params, name)
             flat = [x.reshape(-1) for x in (params[name], dw, self.state[f"m/{name}"], self.state[f"v/{name}"])]
             cast = flat[0].dtype.type
             c1, c2, rate_, eps = cast(1 - self.beta1), cast(1 - self.beta2), cast(rate), cast(self.eps * correct2)
@@ -106,6 +110,19 @@ class Adam:
                 self._step(*(x[start:stop] for x in flat), *constants)
 
             spread(block, cut(flat[0].size, _BLOCK))
+
+
+class AdamByInputs(Adam):
+    """Adam with a learning rate that fits the number n of inputs of a layer's neurons: lr for 32 inputs, else 32 lr/n.
+
+    Adam moves each weight by about the rate, whatever the gradient, and so the current of a neuron by up to n times the rate: with hundreds
+    of inputs far past the range between silence and a spike in every step, from where no gradient leads back. Of a layer are its weights
+    w{k} and biases b{k}; other parameters have the rate lr.
+    """
+
+    def _scale(self, params, name):
+        w = params.get(f"w{name[1:]}") if name[0] in "wb" else None
+        return 1 if w is None else 32 / math.prod(w.shape[:-1])
 
 
 def cosine(step, n_steps, lr, lr_end):
@@ -144,5 +161,5 @@ def exponential(step, n_steps, lr, lr_end):
     return float(lr * (lr_end / lr) ** (step / n_steps))
 
 
-OPTIMISERS = {"adam": Adam, "sgd": SGD}
+OPTIMISERS = {"adam": Adam, "adam_by_inputs": AdamByInputs, "sgd": SGD}
 SCHEDULES = {"cosine": cosine, "exponential": exponential}

@@ -7,6 +7,7 @@ import platform
 import time
 import warnings
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -133,8 +134,9 @@ def epochs(run, train, validation=None, progress=None):
     ------
     dict
         The epoch's record. Of the training batches, with their dropout and augmentation: loss, train_accuracy, n_silent (samples without
-        any output spike) and what else the method counts. After the epoch: val_accuracy, val_strict, val_inclusive; what the method's
-        `report` says of up to 1000 validation (without any: training) samples; lr, seconds.
+        any output spike), movable (see `pysnn.learning.method.movable`) and what else the method counts. After the epoch: val_accuracy,
+        val_strict, val_inclusive; what the method's `report` says of up to 1000 validation (without any: training) samples; lr, seconds;
+        and a warning, where nothing in a layer can move, or hardly an output spikes.
 
     Raises
     ------
@@ -175,6 +177,7 @@ def epochs(run, train, validation=None, progress=None):
         if validation is not None:
             val = rule.score(run.nets, *validation)
             record |= {"val_accuracy": val.expected, "val_strict": val.strict, "val_inclusive": val.inclusive}
+        record |= {"warning": text} if (text := _stuck(record, len(x))) else {}
         record["seconds"] = time.perf_counter() - began
         run.records.append(record)
         yield record
@@ -204,6 +207,19 @@ def _samples(part, pair, settings):
     if outside.any():
         raise ValueError(f"{part}: expected numbers in [0, 1], got {x[outside].flat[0]:g} {_checks.place(outside)}")
     return x, y
+
+
+def _stuck(record, n):
+    """Say in one sentence why training on n samples cannot go on, with the cure; "" if all is well, or all is learnt."""
+    cure = "train again with a smaller lr, or weights of another scale"
+    if record["train_accuracy"] > 0.99:
+        return ""
+    shares = [record.get(name, []) for name in ("silent", "ceiling", "movable")]
+    for k, (silent, ceiling, movable) in enumerate(zip_longest(*shares, fillvalue=0.5)):
+        if silent == 1 or ceiling == 1 or movable < 0.01:
+            return f"layer {k + 1} cannot learn ({silent:.0%} silent, {ceiling:.0%} at the ceiling, {movable:.0%} can move): {cure}"
+    silent = record.get("n_silent", 0)
+    return f"no output spiked for {silent} of {n} training samples: {cure}" if silent > 0.9 * n else ""
 
 
 class _Sums:

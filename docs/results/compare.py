@@ -25,6 +25,7 @@ TUNING_SEED, SEEDS, CONV_SEED = 100, range(5), 0
 TUNING_STEPS, DENSE_STEPS, CONV_STEPS = 8, (2, 4, 8, 16), 15
 DENSE_EPOCHS, CONV_EPOCHS = 5, 3
 SAME = {"v_init": 0.5}                     # of every method that has it
+SURROGATE = {"detach_reset": True}         # as the preset was when the records were made
 PLAIN = {"crop": 0, "flip": False}         # a dense network sees pixels, not pictures
 RATES = (3e-4, 1e-3, 3e-3)
 LOSSES = ({"loss": "mse", "on": "rates"}, {"loss": "cross_entropy", "on": "counts"})
@@ -60,7 +61,7 @@ def tune(methods, folder, about, data):
     for method in comparison.METHODS:
         for k, option in enumerate(options):
             chosen = known(method, option)
-            (job,) = comparison.plan(DATA, [method], [TUNING_STEPS], [TUNING_SEED], known(method, {**common, **chosen}))
+            (job,) = comparison.plan(DATA, [method], [TUNING_STEPS], [TUNING_SEED], known(method, {**common, **chosen, **SURROGATE}))
             if method in methods or comparison.begin(job, folder / f"tune-{k}", about).epoch == DENSE_EPOCHS:
                 run = train(job, folder / f"tune-{k}", about, datasets.held_out(data))
                 tries.append({"method": method, "chosen": chosen, "validation": run.records[-1]["val_accuracy"]})
@@ -70,7 +71,7 @@ def tune(methods, folder, about, data):
 
 def dense(methods, folder, about, data):
     """Train and evaluate the methods' runs; return the record, or None while some of another method are missing."""
-    chosen, results = {"model": DENSE, "epochs": DENSE_EPOCHS, **SAME, **PLAIN, **best()}, []
+    chosen, results = {"model": DENSE, "epochs": DENSE_EPOCHS, **SAME, **SURROGATE, **PLAIN, **best()}, []
     jobs = comparison.plan(DATA, comparison.METHODS, DENSE_STEPS, SEEDS, chosen)
     for job in jobs:
         if job.method in methods or (folder / f"{job.name}.json").is_file():
@@ -81,7 +82,7 @@ def dense(methods, folder, about, data):
 
 def conv(lines, folder, about, data):
     """Train and evaluate single runs of the convolutional network; return the record, or None while some line is missing."""
-    chosen, runs = {"model": CONV, "epochs": CONV_EPOCHS, **SAME, **best()}, []
+    chosen, runs = {"model": CONV, "epochs": CONV_EPOCHS, **SAME, **SURROGATE, **best()}, []
     jobs = {job.method: job for job in comparison.plan(DATA, comparison.METHODS, [CONV_STEPS], [CONV_SEED], chosen)}
     authors = proxy.settings_for(DATA, "authors", model=CONV, epochs=CONV_EPOCHS)
     jobs[AUTHORS] = comparison.Job(AUTHORS, "proxy", authors, CONV_SEED, (CONV_STEPS,))

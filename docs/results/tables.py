@@ -284,7 +284,28 @@ def pooling():
     return rows
 
 
-TABLES = {"exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
+def real():
+    """The estimators with their defaults on ten data sets, beside a tuned learning rate and logistic regression."""
+    record, rows = load("real"), ["| data | features | training samples | logistic regression | proxy | tuned | temporal | tuned |",
+                                    "|---" * 8 + "|"]
+    for some in zip(record["proxy"], record["temporal"], strict=True):
+        means = [f"{100 * np.mean([run['test'] for run in runs]):.1f}" for row in some for runs in (row["runs"], row["tuned"]["runs"])]
+        rows.append(f"| {some[0]['data']} | {some[0]['n_features']:,} | {some[0]['n_train']:,} | {100 * some[0]['logistic']:.1f} | "
+                    f"{' | '.join(means)} |")
+    return rows
+
+
+def real_steps():
+    """Surrogate learning by the number of steps: the preset, other learning rates, and the preset as it was."""
+    rows, names = load("real")["steps"]["surrogate"], ("preset", "lr 0.0003", "lr 0.003", "former")
+    lines = ["| T | preset | learning rate 0.0003 | 0.003 | the preset before | its samples without a spike |", "|---" * 6 + "|"]
+    accuracy = {row["n_steps"]: [f"{100 * row[name]['val_accuracy']:.1f}" for name in names] for row in rows}
+    return lines + [f"| {row['n_steps']} | {' | '.join(accuracy[row['n_steps']])} "
+                    f"| {row['former']['n_silent']:,} of 3,000 |" for row in rows]
+
+
+TABLES = {"real": real, "real-steps": real_steps,
+          "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
           "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates,
           "mutation": mutation, "verify": verify, "newcomer": newcomer}

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -104,15 +105,18 @@ def _print_last(last):
     """Print what the last record holds and the table does not show."""
     if "val_accuracy" in last:
         print(f"validation accuracy {last['val_accuracy']:.2%}  (strict {last['val_strict']:.2%}, inclusive {last['val_inclusive']:.2%})")
-    keys = "silent", "never", "margin", "dead_gradient"
-    if all(isinstance(last.get(key), list) for key in keys):
-        print("dead neurons: " + "; ".join(
-            f"layer {k}: {silent:.1%} silent, {never:.1%} never fire, smallest margin {margin:+.2f}, {dead:.1%} of gradients zero"
-            for k, (silent, never, margin, dead) in enumerate(zip(*(last[key] for key in keys), strict=False), 1)))
+    words = {"silent": "{:.1%} silent", "ceiling": "{:.1%} at the ceiling", "movable": "{:.1%} can move", "never": "{:.1%} never fire",
+             "margin": "smallest margin {:+.2f}", "dead_gradient": "{:.1%} of gradients zero"}
+    shares = [[text.format(share) for share in (last[name] if isinstance(last.get(name), list) else ())] for name, text in words.items()]
+    if any(shares):
+        print("dead neurons: " + "; ".join(f"layer {k + 1}: {', '.join(text for text in layer if text)}"
+                                           for k, layer in enumerate(zip_longest(*shares))))
     if "rates" in last:
         print("spikes a neuron and step: " + "; ".join(f"layer {k + 1}: {rate:.3f}" for k, rate in enumerate(last["rates"])))
     if "agreement" in last:
         print(f"the ReLU network with the same weights makes the same decision in {last['agreement']:.2%}")
+    if "warning" in last:
+        print(f"warning: {last['warning']}")
 
 
 def _resumed(args, out, chosen):
@@ -137,11 +141,16 @@ def _resumed(args, out, chosen):
 
 def _columns(family, spikes):
     """Return the head of the table of epochs, and the function that turns a record into a row."""
+    silent_ceiling = " % silent/at ceiling/can move"
     first = f"{'epoch':>5} {'loss':>8} {'train':>7} {'valid.':>7} "
 
     def begin(r):
         valid = f"{r['val_accuracy']:7.2%}" if "val_accuracy" in r else "      -"
         return f"{r['epoch']:5d} {r['loss']:8.4f} {r['train_accuracy']:7.2%} {valid} "
+
+    def shares(r):
+        each = zip_longest(*(r.get(name, ()) for name in ("silent", "ceiling", "movable")), fillvalue=np.nan)
+        return " " + " ".join("/".join("-" if share != share else f"{100 * share:.0f}" for share in layer) for layer in each)
 
     def temporal(r):
         silent = " ".join(f"{share:.1%}" for share in r.get("silent", ()))
@@ -151,13 +160,13 @@ def _columns(family, spikes):
     def rate(r):
         strict = f"{r['val_strict']:7.2%}" if "val_strict" in r else "      -"
         alike = f"{r['agreement']:8.1%}" if "agreement" in r else "       -"
-        return begin(r) + f"{strict} {alike}  {' '.join(f'{x:.3f}' for x in r.get('rates', ()))}"
+        return begin(r) + f"{strict} {alike} {shares(r):<30} {' '.join(f'{x:.3f}' for x in r.get('rates', ()))}"
 
     if family == "temporal":
         return first + f" {'silent share by layer':<24} {'margin':>7} {'zero grad':>9}", temporal
     if family != "rate" or not spikes:
-        return first.rstrip(), lambda r: begin(r).rstrip()
-    return first + f"{'strict':>7} {'as ReLU':>8}  spikes a neuron and step by layer", rate
+        return first + silent_ceiling, lambda r: begin(r) + shares(r)
+    return first + f"{'strict':>7} {'as ReLU':>8} {silent_ceiling:<30} spikes a neuron and step by layer", rate
 
 
 def loop(run, training_data, validation, out, quiet):
@@ -174,3 +183,5 @@ def loop(run, training_data, validation, out, quiet):
                 training.save(run, out)
             if r["epoch"] % every == 0 or r["epoch"] in (1, s.epochs):
                 show(row(r))
+            if "warning" in r and not any("warning" in earlier for earlier in run.records[:-1]):
+                show(f"warning: {r['warning']}")

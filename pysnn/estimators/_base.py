@@ -1,11 +1,14 @@
 """What the classifiers share: parameters, fit, predict and score."""
 
 import inspect
+import warnings
 
 import numpy as np
 
 from .. import training
-from ._input import check_fitted, check_samples, hidden_sizes, ranges, scaled, seed_of, sorted_classes
+from ._input import check_fitted, check_samples, hidden_sizes, of_sklearn, ranges, scaled, seed_of, sorted_classes
+
+EPOCHS, STEPS = 40, 200         # at least so many of both, where `epochs` is None
 
 
 class Classifier:
@@ -94,13 +97,16 @@ class Classifier:
             self.low_, self.span_ = ranges(X)
             x = self._inputs(scaled(self, X))
             sizes = [x.shape[1], *hidden_sizes(self.hidden), len(classes)]
-            settings = self._settings("-".join(map(str, sizes)), x.dtype.name)
+            settings = self._settings("-".join(map(str, sizes)), x)
             run = training.start(self._method, settings, seed_of(self.random_state))
             self.records_ = list(training.epochs(run, (x, labels)))
         except BaseException:
             self._forget()
             raise
         self.settings_, self.weights_, self.state_, self.classes_ = settings, run.nets.net.params, run.nets.state, classes
+        if self.records_ and "warning" in self.records_[-1]:
+            text = f"{type(self).__name__}: {self.records_[-1]['warning']}"
+            warnings.warn(text, of_sklearn("ConvergenceWarning", UserWarning), stacklevel=2)
         return self
 
     def _forget(self):
@@ -108,12 +114,17 @@ class Classifier:
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
 
-    def _chosen(self, *names, **others):
-        """Return parameters as settings, NumPy's numbers as Python's; the settings check their values."""
+    def _chosen(self, x, *names, **others):
+        """Return what training needs, parameters as settings, NumPy's numbers as Python's; the settings check their values."""
+        names = ("epochs", "batch", "lr", *names)
         chosen = {name: getattr(self, mine) for name, mine in ({name: name for name in names} | others).items()}
         chosen = {name: value.item() if isinstance(value, np.generic) else value for name, value in chosen.items()}
-        lr = chosen["lr"]
-        return chosen | {"lr_end": max(lr / 100, 1e-12) if isinstance(lr, (int, float)) else lr}
+        lr, batch = chosen["lr"], chosen["batch"]
+        if chosen["epochs"] is None:
+            n_batches = -(-len(x) // batch) if isinstance(batch, int) and batch > 0 else 1
+            chosen["epochs"] = max(EPOCHS, -(-STEPS // n_batches))
+        return chosen | {"optimiser": "adam_by_inputs", "bias": True, "dtype": x.dtype.name,
+                         "lr_end": max(lr / 100, 1e-12) if isinstance(lr, (int, float)) else lr}
 
     def nets(self):
         """Build the trained network, for all else that this package can do with it.

@@ -120,12 +120,16 @@ def seed_of(random_state):
     return whole(random_state, "random_state", 0)
 
 
+def of_sklearn(name, otherwise):
+    """Return an exception of scikit-learn, or another where that is not installed."""
+    try:
+        from sklearn import exceptions
+    except ImportError:
+        return otherwise
+    return getattr(exceptions, name)
+
+
 def check_fitted(model):
     """Refuse a model that is not fitted, by scikit-learn's error where that is installed."""
-    if hasattr(model, "classes_"):
-        return
-    try:
-        from sklearn.exceptions import NotFittedError as error
-    except ImportError:
-        error = ValueError
-    raise error(f"{type(model).__name__}: expected fit to be called first")
+    if not hasattr(model, "classes_"):
+        raise of_sklearn("NotFittedError", ValueError)(f"{type(model).__name__}: expected fit to be called first")

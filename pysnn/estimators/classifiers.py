@@ -22,12 +22,13 @@ class TemporalClassifier(Classifier):
         How sharply the loss and the probabilities tell spike times apart, in 1/tau.
     drop : float
         Share of the hidden spikes lost in training, 0 to 0.99.
-    epochs : int
-        Times that training sees all samples.
+    epochs : int or None
+        Times that training sees all samples; None: 40, of fewer than 81 samples so many that it takes 200 steps (with 20 samples a step).
     batch : int
         Samples a step.
     lr : float
-        Learning rate of Adam, which falls along a cosine to a hundredth.
+        Learning rate of Adam for neurons of 32 inputs, which falls along a cosine to a hundredth; with n inputs 32/n times as large, see
+        `pysnn.optim.AdamByInputs`.
     random_state : int, numpy.random.RandomState or None
         Where weights and batches come from. An int gives the same network each time; None and a RandomState are drawn from, None being
         NumPy's global one.
@@ -52,18 +53,18 @@ class TemporalClassifier(Classifier):
 
     _method = "temporal"
 
-    def __init__(self, hidden=(100,), beta=20.0, drop=0.0, epochs=40, batch=20, lr=1e-2, random_state=None):
+    def __init__(self, hidden=(100,), beta=20.0, drop=0.0, epochs=None, batch=20, lr=1e-2, random_state=None):
         self.hidden, self.beta, self.drop, self.epochs, self.batch, self.lr = hidden, beta, drop, epochs, batch, lr
         self.random_state = random_state
 
     def _inputs(self, x):
         return np.concatenate([x, 1 - x], axis=1)
 
-    def _settings(self, model, dtype):
-        chosen = self._chosen("beta", "epochs", "batch", "lr", drop_hidden="drop")
+    def _settings(self, model, x):
+        chosen = self._chosen(x, "beta", drop_hidden="drop")
         # The preset's cost K of a neuron that lacks weight, 0.02, lets outputs of small networks fall silent for good.
         try:
-            return temporal.Settings(model, bias=True, code="latency", drop_in=0.0, weight_sum=2.0, dtype=dtype, **chosen)
+            return temporal.Settings(model, code="latency", drop_in=0.0, weight_sum=2.0, **chosen)
         except ValueError as error:
             raise ValueError(str(error).replace("drop_hidden:", "drop:")) from None          # by its name here
 
@@ -88,12 +89,13 @@ class ProxyClassifier(Classifier):
         Neurons of each hidden layer.
     n_steps : int
         Time steps T.
-    epochs : int
-        Times that training sees all samples.
+    epochs : int or None
+        Times that training sees all samples; None: 40, of fewer than 81 samples so many that it takes 200 steps (with 20 samples a step).
     batch : int
         Samples a step of training.
     lr : float
-        Learning rate of Adam, which falls along a cosine to a hundredth.
+        Learning rate of Adam for neurons of 32 inputs, which falls along a cosine to a hundredth; with n inputs 32/n times as large, see
+        `pysnn.optim.AdamByInputs`.
     random_state : int, numpy.random.RandomState or None
         Where weights and batches come from. An int gives the same network each time; None and a RandomState are drawn from, None being
         NumPy's global one.
@@ -118,12 +120,12 @@ class ProxyClassifier(Classifier):
 
     _method = "proxy"
 
-    def __init__(self, hidden=(100,), n_steps=15, epochs=40, batch=20, lr=1e-2, random_state=None):
+    def __init__(self, hidden=(100,), n_steps=15, epochs=None, batch=20, lr=2e-2, random_state=None):
         self.hidden, self.n_steps, self.epochs, self.batch, self.lr = hidden, n_steps, epochs, batch, lr
         self.random_state = random_state
 
-    def _settings(self, model, dtype):
-        return proxy.Settings(model, bias=True, dtype=dtype, **self._chosen("n_steps", "epochs", "batch", "lr"))
+    def _settings(self, model, x):
+        return proxy.Settings(model, **self._chosen(x, "n_steps"))
 
     def _probabilities(self, counts):
         return (counts + 1 / counts.shape[1]) / (counts.sum(axis=1, keepdims=True) + 1)

@@ -23,7 +23,8 @@ def gradient_angles(nets, x, y, **chosen):
     All see the same parameters, the same samples, the running statistics of the spiking network, the same readout and loss. Beside
     proxy, tandem and surrogate stand two networks without spikes and their own error, y being T times their output divided by the
     threshold: `relu`, the plain ReLU network, and `limit`, with hidden layers that give what rates tend to, min(max(a, 0)/threshold, 1).
-    The outputs of both are the bare currents: they are not clipped, neither at 0 nor at the threshold.
+    The outputs of both are the bare currents: they are not clipped, neither at 0 nor at the threshold. For surrogate, whatever the network,
+    resets are constants, if `detach_reset` is not chosen.
 
     Parameters
     ----------
@@ -51,7 +52,8 @@ def gradient_angles(nets, x, y, **chosen):
     names = set().union(*(rule.Settings.__dataclass_fields__ for rule in RULES.values()))
     if unknown := sorted(set(chosen) - names):
         raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(sorted(names))}")
-    values = {"clip": True, **vars(nets.settings), **chosen, "statistics": "shared", "freeze_after": 1, "weight_decay": 0.0}
+    values = {"clip": True, **vars(nets.settings), "detach_reset": True, **chosen}
+    values |= {"statistics": "shared", "freeze_after": 1, "weight_decay": 0.0}
     grads = {}
     for name, rule in RULES.items():
         settings = rule.Settings(**{key: value for key, value in values.items() if key in rule.Settings.__dataclass_fields__})
@@ -159,18 +161,9 @@ def activity(nets, x):
         For each layer whose neurons fire: rate, spikes a neuron and step; silent and saturated, shares of neurons and samples without a
         spike, and with one in every step; never, share of neurons without a spike for any sample.
     """
-    n_steps, layers = spiking(nets).snn.config.n_steps, None
-    for i in range(0, len(x), rate.PIECE):
-        counts = nets.snn.run(rate.encode_batch(nets, x[i:i + rate.PIECE]), keep_counts=True).layer_counts
-        counts = counts if nets.snn.config.output else counts[:-1]
-        layers = layers or [[0.0, 0.0, 0.0, False] for _ in counts]
-        for row, n in zip(layers, counts, strict=True):
-            share = len(n) / len(x)
-            row[0] += share * float(n.mean()) / n_steps
-            row[1] += share * float((n == 0).mean())
-            row[2] += share * float((n == n_steps).mean())
-            row[3] = row[3] | (n > 0).any(axis=0)
-    return [{"rate": r, "silent": silent, "saturated": full, "never": float(1 - fired.mean())} for r, silent, full, fired in layers]
+    found = rate.report(spiking(nets), x)
+    rows = zip(found["rates"], found["silent"], found["ceiling"], found["never"], strict=False)      # bare outputs have a rate alone
+    return [dict(zip(("rate", "silent", "saturated", "never"), row, strict=True)) for row in rows]
 
 
 def tie_policies(y, labels, potential=None):

@@ -43,6 +43,24 @@ def largest_wins(y, labels):
     return metrics.accuracy(-y, labels)
 
 
+def movable(grads, weights):
+    """Return the share of neurons, weight layer by weight layer, whose weights the loss of a batch can move.
+
+    Parameters
+    ----------
+    grads : dict of str to array
+        Gradients of the loss on data, before costs of the weights are added; the neurons are the last axis.
+    weights : sequence of str
+        Names of the weights.
+
+    Returns
+    -------
+    list of float
+        0 to 1: how many have a gradient other than 0.
+    """
+    return [float((grads[name] != 0).any(axis=tuple(range(grads[name].ndim - 1))).mean()) for name in weights if name in grads]
+
+
 class Method(NamedTuple):
     """A learning rule: what it can choose, and its functions.
 
@@ -125,7 +143,7 @@ class Method(NamedTuple):
         """
         made = settings.optimiser if callable(settings.optimiser) else optim.OPTIMISERS[settings.optimiser]
         betas = {name: getattr(settings, name) for name in ("beta1", "beta2") if hasattr(settings, name)}
-        return made(params, **(betas if settings.optimiser == "adam" else {}))
+        return made(params, **(betas if settings.optimiser in ("adam", "adam_by_inputs") else {}))
 
     def score(self, nets, x, y):
         """Score the network on labelled samples.

@@ -7,14 +7,15 @@ import numpy as np
 from .. import _checks, encode, models
 from .._blas import squares
 from ..conventions import Rule, Surrogate
-from ..layers import NeuronConfig
+from ..layers import NeuronConfig, ReLU
 from ..network import Network
-from .method import Method, Step
+from .method import Method, Step, movable
 from .method import largest_wins as accuracy
 from .settings import DATA, RATE_LOSSES, Common, add_penalty, called
 
 MOMENTUM = 0.1      # weight of the newest batch in the running statistics
 PIECE = 200         # samples that are predicted at once
+FEW = 4             # steps that the loss sees at most, with on="few"
 
 
 class Nets(NamedTuple):
@@ -169,7 +170,8 @@ def loss_and_grad(settings, y, labels):
     dy : (B, n_out) array
         Its gradient with respect to y.
     """
-    scale = y.dtype.type(1 / settings.n_steps if getattr(settings, "on", "counts") == "rates" else 1)
+    on = getattr(settings, "on", "counts")
+    scale = y.dtype.type(1 if on == "counts" else min(1, (1 if on == "rates" else FEW) / settings.n_steps))
     loss, d = called(settings.loss, y * scale, labels) if callable(settings.loss) else RATE_LOSSES[settings.loss](y * scale, labels)
     return loss, d * scale
 
@@ -194,13 +196,15 @@ def step(nets, loss_and_y, grads, batch_stats):
         What the training loop needs.
     """
     loss, y = loss_and_y
+    stats = {"movable": movable(grads, nets.settings.model.weights)}
     decay = nets.settings.weight_decay
     for name, dw in grads.items() if decay else ():
         w = nets.net.params[name]
         dw += w.dtype.type(decay) * w
         loss += decay / 2 * squares(w)
     loss += add_penalty(nets.settings, nets.net.params, grads)
-    stats = {"n_silent": int((y == 0).all(axis=1).sum())} if nets.snn is not None else {}
+    if nets.snn is not None:
+        stats["n_silent"] = int((y == 0).all(axis=1).sum())
     return Step(loss, y, grads, stats, batch_stats)
 
 
@@ -244,7 +248,7 @@ def predict(nets, x):
 
 
 def report(nets, x):
-    """Measure the spiking network, for the record of an epoch.
+    """Measure what the neurons do, for the record of an epoch.
 
     Parameters
     ----------
@@ -256,20 +260,34 @@ def report(nets, x):
     Returns
     -------
     dict
-        rates: spikes per neuron and step, by layer; agreement: share of samples where the ReLU twin decides alike, see `alike`. Of ann {}.
+        By layer whose neurons fire: silent and ceiling, shares of neurons and samples without a spike, and with one in every step (of ann
+        0, and nowhere); never, share of neurons without a spike for any sample. Of spiking networks rates, too: spikes per neuron and
+        step, by layer; and agreement: share of samples where the ReLU twin decides alike, see `alike`.
     """
-    if nets.snn is None:
-        return {}
-    sizes = [np.prod(shape) for _, shape in nets.settings.model.neuron_layers]
-    n_spikes, same = np.zeros(len(sizes)), 0.0
+    net, snn = nets.net, nets.snn
+    layers, n_spikes, same = None, 0.0, 0.0
     for i in range(0, len(x), PIECE):
         piece = encode_batch(nets, x[i:i + PIECE])
-        run = nets.snn.run(piece)
-        n_spikes += run.n_spikes
-        if nets.net is not nets.snn:
-            same += float(alike(run.counts[-1], nets.net.forward(piece)[0][-1]).sum())
-    rates = {"rates": (n_spikes / (len(x) * nets.settings.n_steps * np.array(sizes))).tolist()}
-    return rates if nets.net is nets.snn else rates | {"agreement": same / len(x)}
+        if snn is None:
+            outputs = [y for layer, y in zip(net.layers, net.forward(piece)[0], strict=True) if isinstance(layer, ReLU)]
+            top = np.inf
+        else:
+            run = snn.run(piece, keep_counts=True)
+            outputs, top = run.layer_counts if snn.config.output else run.layer_counts[:-1], snn.config.n_steps
+            n_spikes += np.array(run.n_spikes)
+            same += 0.0 if net is snn else float(alike(run.counts[-1], net.forward(piece)[0][-1]).sum())
+        layers = layers or [[0.0, 0.0, True] for _ in outputs]
+        for row, y in zip(layers, outputs, strict=True):
+            row[0] += float((y == 0).mean()) * len(y) / len(x)
+            row[1] += float((y == top).mean()) * len(y) / len(x)
+            row[2] &= (y == 0).all(axis=0)
+    record = {"silent": [row[0] for row in layers], "ceiling": [row[1] for row in layers],
+              "never": [float(np.mean(row[2])) for row in layers]}
+    if snn is None:
+        return record
+    sizes = np.array([np.prod(shape) for _, shape in nets.settings.model.neuron_layers])
+    record["rates"] = (n_spikes / (len(x) * nets.settings.n_steps * sizes)).tolist()
+    return record if net is snn else record | {"agreement": same / len(x)}
 
 
 def update_running_stats(nets, step):

@@ -205,7 +205,8 @@ class Spiking(Common):
     v_init: float = setting(0.0, "membrane potential before the first step, in units of the threshold", (-100, 1))
     readout: str = setting("spikes", "y: spike counts of the outputs (spikes), or their summed current, without firing (potential)",
                            ("spikes", "potential"))
-    on: str = setting("counts", "what the loss sees: y (counts) or y/T (rates)", ("counts", "rates"))
+    on: str = setting("counts", "what the loss sees: y (counts), y/T (rates), or y min(1, 4/T) (few), as if there were 4 steps at most",
+                      ("counts", "rates", "few"))
 
 
 DATA = {   # name of a data set -> settings that differ from the preset

@@ -16,11 +16,16 @@ from .settings import Spiking, setting
 
 @dataclass(frozen=True)
 class Settings(Spiking):
-    """What a run can choose; the defaults are the preset `ours`. Statistics in training are those over the batch and all steps."""
+    """What a run can choose; the defaults are the preset `ours`. Statistics in training are those over the batch and all steps.
 
+    With many steps two things silenced the outputs: a gradient that grows with the step though the potential does not (so resets are no
+    constants in it), and a loss that many spikes saturate (so it sees few).
+    """
+
+    on: str = "few"
     surrogate: str = setting("atan", "what stands for the derivative of a spike", SURROGATES["kind"])
     slope: float = setting(2.0, "its steepness", (1e-6, 1e6))
-    detach_reset: bool = setting(True, "whether the reset counts as a constant in the gradient")
+    detach_reset: bool = setting(False, "whether the reset counts as a constant in the gradient")
 
 
 def gradients(nets, x, y, rng=None):

@@ -13,7 +13,7 @@ from .._blas import squares
 from ..metrics import accuracy
 from ..network import Network
 from . import settings
-from .method import Method, Step
+from .method import Method, Step, movable
 from .settings import add_penalty, called, setting
 
 LOSSES = {"t": losses.softmax_t, "z": losses.softmax_z}
@@ -143,7 +143,7 @@ def gradients(nets, x, y, rng=None):
     _, grads = net.backward(dz, caches)
     stats = {"silent": [float(np.mean(z_layer == np.inf)) for z_layer in outputs],
              "dead_gradient": [1 - np.count_nonzero(grads[name]) / grads[name].size for name in weights if name in grads],
-             "n_silent": int(np.isinf(z).all(axis=1).sum())}
+             "movable": movable(grads, weights), "n_silent": int(np.isinf(z).all(axis=1).sum())}
     for name, dw in grads.items():
         w = net.params[name]
         if s.bound == "data":
@@ -237,8 +237,9 @@ def report(nets, x):
     Returns
     -------
     dict
-        By layer: `silent`, the share of neurons and samples without a spike; `never`, the share of neurons silent for all samples;
-        `margin`, the smallest sum of a neuron's weights minus the threshold (below 0 the neuron can never fire after all its inputs).
+        By layer: `silent`, the share of neurons and samples without a spike; `ceiling`, 0, for a spike time has none; `never`, the share of
+        neurons silent for all samples; `margin`, the smallest sum of a neuron's weights minus the threshold (below 0 the neuron can never
+        fire after all its inputs).
     """
     fired, silent, n = None, None, 0
     for i in range(0, len(x), 500):
@@ -247,7 +248,7 @@ def report(nets, x):
         fired = [s.any(axis=0) if fired is None else s.any(axis=0) | f for s, f in zip(spikes, fired or spikes, strict=True)]
         silent = [float((~s).mean(axis=1).sum()) + (silent[k] if silent else 0.0) for k, s in enumerate(spikes)]
         n += len(outputs[0])
-    return {"silent": [s / n for s in silent], "never": [float(1 - f.mean()) for f in fired],
+    return {"silent": [s / n for s in silent], "ceiling": [0.0] * len(silent), "never": [float(1 - f.mean()) for f in fired],
             "margin": [float(nets.net.params[name].sum(axis=0).min() - 1) for name in nets.settings.model.weights]}
 
 

@@ -67,7 +67,8 @@ def test_train_evaluate_plot_and_info_of_images(capsys, place):
     assert cli.main([*IMAGES, "--json", "out/train.json"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^ +1 +\d\.\d{4} +\d+\.\d{2}% +\d+\.\d{2}% +", out, re.MULTILINE) and "silent share by layer" in out
-    for words in ("validation accuracy ", "test accuracy ", "dead neurons: layer 1: ", "checkpoint: images.npz"):
+    for words in ("validation accuracy ", "test accuracy ", "dead neurons: layer 1: ", "0.0% at the ceiling, ", "% can move",
+                  "checkpoint: images.npz"):
         assert words in out
     found = strict_json((place / "out" / "train.json").read_text())
     assert {"command", "checkpoint", "seed", "data", "settings", "records", "seconds", "versions", "test"} <= set(found)

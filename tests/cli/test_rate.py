@@ -35,6 +35,8 @@ def test_train_evaluate_info_and_plot(method, capsys, place):
     out, found = capsys.readouterr().out, strict_json(Path("t.json").read_text())
     assert re.search(r"^ +2 +\d\.\d{4} +\d+\.\d{2}% +\d+\.\d{2}%", out, re.MULTILINE) and "test accuracy " in out
     assert ("spikes a neuron and step by layer" in out) == (method != "ann")
+    assert re.search(r"^dead neurons: layer 1: [\d.]+% silent, [\d.]+% at the ceiling, [\d.]+% can move", out, re.MULTILINE)
+    assert "% silent/at ceiling/can move" in out
     assert ("same decision in" in out) == (method in ("proxy", "tandem", "conversion"))
     assert ("a batch of 100 over 4 steps keeps 91 kB for the backward pass" in out) == (method == "surrogate")
     assert found["settings"]["model"] == "784-12-10" and len(found["records"]) == 2 and 0 < found["test"]["expected"] <= 1

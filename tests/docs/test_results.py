@@ -50,6 +50,22 @@ def test_a_changed_record_changes_the_table(monkeypatch):
     assert module.accuracy()[2] != before[2]
 
 
+def test_defaults_on_real_data():
+    """Ten sets, 4 to 1,460 features: nothing at chance, and near the tuned rate; surrogate learning at 8 to 128 steps."""
+    record = json.loads((RESULTS / "real.json").read_text())
+    for kind in ("proxy", "temporal"):
+        rows = record[kind]
+        assert len(rows) == 10 and rows[0]["n_features"] == 4 and rows[-1]["n_features"] == 1460
+        for row in rows:
+            default, tuned = (sum(run["test"] for run in runs) / len(runs) for runs in (row["runs"], row["tuned"]["runs"]))
+            assert default > row["largest_class"] + 0.2 and default > tuned - 0.03 - 1 / row["n_test"], row["data"]
+            assert all(run["warnings"] == [] for run in row["runs"])
+    for row in record["steps"]["surrogate"]:
+        tries = [row[name]["val_accuracy"] for name in ("lr 0.0003", "lr 0.003")]
+        assert row["preset"]["val_accuracy"] > max(0.7, *tries) - 0.03 and not row["preset"]["warning"]
+    assert [row["n_steps"] for row in record["steps"]["surrogate"]] == [8, 16, 32, 64, 128]
+
+
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda p: p.stem)
 def test_records_say_how_to_repeat_them(path):
     record = json.loads(path.read_text())

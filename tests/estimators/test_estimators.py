@@ -451,3 +451,51 @@ def test_the_code_of_the_howto_runs(capsys):
         exec(compile(code, "scikit-learn.md", "exec"), names)
         assert re.sub(r"[\d.]+", "#", capsys.readouterr().out) == re.sub(r"[\d.]+", "#", shown)
     assert names["accuracy"] > 0.93
+
+
+def wide_clouds(n_features, n=300):
+    """Three far apart clouds: whatever is linear tells them apart."""
+    rng = np.random.default_rng(0)
+    centres, y = rng.normal(size=(3, n_features)), rng.integers(0, 3, n)
+    return centres[y] + rng.normal(0, 2, (n, n_features)), y
+
+
+@both
+@pytest.mark.parametrize("n_features", [64, 512, 1460])
+def test_many_features(kind, n_features):
+    """One learning rate for any number of inputs drove all hidden neurons to silence or to a spike in every step."""
+    x, y = wide_clouds(n_features)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = kind(random_state=0, epochs=8).fit(x[:200], y[:200])
+    nearest = ((x[200:, None] - np.array([x[:200][y[:200] == k].mean(axis=0) for k in range(3)])) ** 2).sum(axis=2).argmin(axis=1)
+    assert model.score(x[200:], y[200:]) >= np.mean(nearest == y[200:]) - 0.03
+    assert model.records_[0]["movable"][0] > 0.5 and model.records_[-1]["silent"][0] + model.records_[-1]["ceiling"][0] < 0.9
+
+
+@pytest.mark.parametrize("n_steps", [3, 128])
+def test_few_and_many_steps(n_steps):
+    x, y = wide_clouds(64)
+    assert ProxyClassifier(n_steps=n_steps, epochs=12, random_state=0).fit(x[:200], y[:200]).score(x[200:], y[200:]) > 0.9
+
+
+@pytest.mark.parametrize("lr", [1.0, 100.0])
+def test_a_fit_in_which_nothing_can_move_warns(lr):
+    exceptions = pytest.importorskip("sklearn.exceptions")
+    model = ProxyClassifier(lr=lr, epochs=3, random_state=0)
+    with pytest.warns(exceptions.ConvergenceWarning, match="^ProxyClassifier: .*: train again with a smaller lr, or weights of "):
+        model.fit(*wide_clouds(64))
+    assert model.records_[-1]["warning"]
+
+
+def test_it_warns_without_scikit_learn(alone):
+    with pytest.warns(UserWarning, match="^ProxyClassifier: "):
+        ProxyClassifier(lr=100.0, epochs=3, random_state=0).fit(*wide_clouds(64))
+
+
+@both
+@pytest.mark.parametrize("n, chosen, epochs", [(90, {}, 40), (40, {}, 100), (10, {"batch": 5}, 100), (40, {"epochs": 3}, 3)])
+def test_few_samples_take_200_steps(kind, n, chosen, epochs, monkeypatch):
+    monkeypatch.setattr(training, "epochs", lambda run, train: [])
+    model = kind(hidden=2, **chosen).fit(*three_clouds(n))
+    assert model.settings_.epochs == epochs

@@ -81,7 +81,7 @@ def test_each_output_spike_gets_the_same_error():
     step = surrogate.gradients(nets, x, y)
     _, c = rate.loss_and_grad(nets.settings, step.y, y)
     _, _, cache = integrate_fire.forward(np.stack([x @ nets.net.params["w1"]] * 9))
-    dcurrent, _ = integrate_fire.backward(np.stack([c] * 9), cache)
+    dcurrent, _ = integrate_fire.backward(np.stack([c] * 9), cache, detach_reset=nets.settings.detach_reset)
     np.testing.assert_allclose(step.grads["w1"], x.T @ dcurrent.sum(axis=0), rtol=1e-12)
 
 

@@ -1,15 +1,16 @@
 """Learning rules where their tests were blind: batches in pieces that do not come out even, input that is no image, exact reports."""
 
 import pydoc
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pysnn import losses, training
+from pysnn import datasets, losses, training
 from pysnn.learning import rate, surrogate, temporal
 from pysnn.learning.settings import about
-from tests.cases.learning import RATE, batch, nets_for
+from tests.cases.learning import RATE, batch, begin, images, nets_for
 
 
 @pytest.mark.parametrize("method", RATE)
@@ -60,6 +61,7 @@ def test_report_of_a_temporal_network_by_its_definition():
     report, silent = temporal.report(nets, x), [np.isinf(z) for z in nets.net.forward(temporal.encode_batch(nets, x))[0]]
     assert all(0 < s.all(axis=0).mean() < s.mean() < 1 for s in silent[:1])
     np.testing.assert_allclose(report["silent"], [s.mean() for s in silent], rtol=1e-12)
+    assert report["ceiling"] == [0, 0]
     np.testing.assert_allclose(report["never"], [s.all(axis=0).mean() for s in silent], rtol=1e-12)
     np.testing.assert_allclose(report["margin"], [nets.net.params[f"w{k}"].sum(axis=0).min() - 1 for k in (1, 2)], rtol=1e-12)
 
@@ -116,3 +118,41 @@ def test_help_explains_every_setting(method):
     kind = training.METHODS[method].Settings
     for name in kind.__dataclass_fields__:
         assert about(kind, name)["text"] and about(kind, name)["text"] in pydoc.render_doc(kind, renderer=pydoc.plaintext)
+
+
+@pytest.mark.parametrize("method, w", [*((method, -10.0) for method in RATE), ("proxy", 10.0), ("tandem", 10.0), ("surrogate", 10.0)])
+def test_a_network_in_which_nothing_can_move_says_so(method, w):
+    """All hidden neurons silent, or (where there is one) all at the ceiling."""
+    run = begin(method, model="36-8-3", epochs=1)
+    run.nets.net.params["w1"][...] = w
+    x, y = images()
+    (record,) = training.epochs(run, (x.reshape(len(x), -1), y))
+    assert record["silent"][0] == (w < 0) and record["ceiling"][0] == (w > 0)
+    assert record["movable"][0] == 0 or method == "surrogate" or (method == "tandem" and w > 0)      # without a ceiling in the gradient
+    assert re.fullmatch(r"layer 1 cannot learn \(\d+% silent, \d+% at the ceiling, \d+% can move\): train again with .*", record["warning"])
+
+
+def test_a_temporal_network_in_which_nothing_can_move_says_so():
+    chosen = {"epochs": 1, "batch": 8, "init_mean": -4.0, "weight_sum": 0.0, "backend": "reference"}
+    run = training.start("temporal", temporal.Settings(model="36-8-3", **chosen))
+    (record,) = training.epochs(run, images())
+    assert (record["silent"], record["ceiling"], record["movable"]) == ([1, 1], [0, 0], [0, 0])
+    assert record["warning"].startswith("layer 1 cannot learn (100% silent, 0% at the ceiling, 0% can move): ")
+
+
+def test_what_is_learnt_is_not_stuck():
+    none = {"train_accuracy": 1.0, "silent": [1.0], "ceiling": [0.0], "movable": [0.0], "n_silent": 9}
+    assert training._stuck(none, 9) == "" and training._stuck(none | {"train_accuracy": 0.5}, 9).startswith("layer 1 ")
+    some = {"train_accuracy": 0.5, "silent": [0.9, 0.5], "ceiling": [0.1, 0.5], "movable": [0.02, 1.0, 1.0]}
+    assert training._stuck(some, 9) == "" == training._stuck(some | {"n_silent": 8}, 9) == training._stuck({"train_accuracy": 0.5}, 9)
+    assert training._stuck(some | {"n_silent": 9}, 9).startswith("no output spiked for 9 of 9 training samples: ")
+
+
+@pytest.mark.parametrize("n_steps, least", [(8, 0.6), (64, 0.6), (128, 0.45)])
+def test_surrogate_learns_whatever_the_number_of_steps(n_steps, least):
+    """With resets as constants in the gradient and a loss of all counts nearly all outputs fell silent from 32 steps on."""
+    data = datasets.load("fashion-sample")
+    run = training.start("surrogate", RATE["surrogate"].settings_for("fashion-sample", model="784-40-10", n_steps=n_steps, batch=20,
+                                                                           epochs=2))
+    *_, last = training.epochs(run, (data.x_train[:1000], data.y_train[:1000]))
+    assert last["train_accuracy"] > least and last["n_silent"] < 100 and "warning" not in last

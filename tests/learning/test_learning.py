@@ -452,11 +452,15 @@ def test_records(method):
     run = begin(method)
     for k, record in enumerate(training.epochs(run, images(), images(seed=1)), 1):
         expected = {"epoch", "loss", "train_accuracy", "lr", "val_accuracy", "val_strict", "val_inclusive", "seconds"}
+        expected |= {"silent", "ceiling", "never", "movable"}
         expected |= {"n_silent"} if method in ("proxy", "tandem", "surrogate") else set()
         expected |= {"rates"} if method != "ann" else set()
         expected |= {"agreement"} if method in ("proxy", "tandem", "conversion") else set()
         assert set(record) == expected and record["epoch"] == k
         assert all(np.isfinite(value).all() for value in record.values())
+        n_firing = 2 if method == "ann" else 3
+        assert [len(record[name]) for name in ("silent", "ceiling", "never", "movable")] == [n_firing] * 3 + [3]
+        assert all(0 <= share <= 1 for name in ("silent", "ceiling", "never", "movable") for share in record[name])
         if method != "ann":
             assert len(record["rates"]) == 3 and all(0 <= r <= 1 for r in record["rates"])
     assert int(run.nets.state["n_epochs"]) == 3

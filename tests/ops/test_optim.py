@@ -88,3 +88,16 @@ def test_schedules_fall_from_end_to_end(name):
     np.testing.assert_allclose([rate[0], rate[-1]], [1e-2, 1e-4], rtol=1e-12)
     assert (np.diff(rate) < 0).all() and isinstance(rate[5], float)
     np.testing.assert_allclose(rate[50], {"cosine": 5.05e-3, "exponential": 1e-3}[name], rtol=1e-12)     # arithmetic, geometric mean
+
+
+def test_rates_by_inputs_are_those_of_adam_for_32_inputs(rng):
+    """A step moves a current by what it would with 32 inputs: for n of them, 32/n of Adam's step; biases too, other parameters as ever."""
+    params = {"w1": rng.standard_normal((1460, 5)), "b1": np.zeros(5), "w2": rng.standard_normal((3, 3, 2, 4)), "gamma2": np.ones(4)}
+    grads = {name: rng.standard_normal(w.shape) for name, w in params.items()}
+    moved = {}
+    for kind in (optim.Adam, optim.AdamByInputs):
+        w = {name: x.copy() for name, x in params.items()}
+        kind(w).update(w, grads, 0.01)
+        moved[kind] = {name: x - params[name] for name, x in w.items()}
+    for name, n_in in {"w1": 1460, "b1": 1460, "w2": 18, "gamma2": 32}.items():
+        np.testing.assert_allclose(moved[optim.AdamByInputs][name], moved[optim.Adam][name] * (32 / n_in), rtol=1e-9)
