@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-all test-py test-frameworks test-sim test-ptx test-gpu bench golden mutate tables docs test-docs figures lint data clean
+.PHONY: demo test test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu bench golden mutate tables docs test-docs figures lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -52,6 +52,18 @@ test-py: ## every Python from 3.11 that is here: NumPy alone first, then everyth
 	  rm -rf .venv-py && $$p -m venv .venv-py && .venv-py/bin/pip install --quiet . && \
 	  (cd /tmp && $(CURDIR)/.venv-py/bin/pysnn train temporal --data xor --epochs 20 --quiet --no-test --out $(CURDIR)/runs/numpy-alone.npz) && \
 	  .venv-py/bin/pip install --quiet '.[full,test,lint]' && .venv-py/bin/python -m pytest || exit 1; done; rm -rf .venv-py
+
+# The oldest version of every dependency that setup.cfg allows; the newest are in .venv. The warnings are theirs about each other.
+.venv-oldest/ready: setup.cfg
+	$(PYTHON) -m venv .venv-oldest
+	sed -n 's/^    \([A-Za-z0-9_-]*\)>=\([0-9.]*\)$$/\1==\2/p' setup.cfg | sort -u > .venv-oldest/constraints.txt
+	.venv-oldest/bin/pip install --quiet --editable '.[full,test]' --constraint .venv-oldest/constraints.txt
+	@touch $@
+
+test-oldest: .venv-oldest/ready  ## with the oldest dependencies: what touches them
+	.venv-oldest/bin/python -m pytest -p no:cacheprovider -W ignore::DeprecationWarning $(OLDEST)
+
+OLDEST := tests/ops/test_jit.py tests/ops/test_blas.py tests/plots tests/learning/test_training.py tests/learning/test_edges.py tests/estimators tests/datasets tests/cli/test_cli.py
 
 # SpikingJelly and Norse name torchvision or torchaudio as dependencies, and with them another torch: without dependencies, but for what they import.
 .venv-frameworks/ready: setup.cfg Makefile
@@ -121,4 +133,4 @@ lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(RUN) -m pytest tests/house/test_tags.py
 
 clean:
-	rm -rf .venv .venv-py .venv-frameworks .venv-cuda .venv-docs docs/_build docs/gallery build dist *.egg-info runs figures
+	rm -rf .venv .venv-py .venv-oldest .venv-frameworks .venv-cuda .venv-docs docs/_build docs/gallery build dist *.egg-info runs figures

@@ -69,7 +69,7 @@ def place(bad, columns=()):
 def no_dates(x, name):
     """Refuse what would pass for numbers: dates and times of NumPy, pandas or polars, in units that nobody chose, and masked values."""
     kinds = [*getattr(x, "dtypes", [getattr(x, "dtype", None)])]
-    for name_of_column, kind in zip(getattr(x, "columns", [None] * len(kinds)), kinds, strict=True):
+    for name_of_column, kind in zip(getattr(x, "columns", [None]) if hasattr(x, "dtypes") else [None], kinds, strict=True):
         if getattr(kind, "kind", "") in ("m", "M") or str(kind).startswith(("Date", "Time", "Duration")):
             where = "" if name_of_column is None else f" in column {name_of_column}"
             raise ValueError(f"{name}: expected numbers, got dates or times{where}: {describe(x)}; subtract a date and divide by "

@@ -113,7 +113,7 @@ class Adam:
 
 
 class AdamByInputs(Adam):
-    """Adam with a learning rate that fits the number n of inputs of a layer's neurons: lr for 32 inputs, else 32 lr/n.
+    """Adam with a learning rate that fits the number n of inputs of a layer's neurons: lr for 32 inputs, else 32 lr/n, at most 4 lr.
 
     Adam moves each weight by about the rate, whatever the gradient, and so the current of a neuron by up to n times the rate: with hundreds
     of inputs far past the range between silence and a spike in every step, from where no gradient leads back. Of a layer are its weights
@@ -122,7 +122,7 @@ class AdamByInputs(Adam):
 
     def _scale(self, params, name):
         w = params.get(f"w{name[1:]}") if name[0] in "wb" else None
-        return 1 if w is None else 32 / math.prod(w.shape[:-1])
+        return 1 if w is None else 32 / max(8, math.prod(w.shape[:-1]))
 
 
 def cosine(step, n_steps, lr, lr_end):

@@ -27,8 +27,8 @@ class TemporalClassifier(Classifier):
     batch : int
         Samples a step.
     lr : float
-        Learning rate of Adam for neurons of 32 inputs, which falls along a cosine to a hundredth; with n inputs 32/n times as large, see
-        `pysnn.optim.AdamByInputs`.
+        Learning rate of Adam for neurons of 32 inputs, which falls along a cosine to a hundredth; with n inputs 32/n times as large, at
+        most 4 times, see `pysnn.optim.AdamByInputs`.
     random_state : int, numpy.random.RandomState or None
         Where weights and batches come from. An int gives the same network each time; None and a RandomState are drawn from, None being
         NumPy's global one.
@@ -94,8 +94,8 @@ class ProxyClassifier(Classifier):
     batch : int
         Samples a step of training.
     lr : float
-        Learning rate of Adam for neurons of 32 inputs, which falls along a cosine to a hundredth; with n inputs 32/n times as large, see
-        `pysnn.optim.AdamByInputs`.
+        Learning rate of Adam for neurons of 32 inputs, which falls along a cosine to a hundredth; with n inputs 32/n times as large, at
+        most 4 times, see `pysnn.optim.AdamByInputs`.
     random_state : int, numpy.random.RandomState or None
         Where weights and batches come from. An int gives the same network each time; None and a RandomState are drawn from, None being
         NumPy's global one.

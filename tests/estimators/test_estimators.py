@@ -236,7 +236,7 @@ def test_pickle_and_copy(kind):
 def test_parameters():
     model = TemporalClassifier(hidden=[30], drop=0.1)
     assert repr(model) == "TemporalClassifier(hidden=[30], drop=0.1)" and repr(ProxyClassifier()) == "ProxyClassifier()"
-    assert model.get_params() == {"hidden": [30], "beta": 20.0, "drop": 0.1, "epochs": 40, "batch": 20, "lr": 1e-2, "random_state": None}
+    assert model.get_params() == {"hidden": [30], "beta": 20.0, "drop": 0.1, "epochs": None, "batch": 20, "lr": 1e-2, "random_state": None}
     assert model.set_params(lr=np.float32(0.25), epochs=np.int64(1), hidden=np.array([4, 3])) is model
     settings = model.fit(*three_clouds(30)).settings_
     assert settings.model == "4-4-3-3" and settings.lr == 0.25 and settings.lr_end == 0.0025 and settings.drop_hidden == 0.1
@@ -416,7 +416,9 @@ def test_in_a_pipeline_and_a_search(kind):
     piped = make_pipeline(StandardScaler(), model).fit(x, y)
     assert piped.score(x, y) > 0.9 and list(piped.classes_) == ["a", "b", "c"]
     assert cross_val_score(piped, x, y, cv=3).mean() > 0.9
-    search = GridSearchCV(model, {"hidden": [1, (20,)], "epochs": np.array([1, 20])}, cv=3, error_score="raise").fit(x, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)                # one hidden neuron may fall silent
+        search = GridSearchCV(model, {"hidden": [1, (20,)], "epochs": np.array([1, 20])}, cv=3, error_score="raise").fit(x, y)
     assert len(search.cv_results_["params"]) == 4 and search.best_params_ == {"hidden": (20,), "epochs": 20} and search.best_score_ > 0.9
 
 
@@ -470,7 +472,7 @@ def test_many_features(kind, n_features):
         model = kind(random_state=0, epochs=8).fit(x[:200], y[:200])
     nearest = ((x[200:, None] - np.array([x[:200][y[:200] == k].mean(axis=0) for k in range(3)])) ** 2).sum(axis=2).argmin(axis=1)
     assert model.score(x[200:], y[200:]) >= np.mean(nearest == y[200:]) - 0.03
-    assert model.records_[0]["movable"][0] > 0.5 and model.records_[-1]["silent"][0] + model.records_[-1]["ceiling"][0] < 0.9
+    assert model.records_[0]["movable"][0] > 0.3 and model.records_[-1]["silent"][0] + model.records_[-1]["ceiling"][0] < 0.9
 
 
 @pytest.mark.parametrize("n_steps", [3, 128])
