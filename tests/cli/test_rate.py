@@ -38,7 +38,7 @@ def test_train_evaluate_info_and_plot(method, capsys, place):
     assert re.search(r"^dead neurons: layer 1: [\d.]+% silent, [\d.]+% at the ceiling, [\d.]+% can move", out, re.MULTILINE)
     assert "% silent/at ceiling/can move" in out
     assert ("same decision in" in out) == (method in ("proxy", "tandem", "conversion"))
-    assert ("a batch of 100 over 4 steps keeps 91 kB for the backward pass" in out) == (method == "surrogate")
+    assert ("a batch of 100 over 4 steps takes 130 kB of memory" in out) == (method == "surrogate")
     assert found["settings"]["model"] == "784-12-10" and len(found["records"]) == 2 and 0 < found["test"]["expected"] <= 1
     assert found["settings"].get("n_steps") == (None if method == "ann" else 4)
 
