@@ -21,19 +21,20 @@ import numpy as np
 from pysnn import _blas, _threads, learning, training
 
 MOST = 1.3
+BACKENDS = "loky", "multiprocessing", "threading"          # of joblib
 MODELS = {"temporal": "784-200-10", "conversion": "28x28x1-8C3-A2-200-10"}
 CHOSEN = {"temporal": {"batch": 50}}
 METHODS = tuple(learning.METHODS)
 
 
-def train(method, backend="auto", n=200):
+def train(method, backend="auto", n_samples=200):
     """Train one epoch on random images; return a digest of the weights and the seconds it took."""
     settings = learning.METHODS[method].Settings
     chosen = {"model": MODELS.get(method, "28x28x1-8C3-P2-8C3-P2-200-10"), "batch": 100, "n_steps": 4, "epochs": 1, "backend": backend,
               **CHOSEN.get(method, {})}
     run = training.start(method, settings(**{k: v for k, v in chosen.items() if k in settings.__dataclass_fields__}), seed=0)
     rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8), rng.integers(0, 10, n)
+    x, y = rng.integers(0, 256, (n_samples, 28, 28), dtype=np.uint8), rng.integers(0, 10, n_samples)
     began = time.perf_counter()
     list(training.epochs(run, (x, y), (x[:50], y[:50])))
     seconds = time.perf_counter() - began
@@ -90,7 +91,7 @@ def measure(method, rounds=5, **chosen):
         digests |= {"main": [digest], "worker": [one[0][0]], "four": [d for d, _ in four]}
         seconds = min(seconds, main, alone)
     digests["fork"] = [beside_fork(method, seconds, **chosen)]
-    for backend in ("loky", "multiprocessing", "threading"):
+    for backend in BACKENDS:
         found = joblib.Parallel(n_jobs=2, backend=backend)(joblib.delayed(train)(method, **chosen) for _ in range(2))
         digests[backend] = [d for d, _ in found]
     return {"method": method, "seconds": seconds, **{k: statistics.median(v) for k, v in ratios.items()}, "digests": digests}

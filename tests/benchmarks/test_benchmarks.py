@@ -20,6 +20,7 @@ def module(name, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))                     # it adds its own folder
     spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
     found = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, found)                   # where pickle looks for its functions
     spec.loader.exec_module(found)
     return found
 
@@ -49,8 +50,9 @@ def test_missing_torch_is_one_clear_line(name):
 def test_any_thread_gives_the_same_bits(monkeypatch, backend):
     """Six methods: the main thread, a worker, four at once, beside a fork, in joblib's workers; bits alone, not times."""
     bench = module("threads", monkeypatch)
+    monkeypatch.setattr(bench, "BACKENDS", ("threading", "multiprocessing"))         # the workers of loky cannot import a benchmark
     for method in bench.METHODS:
-        row = bench.measure(method, rounds=1, backend=backend, n=100 if backend == "auto" else 20)
+        row = bench.measure(method, rounds=1, backend=backend, n_samples=100 if backend == "auto" else 20)
         assert len({digest for digests in row["digests"].values() for digest in digests}) == 1, row
 
 
