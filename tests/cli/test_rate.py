@@ -65,7 +65,8 @@ def test_train_evaluate_info_and_plot(method, capsys, place):
     assert all((place / "pictures" / f"{name}.png").stat().st_size > 5000 for name in drawn)
 
 
-@pytest.mark.parametrize("extra", [[], ["--set", "readout=potential"], ["--set", "reset=zero", "--set", "threshold=0.3"]], ids=" ".join)
+@pytest.mark.parametrize("extra", [[], ["--set", "readout=potential"],
+                                   pytest.param(["--set", "reset=zero", "--set", "threshold=0.3"], marks=pytest.mark.slow)], ids=" ".join)
 def test_figures_of_convolutions(extra, capsys, monkeypatch):
     pytest.importorskip("matplotlib")
     of = datasets.load("fashion-sample")
