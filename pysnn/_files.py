@@ -107,6 +107,15 @@ def _descriptor(path):
     return None
 
 
+def no_file_above(path):
+    """Raise the OSError that making the folder of a path would give where one of its folders is a file; makes nothing."""
+    for folder in Path(path).parents:
+        if folder.exists():
+            if not folder.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+            return
+
+
 def writable(path):
     """Tell whether a file can be written there, as far as one can know before; makes its folder."""
     if special(path):

@@ -21,6 +21,7 @@ from pysnn.datasets import points
 from pysnn.evaluation.operations import additions
 from pysnn.learning import METHODS, surrogate, temporal
 from tests.cases import ROOT
+from tests.cases.command import coarse_regions
 
 PAGES = {name: (ROOT / f"docs/howto/add-a-{name}.md").read_text(encoding="utf-8")
          for name in ("neuron", "learning-rule", "data-set", "loss")}
@@ -34,6 +35,7 @@ def place(tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *args: None if name == "numba" else find(name, *args))
     monkeypatch.setattr(_files, "_LOADED", {})
+    coarse_regions(monkeypatch)
     for name, size in SIZES.items():
         monkeypatch.setitem(points.YIN_YANG_SETS, name, size)
     monkeypatch.chdir(tmp_path)

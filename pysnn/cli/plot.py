@@ -26,17 +26,18 @@ def add(verb):
 def plot(args):
     """Draw one figure, or all."""
     from .. import plots
+    out = Path(args.out or "figures")
+    alone = _files.special(out) or (args.kind != "all" and out.suffix)
+    _files.no_file_above(out if alone else out / "figure.png")               # say so before it draws
     if args.kind == "neuron":
         drawn = {"neuron": plots.neuron(np.array(args.times), np.array(args.weights))}
     elif args.checkpoint is None:
         raise ValueError(f"plot {args.kind}: expected a checkpoint, or a shipped network ({', '.join(checkpoint.names()) or 'none'})")
     else:
-        alone = args.kind != "all" and not figures.FIGURES[args.kind].data
-        run, data = (training.load(args.checkpoint, args.files), None) if alone else trained(args)
+        no_data = args.kind != "all" and not figures.FIGURES[args.kind].data
+        run, data = (training.load(args.checkpoint, args.files), None) if no_data else trained(args)
         kinds = figures.available(run, data) if args.kind == "all" else [args.kind]
         drawn = {kind: figures.draw(kind, run, data, args.sample, args.seed) for kind in kinds}
-    out = Path(args.out or "figures")
-    alone = _files.special(out) or (args.kind != "all" and out.suffix)
     written = [str(plots.save(figure, out if alone else out / f"{kind}.png")) for kind, figure in drawn.items()]
     print(*written, sep="\n")
     emit(args, {"figures": written})

@@ -147,8 +147,8 @@ def mark(name, functions, seed=0):
         For another name, or if a function is missing.
     """
     exercise = get(name)
-    functions, cases = exercise.pick(functions, name), exercise.draw_cases(seed)
-    return mark_answers(exercise, cases, [case.answer(functions) for case in cases])
+    functions = exercise.pick(functions, name)
+    return mark_answers(exercise, seed, [case.answer(functions) for case in exercise.draw_cases(seed)])
 
 
 def mark_file(path, seed=0, limit=10.0):
@@ -187,7 +187,7 @@ def mark_file(path, seed=0, limit=10.0):
             room.begin()
             answers.append(case.answer(functions))
             n_late += "no answer" in (room.why or "")
-    return mark_answers(exercise, cases, answers), room.printed
+    return mark_answers(exercise, seed, answers), room.printed
 
 
 def _exercise_of(path):

@@ -64,18 +64,21 @@ class _ArgumentNames:
     """Functions by name; remembers under which argument name each array was passed."""
 
     def __init__(self, functions):
-        self.functions, self.passed = functions, []
+        self.passed = []
+        self.functions = {key: self._remembering(function) for key, function in functions.items()}
 
     def __getitem__(self, key):
-        function = self.functions[key]
+        return self.functions[key]
+
+    def _remembering(self, function):
         try:
             names = list(inspect.signature(function).parameters)
         except (TypeError, ValueError):
             return function
 
         def remembering(*args, **kwargs):
-            self.passed += [(x, name) for name, x in zip(names, args, strict=False) if isinstance(x, np.ndarray)][:len(names)]
-            del self.passed[20:]                           # the first calls are enough
+            if len(self.passed) < 20:                      # the first calls are enough
+                self.passed += [(x, name) for name, x in zip(names, args, strict=False) if isinstance(x, np.ndarray)]
             return function(*args, **kwargs)
         return remembering
 
@@ -113,6 +116,9 @@ class Exercise(NamedTuple):
     functions: dict          # name of a function that the student's file defines -> ours, from pysnn.reference
     cases: object            # cases(rng) -> list of Case
     mistakes: tuple = ()
+
+    def __hash__(self):
+        return hash(self.name)
 
     def draw_cases(self, seed=0):
         """Make the cases, in the order in which they are run; their random numbers follow from the seed."""

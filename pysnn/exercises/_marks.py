@@ -1,5 +1,6 @@
 """Marks: each result is exact, approximate or wrong. A hint names the known mistake that gives the same wrong numbers."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -73,9 +74,9 @@ class Marks(NamedTuple):
         return "\n".join([*lines, f"{self.exercise}: {n} of {len(self.items)} items right"])
 
 
-def mark_answers(exercise, cases, answers):
-    """Mark answers, one dict for each case, as `Case.answer` returns them."""
-    right = [None if case.differences else case.answer(exercise.functions) for case in cases]
+def mark_answers(exercise, seed, answers):
+    """Mark answers to the cases of a seed, one dict for each case, as `Case.answer` returns them."""
+    cases, right = exercise.draw_cases(seed), _known(exercise, seed)
     items, wrong, n_wrong = [], set(), {}
     for k, (case, want, got) in enumerate(zip(cases, right, answers, strict=True)):
         for output in case.outputs:
@@ -85,7 +86,7 @@ def mark_answers(exercise, cases, answers):
                 n_wrong[output] = n_wrong.get(output, 0) + 1
                 if getattr(got[output], "shape", None) == want[output].shape:
                     wrong.add((k, output))
-    hints = [*_mistakes(exercise, cases, right, answers, wrong, n_wrong)]
+    hints = [*_mistakes(exercise, seed, answers, wrong, n_wrong)]
     hinted = {output for hint in hints for output in hint.outputs}
     hints += _simple(right, answers, {output for _, output in wrong} - hinted)
     return Marks(exercise.name, tuple(items), tuple(hints))
@@ -127,12 +128,18 @@ def _same(a, b):
     return bool((np.isnan(a) & np.isnan(b) | (relative(a, b) <= SAME)).all())
 
 
-def _mistakes(exercise, cases, right, answers, wrong, n_wrong):
+@functools.lru_cache(200)
+def _known(exercise, seed, mistake=None):
+    """Return the right results of the cases that compare numbers, or those of a mistake."""
+    functions = mistake.inject(exercise.functions) if mistake else exercise.functions
+    return [None if case.differences else case.answer(functions) for case in exercise.draw_cases(seed)]
+
+
+def _mistakes(exercise, seed, answers, wrong, n_wrong):
     """Yield hints for known mistakes, those that explain most of the wrong results first. A result is (number of the case, output)."""
-    candidates = []
+    cases, right, candidates = exercise.draw_cases(seed), _known(exercise, seed), []
     for mistake in exercise.mistakes if wrong else ():
-        functions = mistake.inject(exercise.functions)
-        faulty = [None if case.differences else case.answer(functions) for case in cases]
+        faulty = _known(exercise, seed, mistake)
         changed = {(k, out) for k, case in enumerate(cases) if not case.differences for out in case.outputs
                    if not _same(faulty[k][out], right[k][out])}
         explained = {(k, out) for k, out in changed & wrong if _same(answers[k][out], faulty[k][out])}

@@ -1,5 +1,7 @@
 """The exercises on the temporal neuron: its spike time, the gradient of the spike time, the loss of the first spike."""
 
+import functools
+
 import numpy as np
 
 from .. import _checks, losses
@@ -14,10 +16,11 @@ INF = NO_SPIKE
 # ---- spike_time
 
 def _one(forward):
-    """Make the spike time of one neuron from a layer."""
-    def spike_time(z_in, w, threshold=1.0):
-        return float(forward(z_in[None], w[:, None], threshold)[0][0, 0])
-    return spike_time
+    """Make the spike time of one neuron from a layer. It remembers what it has computed: several mistakes change the right times."""
+    @functools.lru_cache(1000)
+    def known(z_in, w, threshold):
+        return float(forward(np.frombuffer(z_in)[None], np.frombuffer(w)[:, None], threshold)[0][0, 0])
+    return lambda z_in, w, threshold=1.0: known(z_in.tobytes(), w.tobytes(), threshold)
 
 
 def _times(functions, z_in, w, threshold):
@@ -81,7 +84,7 @@ def _without_threshold(right, z_in, w, threshold):
 
 
 def _silent_as(value):
-    return _changed(lambda right, *args: value if right(*args) == INF else right(*args))
+    return _changed(lambda right, *args: value if (z_out := right(*args)) == INF else z_out)
 
 
 SPIKE_TIME_MISTAKES = (

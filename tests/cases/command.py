@@ -1,11 +1,13 @@
 """The command line from outside: a process, strict JSON, a guarded test set, and packages that are hidden."""
 
+import functools
 import json
 import os
 import subprocess
 import sys
 
 from pysnn import training
+from pysnn.datasets import points
 from tests.cases import ROOT
 
 ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)}
@@ -24,6 +26,18 @@ def weights(path):
 
 def python(*args, **kwargs):
     return subprocess.run([sys.executable, *args], capture_output=True, text=True, env=ENV, **kwargs)
+
+
+def coarse_regions(monkeypatch):
+    """Let figures of decision regions ask for fewer points than the 40,000 of a fine picture."""
+    from pysnn import plots
+    monkeypatch.setattr(plots, "decision_regions", functools.partial(plots.decision_regions, n=40))
+
+
+def small_yin_yang(monkeypatch):
+    """Let the Yin-Yang data set have fewer points."""
+    for name, size in {"train": (300, 42), "validation": (60, 41), "test": (60, 40)}.items():
+        monkeypatch.setitem(points.YIN_YANG_SETS, name, size)
 
 
 class Guarded:

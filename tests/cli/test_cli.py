@@ -14,7 +14,7 @@ import pytest
 
 import pysnn
 from pysnn import checkpoint, cli, datasets, training
-from tests.cases.command import ENV, HIDE, Guarded, python, strict_json, weights
+from tests.cases.command import ENV, HIDE, Guarded, coarse_regions, python, small_yin_yang, strict_json, weights
 
 VERBS = ("train", "evaluate", "compare", "plot", "verify", "check", "data", "info")
 TRAIN = ["train", "temporal", "--data", "xor", "--backend", "reference", "--epochs", "4", "--out", "a.npz"]
@@ -97,13 +97,25 @@ def test_train_evaluate_plot_and_info_of_images(capsys, place):
 
 @pytest.mark.parametrize("args", [["raster", "a.npz", "--sample", "3", "--out", "f.svg"], ["regions", "a.npz"], ["neuron"],
                                   ["neuron", "--times", "0", "1", "--weights", "2", "-1", "--out", "deep/f.pdf"]], ids=" ".join)
-def test_plot(args, place, capsys):
+def test_plot(args, place, capsys, monkeypatch):
     pytest.importorskip("matplotlib")
+    coarse_regions(monkeypatch)
     assert cli.main([*TRAIN, "--quiet"]) == 0
     capsys.readouterr()
     assert cli.main(["plot", *args]) == 0
     path = place / capsys.readouterr().out.strip()
     assert path.stat().st_size > 1000 and path.relative_to(place).as_posix() == (args[-1] if "--out" in args else f"figures/{args[0]}.png")
+
+
+@pytest.mark.parametrize("line", ["all a.npz --out a.npz", "all a.npz --out a.npz/deep/er", "raster a.npz --out a.npz/f.png",
+                                  "curves a.npz --out a.npz/deeper", "neuron --out a.npz/f.svg"])
+def test_plot_refuses_a_place_before_it_draws(line, capsys, monkeypatch):
+    plots = pytest.importorskip("pysnn.plots")
+    Path("a.npz").write_text("not even read")
+    monkeypatch.setattr(plots, "neuron", None)
+    assert cli.main(["plot", *line.split()]) == 1
+    assert capsys.readouterr().err == "pysnn: error: cannot use a.npz: expected a folder, got the file a.npz\n"
+    assert os.listdir() == ["a.npz"]
 
 
 def test_json_to_standard_output_stands_alone(capsys):
@@ -142,8 +154,9 @@ def test_validation_by_default(capsys, monkeypatch):
     assert seen[2][1] is None and len(seen[2][0][0]) == 6000
 
 
-@pytest.mark.parametrize("data, extra", [("xor", []), ("yin-yang", ["--model", "4-3-3", "--batch", "500"])])
+@pytest.mark.parametrize("data, extra", [("xor", []), ("yin-yang", ["--model", "4-3-3", "--batch", "50"])])
 def test_test_set_is_touched_once_or_not_at_all(monkeypatch, data, extra):
+    small_yin_yang(monkeypatch)
     guarded = Guarded(datasets.load(data))
     monkeypatch.setattr(datasets, "load", lambda *args: guarded)
     order, real = [], training.save
@@ -288,14 +301,17 @@ def test_info(capsys):
 
 @pytest.mark.parametrize("hidden, extra, loaded", [
     ("matplotlib,tqdm,pooch,scipy,platformdirs,PIL", [], {"numba"}),
-    ("numba,matplotlib,tqdm,pooch,scipy,platformdirs,PIL", ["--val", "5900"], set())], ids=["Numba and NumPy", "NumPy alone"])
+    ("numba,matplotlib,tqdm,pooch,scipy,platformdirs,PIL", ["--data", "few.py:data", "--val", "100"], set())],
+    ids=["Numba and NumPy", "NumPy alone"])
 def test_training_without(hidden, extra, loaded):
+    Path("few.py").write_text("from pysnn import datasets\ndef data():\n    of = datasets.load('fashion-sample')\n"
+                              "    return of._replace(x_train=of.x_train[:200], y_train=of.y_train[:200])\n")
     if "numba" in loaded:
         pytest.importorskip("numba")
     done = python("-c", HIDE, hidden, *IMAGES, *extra, "--no-test")
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.splitlines()[-1].split()[1:]) <= loaded
-    run = training.load("images.npz")
+    run = training.load("images.npz", ["few.py"])
     assert run.epoch == 2 and run.records[-1]["loss"] < run.records[0]["loss"]
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysnn import cli, training
+from pysnn import cli, datasets, training
 from pysnn.evaluation import rate as evaluation_rate
-from tests.cases.command import HIDE, Guarded, python, strict_json, weights
+from tests.cases.command import HIDE, Guarded, coarse_regions, python, small_yin_yang, strict_json, weights
 
 RATE = ("proxy", "tandem", "surrogate", "conversion", "ann")
 SMALL = "--model 784-12-10 --epochs 2 --val 5000 --backend reference".split()
-CONV = "--model 28x28x1-3C3-P2-10 --epochs 1 --val 5800".split()
+CONV = "--model 28x28x1-3C3-P2-10 --epochs 1 --val 200".split()
 COMPARE = "compare --model 784-8-10 --epochs 1 --seeds 2 --steps 2 5 --val 5500 --backend reference".split()
 
 
@@ -29,7 +29,7 @@ def steps_of(method):
     return [] if method == "ann" else ["--steps", "4"]
 
 
-@pytest.mark.parametrize("method", RATE)
+@pytest.mark.parametrize("method", [pytest.param(m, marks=[pytest.mark.slow] * (m == "tandem")) for m in RATE])
 def test_train_evaluate_info_and_plot(method, capsys, place):
     assert cli.main(["train", method, *SMALL, *steps_of(method), "--out", "a.npz", "--json", "t.json"]) == 0
     out, found = capsys.readouterr().out, strict_json(Path("t.json").read_text())
@@ -65,9 +65,13 @@ def test_train_evaluate_info_and_plot(method, capsys, place):
     assert all((place / "pictures" / f"{name}.png").stat().st_size > 5000 for name in drawn)
 
 
-@pytest.mark.parametrize("extra", [[], ["--set", "readout=potential"], ["--set", "reset=zero", "--set", "threshold=0.3"]], ids=" ".join)
-def test_figures_of_convolutions(extra, capsys):
+@pytest.mark.parametrize("extra", [[], ["--set", "readout=potential"],
+                                   pytest.param(["--set", "reset=zero", "--set", "threshold=0.3"], marks=pytest.mark.slow)], ids=" ".join)
+def test_figures_of_convolutions(extra, capsys, monkeypatch):
     pytest.importorskip("matplotlib")
+    of = datasets.load("fashion-sample")
+    few = of._replace(x_train=of.x_train[:400], y_train=of.y_train[:400], x_test=of.x_test[:200], y_test=of.y_test[:200])
+    monkeypatch.setattr(datasets, "load", lambda *args: few)
     assert cli.main(["train", "proxy", *CONV, "--steps", "3", "--quiet", "--no-test", "--out", "a.npz", *extra]) == 0
     capsys.readouterr()
     for kind in ("raster", "potentials", "kernels", "correlation", "robustness"):
@@ -75,8 +79,10 @@ def test_figures_of_convolutions(extra, capsys):
         assert "<svg" in Path(f"{kind}.svg").read_text()
 
 
-def test_regions_of_points(capsys):
+def test_regions_of_points(capsys, monkeypatch):
     pytest.importorskip("matplotlib")
+    coarse_regions(monkeypatch)
+    small_yin_yang(monkeypatch)
     assert cli.main("train proxy --data yin-yang --model 4-10-3 --epochs 1 --steps 4 --quiet --no-test --out y.npz".split()) == 0
     assert cli.main("plot all y.npz --out pictures".split()) == 0
     drawn = {path.stem for path in Path("pictures").iterdir()}
@@ -150,7 +156,6 @@ def test_settings_given_twice(typed, message, capsys):
 
 def test_flat_models_where_images_are_cropped(monkeypatch, capsys):
     """Fashion-MNIST asks for cropping and mirroring, a flat model has no use for them; who types them is told."""
-    from pysnn import datasets
     small = datasets.load("fashion-sample")._replace(name="fashion-mnist")
     monkeypatch.setattr(datasets, "load", lambda *args: small)
     command = "train proxy --data fashion-mnist --model 784-5-10 --epochs 0 --quiet --no-test --backend reference --out a.npz"
@@ -213,11 +218,10 @@ def test_compare_goes_on_after_a_kill(monkeypatch, capsys):
 
 
 def test_compare_on_validation_leaves_the_test_set_alone(monkeypatch):
-
-    from pysnn import datasets
+    small_yin_yang(monkeypatch)
     guarded = Guarded(datasets.load("yin-yang"))
     monkeypatch.setattr(datasets, "load", lambda *args: guarded)
-    command = "compare --data yin-yang --model 4-3-3 --epochs 1 --seeds 1 --steps 2 --batch 500 --methods ann proxy --backend reference"
+    command = "compare --data yin-yang --model 4-3-3 --epochs 1 --seeds 1 --steps 2 --batch 50 --methods ann proxy --backend reference"
     assert cli.main([*command.split(), "--no-test", "--json", "v.json"]) == 0
     assert guarded.n_taken == 0 and strict_json(Path("v.json").read_text())["on"] == "validation"
     assert cli.main([*command.split(), "--json", "t.json"]) == 0                 # the stored results were on other samples

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from pysnn import cli, exercises
-from tests.cases.command import ENV, strict_json
+from tests.cases.command import ENV, small_yin_yang, strict_json
 
 COMPARE = "compare --data yin-yang --model 4-3-3 --epochs 1 --seeds 2 --steps 2 --methods ann --backend reference --out c".split()
 DENSE = "OPERATION = 'dense'\nprint('Größe ± 漢')\ndef forward(x, w):\n    return x @ w, (x, w)\n" \
@@ -20,6 +20,7 @@ def commands(tmp_path, monkeypatch):
     """Commands of the three verbs, and the files that they write."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYSNN_DATA", str(tmp_path / "cache"))
+    small_yin_yang(monkeypatch)
     (tmp_path / "größe.py").write_text(DENSE, encoding="utf-8")
     (tmp_path / "loss.py").write_text("print('Größe ± 漢')\n" + exercises.text("spike_loss", True), encoding="utf-8")
     return {"compare": (COMPARE, ()), "verify": (["verify", "--module", "größe.py", "--html", "v.html", "--markdown", "v.md"],

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pysnn.learning import proxy
+from pysnn.operations import backend_of
 from tests.cases import ROOT
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -104,8 +105,9 @@ def test_caption_of_the_jump():
     assert later[0] == later[1]
 
 
-def test_caption_of_the_piecewise_linear_map():
+def test_caption_of_the_piecewise_linear_map(monkeypatch):
     script = load("piecewise_linear")
+    monkeypatch.setattr(script, "temporal", backend_of("temporal"))          # 65,001 points: kernels, where there are some
     edges, slopes = script.slopes()
     s = script.FIXED_W.cumsum() + script.MOVING_W
     assert np.allclose(slopes, [*(script.MOVING_W / (s - 1)), 0], atol=1e-6) and len(edges) == 5

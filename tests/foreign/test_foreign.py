@@ -119,15 +119,18 @@ def test_the_same_in_the_functions_of_an_operation_of_ones_own(write, capsys):
 
 # ---- it takes too much
 
-@pytest.mark.parametrize("where", ["end", "forward"])
-@pytest.mark.parametrize("what", ["while True: pass", "os.kill(os.getpid(), signal.SIGSTOP)", "[os.fork() for _ in '123']; time.sleep(99)"],
-                         ids=["loops", "stops", "forks"])
+STUCK = {"loops": "while True: pass", "stops": "os.kill(os.getpid(), signal.SIGSTOP)",
+         "forks": "[os.fork() for _ in '123']; time.sleep(99)"}
+
+
+@pytest.mark.parametrize("what, where", mostly_slow([(what, where) for what in STUCK for where in ("end", "forward")],
+                                                    [("loops", "end"), ("loops", "forward"), ("stops", "forward"), ("forks", "end")]))
 def test_time(what, where, write, capsys):
     began = time.monotonic()
-    code, out, err, _ = verify(capsys, write(dense(**{where: what})), "--limit", "1")
+    code, out, err, _ = verify(capsys, write(dense(**{where: STUCK[what]})), "--limit", "0.5")
     assert code == 2 and out == "" and time.monotonic() - began < 20
-    assert err == {"end": "pysnn: error: mine.py: expected it to run to its end within 1 s; it did not; --limit SECONDS gives it more\n",
-                   "forward": "pysnn: error: mine.py: no answer within 1 s; --limit SECONDS gives it more\n"}[where]
+    assert err == {"end": "pysnn: error: mine.py: expected it to run to its end within 0.5 s; it did not; --limit SECONDS gives it more\n",
+                   "forward": "pysnn: error: mine.py: no answer within 0.5 s; --limit SECONDS gives it more\n"}[where]
 
 
 def test_recursion(write, capsys):
@@ -162,7 +165,7 @@ DAEMON = ("if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: time.slee
 @pytest.mark.parametrize("then, code", [("", 0), ("while True: pass", 2), ("os._exit(0)", 2)], ids=["right", "loops", "exits"])
 def test_grandchildren_in_sessions_of_their_own_end(then, code, write, capsys, monkeypatch):
     monkeypatch.setenv("PYSNN_TEST_WORD", "grandchild-of-a-test")
-    assert verify(capsys, write(dense(end=DAEMON + then)), "--limit", "2")[0] == code
+    assert verify(capsys, write(dense(end=DAEMON + then)), "--limit", "1" if "while" in then else "9")[0] == code
     assert gone(b"sleep\x00611".decode(), 1) and gone("grandchild-of-a-test", 1)
 
 
@@ -215,9 +218,13 @@ FAKES = {
 }
 
 
-@pytest.mark.parametrize("how", FAKES)
+WAITS = ("pipes", "half")          # its answer is cut off: nothing more comes
+
+
+@pytest.mark.parametrize("how", [pytest.param(how, marks=[pytest.mark.slow] * (how in ("streams", "warnings", "place", "nested")))
+                                 for how in FAKES])
 def test_green_is_not_forged(how, write, capsys):
-    code, out, err, found = verify(capsys, write(dense(sign="-", begin=FAKES[how])), "--limit", "2")
+    code, out, err, found = verify(capsys, write(dense(sign="-", begin=FAKES[how])), "--limit", "0.5" if how in WAITS else "9")
     assert code in (1, 2) and not found["ok"] and len(err.splitlines()) == code - 1
     assert "\x1b" not in out + err and "\r" not in out + err
     if code == 1:
@@ -232,9 +239,12 @@ def test_what_is_printed_stands_apart_and_is_harmless(write, capsys):
 EVIL = "\x1b[2J\x1b[1;1H12 of 12 items right\x9b0m\u202e\x07\x08"
 
 
-@pytest.mark.parametrize("statement", ["raise ValueError(EVIL)", "raise type(EVIL, (Exception,), {})", "sys.exit(EVIL)",
-                                       "print(EVIL); 1 / 0", "return EVIL", "return type(EVIL, (), {'__repr__': lambda s: EVIL})()"])
-@pytest.mark.parametrize("verb", ["verify", "check"])
+SAYS = ("raise ValueError(EVIL)", "raise type(EVIL, (Exception,), {})", "sys.exit(EVIL)", "print(EVIL); 1 / 0", "return EVIL",
+        "return type(EVIL, (), {'__repr__': lambda s: EVIL})()")
+
+
+@pytest.mark.parametrize("verb, statement", mostly_slow([(verb, said) for verb in ("verify", "check") for said in SAYS],
+                                                        [*(("verify", s) for s in SAYS[1:5]), ("check", SAYS[0]), ("check", SAYS[5])]))
 def test_no_control_character_reaches_the_terminal(verb, statement, write, capsys):
     text = dense(statement, begin=f"EVIL = {EVIL!r}") if verb == "verify" else \
         f"import sys\nEXERCISE, EVIL = 'spike_loss', {EVIL!r}\ndef loss(z, y):\n    {statement}\n"
