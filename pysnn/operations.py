@@ -84,9 +84,10 @@ def backend_of(module, name="auto"):
     if name == "cuda":
         importlib.import_module(f"{__package__}.cuda._target").ready()
         return importlib.import_module(f"{__package__}.cuda.{module}")
-    has_numba = importlib.util.find_spec("numba") is not None
-    if name == "numba" and not has_numba:
-        raise ImportError("backend 'numba' needs Numba: pip install numba")
-    if name != "reference" and has_numba and importlib.util.find_spec(f"{__package__}.kernels.{module}") is not None:
-        return importlib.import_module(f"{__package__}.kernels.{module}")
+    if name != "reference":                                              # looking for Numba takes longer than a small layer
+        has_numba = importlib.util.find_spec("numba") is not None
+        if name == "numba" and not has_numba:
+            raise ImportError("backend 'numba' needs Numba: pip install numba")
+        if has_numba and importlib.util.find_spec(f"{__package__}.kernels.{module}") is not None:
+            return importlib.import_module(f"{__package__}.kernels.{module}")
     return importlib.import_module(f"{__package__}.reference.{module}")
