@@ -566,13 +566,19 @@ for _ in training.epochs(run, learning.images(), learning.images(seed=1)):
 
 
 def test_killed_amid_an_epoch_it_goes_on_with_the_same_bits(tmp_path):
-    code = JOB.format(root=str(ROOT))
-    ends = []
-    for name, moments in (("straight.npz", [0]), ("killed.npz", [5, 5, 0])):            # three batches an epoch
-        for deadly in moments:
-            done = subprocess.run([sys.executable, "-c", code, tmp_path / name, str(deadly)], capture_output=True, text=True)
-            assert done.returncode == (-signal.SIGKILL if deadly else 0), done.stderr
-        header, arrays = checkpoint.read(tmp_path / name)
+    def to_the_end(run, path):
+        for _ in training.epochs(run, images(), images(seed=1)):
+            training.save(run, path)
+
+    straight, killed, ends = tmp_path / "straight.npz", tmp_path / "killed.npz", []
+    to_the_end(begin("proxy", 5, epochs=4, statistics="separate", drop=0.2), straight)
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", JOB.format(root=str(ROOT)), killed, "5"], capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, done.stderr                          # three batches an epoch
+    assert checkpoint.read(killed)[0]["epoch"] == 2
+    to_the_end(training.load(killed), killed)
+    for path in (straight, killed):
+        header, arrays = checkpoint.read(path)
         assert header["epoch"] == 4
         ends.append({k: x.tobytes() for k, x in arrays.items()} | {"rng": header["rng"]})
     assert ends[0] == ends[1]
