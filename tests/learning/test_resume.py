@@ -12,7 +12,7 @@ import pytest
 from pysnn import _threads, checkpoint, cli, datasets, training
 from pysnn.learning import temporal
 
-N_EPOCHS = 8
+N_EPOCHS = 5
 JOB = f"train temporal --model 784-30-10 --epochs {N_EPOCHS} --batch 25 --val 5500 --no-test --quiet --seed 4".split()
 TRAIN = [sys.executable, "-m", "pysnn", *JOB]
 OPTIONS = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
