@@ -1,5 +1,7 @@
 """The one gate for arrays that users pass: every message says what was wanted and what came."""
 
+from itertools import islice
+
 import numpy as np
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -11,7 +13,20 @@ def describe(x):
         return f"an array of shape {x.shape} and dtype {x.dtype}"
     if hasattr(x, "columns"):
         return f"a {type(x).__name__} of shape {x.shape}"
-    return " ".join(f"{type(x).__name__} {x!r:.200}".split())[:80]
+    return " ".join(f"{type(x).__name__} {''.join(islice(_said(x), 200)):.200}".split())[:80]
+
+
+def _said(x):
+    """Yield the repr of lists in lists piece by piece: all of a long one would take seconds."""
+    if type(x) is not list:
+        yield repr(x)
+        return
+    yield "["
+    for k, part in enumerate(x):
+        if k:
+            yield ", "
+        yield from _said(part)
+    yield "]"
 
 
 def array(x, name, ndim=None, shape=None):

@@ -14,7 +14,7 @@ import sys
 import numpy as np
 import pytest
 
-from pysnn import checkpoint, cli, encode, losses, metrics, optim, training
+from pysnn import _checks, checkpoint, cli, encode, losses, metrics, optim, training
 from pysnn.datasets import xor
 from pysnn.learning import temporal
 from pysnn.models import temporal_params
@@ -356,3 +356,16 @@ def test_gradients_of_bad_labels_update_nothing():
         next(training.epochs(run, (POINTS, LABELS + 7)))
     assert run.epoch == 0 and all((run.nets.net.params[name] == w).all() for name, w in was.items())
     assert isinstance(run.optimiser, optim.Adam) and run.optimiser.state["n_steps"] == 0
+
+
+def test_a_long_list_is_named_by_its_beginning_alone():
+    """Its whole repr would take seconds; what is shown is that of the repr."""
+    said = []
+
+    class Word:
+        def __repr__(self):
+            return said.append(1) or "word"
+
+    assert _checks.describe([[Word()] * 1000] * 1000).startswith("list [[word, word, ") and len(said) < 200
+    for x in ([], [[]], [1, 2.5, "a"], [[1.0, 2], [3]], [(1, [2]), {"b": 1, "a": 2}], list(range(99))):
+        assert _checks.describe(x) == f"list {x!r}"[:80]

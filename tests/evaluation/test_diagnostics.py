@@ -1,5 +1,6 @@
 """Diagnostics on networks made by hand, where each answer is known, and what rates tend to as the number of steps grows."""
 
+import functools
 import json
 from itertools import combinations
 
@@ -205,6 +206,7 @@ def numbers(thing):
 STEPS = (32, 64, 128, 256, 512, 1024)
 
 
+@functools.cache
 def differences(**chosen):
     """Return the difference from the clipped twin by number of steps and layer."""
     found = []

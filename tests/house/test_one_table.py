@@ -33,16 +33,21 @@ def names_in(node):
             if isinstance(x, ast.Name) or (isinstance(x, ast.Constant) and isinstance(x.value, str))}
 
 
-@pytest.mark.parametrize("table", TABLES)
-def test_each_table_stands_once(table):
-    names, home = TABLES[table]
-    at_least = min(3, len(names))
+@pytest.fixture(scope="module")
+def literals():
+    """List all literals: file, line and names."""
     found = []
     for path in sorted((ROOT / "pysnn").rglob("*.py")):
-        name = str(path.relative_to(ROOT))
-        for node in ast.walk(tree_of(path)):
-            if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set)) and len(names_in(node) & names) >= at_least:
-                found.append((name, node.lineno, sorted(names_in(node) & names)))
+        nodes = [node for node in ast.walk(tree_of(path)) if isinstance(node, (ast.Dict, ast.List, ast.Tuple, ast.Set))]
+        found += [(str(path.relative_to(ROOT)), node.lineno, names_in(node)) for node in nodes]
+    return found
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_each_table_stands_once(table, literals):
+    names, home = TABLES[table]
+    at_least = min(3, len(names))
+    found = [(name, line, sorted(words & names)) for name, line, words in literals if len(words & names) >= at_least]
     second = [f"{name}:{line}: {', '.join(words)}" for name, line, words in found if name not in home and name not in ELSEWHERE]
     assert second == [], f"{table} are listed in {', '.join(home)}"
     assert table in ("operations", "operation modules") or any(name in home for name, _, _ in found), "the search is blind"

@@ -24,10 +24,16 @@ SPIKING = {name: rule for name, rule in RATE.items() if name != "ann"}
 
 # ---- gradients
 
-def check(nets, step, forward):
+@pytest.fixture(params=[6, pytest.param(30, marks=pytest.mark.slow)])
+def n(request):
+    """How many coordinates of each parameter are checked, beside the directions."""
+    return request.param
+
+
+def check(nets, step, forward, n=6):
     """Hold a step's gradients against differences of forward(params) -> value, decisions; in every parameter."""
     assert set(step.grads) == set(nets.net.params)
-    report = check_gradients(nets, step, forward, n=30)
+    report = check_gradients(nets, step, forward, n=n)
     assert sum(row.smooth for row in report.rows) > 0.9 * sum(row.checked for row in report.rows)
     assert not report.ok or max(row.max_error for row in report.rows) <= tol("frozen offsets")
     assert all(np.any(step.grads[name]) for name in nets.net.params), "a dead gradient says nothing"
@@ -38,26 +44,26 @@ def check(nets, step, forward):
     {}, {"clip": False, "gamma": 2.0}, {"clip": True, "threshold": 0.5, "gamma": 2.0}, {"loss": "cross_entropy"}, {"on": "counts"},
     {"readout": "potential"}, {"statistics": "separate", "reset": "zero", "fire": ">"},
     {"statistics": "running", "v_init": 0.5}, {"freeze_after": 1}], ids=str)
-def test_proxy_gradient(chosen):
+def test_proxy_gradient(chosen, n):
     nets, (x, y) = nets_for("proxy", **chosen), batch()
     nets.state["n_epochs"] += 1
     step = RATE["proxy"].gradients(nets, x, y)
     assert (step.y > 0).any() and len(np.unique(step.y)) > 1
-    report = check(nets, step, frozen_loss("proxy", nets, x, y, step))
+    report = check(nets, step, frozen_loss("proxy", nets, x, y, step), n)
     assert report.ok, report
 
 
-def test_ann_gradient():
+def test_ann_gradient(n):
     nets, (x, y) = nets_for("ann"), batch()
     step = RATE["ann"].gradients(nets, x, y)
-    assert check(nets, step, frozen_loss("ann", nets, x, y, step)).ok
+    assert check(nets, step, frozen_loss("ann", nets, x, y, step), n).ok
     other = RATE["conversion"].gradients(nets_for("conversion"), x, y)
     assert all((other.grads[name] == dw).all() for name, dw in step.grads.items()), "conversion trains as ann does"
 
 
 @pytest.mark.parametrize("chosen", [{}, {"readout": "potential"}, {"on": "rates", "loss": "mse"}, {"reset": "zero", "freeze_after": 1}],
                          ids=str)
-def test_tandem_gradient(chosen):
+def test_tandem_gradient(chosen, n):
     """<c, F(W)> with frozen offsets: h = relu(W h_before) + k."""
     nets, (x, y) = nets_for("tandem", **chosen), batch()
     nets.state["n_epochs"] += 1
@@ -70,7 +76,7 @@ def test_tandem_gradient(chosen):
         h = spikes if len(spikes) == len(x) else spikes.reshape(n_steps, len(x), *spikes.shape[1:]).sum(axis=0) / n_steps
         offsets.append(h - y_relu)
     assert np.abs(offsets[2]).max() > 0.05 and np.abs(offsets[0]).max() < 1e-12
-    report = check(nets, step, frozen_loss("tandem", nets, x, y, step))
+    report = check(nets, step, frozen_loss("tandem", nets, x, y, step), n)
     assert report.ok, report
 
 
@@ -78,12 +84,12 @@ def test_tandem_gradient(chosen):
     {}, {"detach_reset": False}, {"reset": "zero", "v_init": 0.25},
     {"reset": "zero", "detach_reset": False, "surrogate": "sigmoid", "slope": 4.0},
     {"readout": "potential", "surrogate": "fast_sigmoid", "slope": 5.0}, {"freeze_after": 1}], ids=str)
-def test_surrogate_gradient_through_a_whole_net(chosen):
+def test_surrogate_gradient_through_a_whole_net(chosen, n):
     """Raster and potentials are frozen; (I11) S = S0 + g(U - threshold) - g(U0 - threshold)."""
     nets, (x, y) = nets_for("surrogate", **chosen), batch()
     nets.state["n_epochs"] += 1
     step = RATE["surrogate"].gradients(nets, x, y)
-    report = check(nets, step, frozen_loss("surrogate", nets, x, y, step))
+    report = check(nets, step, frozen_loss("surrogate", nets, x, y, step), n)
     assert report.ok, report
 
 
@@ -312,7 +318,7 @@ def test_dropout_is_in_the_relu_network_alone(rng):
 
 
 @pytest.mark.parametrize("method", ["proxy", "ann"])
-def test_gradient_with_dropout(method, monkeypatch):
+def test_gradient_with_dropout(method, monkeypatch, n):
     """The mask is frozen, drawn from the same seed each time; a backward pass without it is caught."""
     nets, (x, y) = nets_for(method, model="6x6x2-3C3-P2-12-10-3", drop=0.4), batch(8)
     s, lost = nets.settings, [layer.p for layer in nets.net.layers if isinstance(layer, Dropout)]
@@ -333,9 +339,9 @@ def test_gradient_with_dropout(method, monkeypatch):
 
         return step, forward
 
-    assert check(nets, *step_and_forward()).ok
+    assert check(nets, *step_and_forward(), n).ok
     monkeypatch.setattr(Dropout, "backward", lambda self, dy, cache, need_dx: (dy, {}))
-    assert not check(nets, *step_and_forward()).ok
+    assert not check(nets, *step_and_forward(), n).ok
 
 
 def test_agreement_counts_ties_in_expectation():
@@ -560,13 +566,19 @@ for _ in training.epochs(run, learning.images(), learning.images(seed=1)):
 
 
 def test_killed_amid_an_epoch_it_goes_on_with_the_same_bits(tmp_path):
-    code = JOB.format(root=str(ROOT))
-    ends = []
-    for name, moments in (("straight.npz", [0]), ("killed.npz", [5, 5, 0])):            # three batches an epoch
-        for deadly in moments:
-            done = subprocess.run([sys.executable, "-c", code, tmp_path / name, str(deadly)], capture_output=True, text=True)
-            assert done.returncode == (-signal.SIGKILL if deadly else 0), done.stderr
-        header, arrays = checkpoint.read(tmp_path / name)
+    def to_the_end(run, path):
+        for _ in training.epochs(run, images(), images(seed=1)):
+            training.save(run, path)
+
+    straight, killed, ends = tmp_path / "straight.npz", tmp_path / "killed.npz", []
+    to_the_end(begin("proxy", 5, epochs=4, statistics="separate", drop=0.2), straight)
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", JOB.format(root=str(ROOT)), killed, "5"], capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, done.stderr                          # three batches an epoch
+    assert checkpoint.read(killed)[0]["epoch"] == 2
+    to_the_end(training.load(killed), killed)
+    for path in (straight, killed):
+        header, arrays = checkpoint.read(path)
         assert header["epoch"] == 4
         ends.append({k: x.tobytes() for k, x in arrays.items()} | {"rng": header["rng"]})
     assert ends[0] == ends[1]

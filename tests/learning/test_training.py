@@ -15,7 +15,8 @@ from pysnn.learning.temporal import PRESETS, Settings
 from tests.cases import learning
 
 PLAIN = {"drop_in": 0.0, "drop_hidden": 0.0, "backend": "reference", "weight_sum": 0.0}
-RECORD = {"epoch", "loss", "train_accuracy", "dead_gradient", "n_silent", "lr", "silent", "never", "margin", "seconds"}
+RECORD = {"epoch", "loss", "train_accuracy", "dead_gradient", "n_silent", "lr", "silent", "never", "ceiling", "movable", "margin",
+          "seconds"}
 
 
 def images(n=24, n_classes=3, seed=0):
@@ -390,7 +391,7 @@ def test_options_learn(chosen):
 
 def test_statistics_of_a_step():
     _, step = one_step(drop_in=0.5)
-    assert step.y.shape == (24, 3) and set(step.stats) == {"silent", "dead_gradient", "n_silent"}
+    assert step.y.shape == (24, 3) and set(step.stats) == {"silent", "dead_gradient", "n_silent", "movable"}
     assert all(0 <= share <= 1 for name in ("silent", "dead_gradient") for share in step.stats[name]) and len(step.stats["silent"]) == 2
 
 

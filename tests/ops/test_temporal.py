@@ -187,17 +187,18 @@ def test_both_backends_against_exact_fractions(temporal_neuron, rng):
 
 # ---------------------------------------------------------------------------------------------- 10,000 problems
 
-N_PROBLEMS = 500                                # by family and dtype: 10,000 in all
+N_PROBLEMS = [100, pytest.param(500, marks=pytest.mark.slow)]           # by family and dtype: 10,000 in all; the first 2,000 by default
 
 
+@pytest.mark.parametrize("n_problems", N_PROBLEMS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.__name__)
-def test_ten_thousand_problems(family, dtype, temporal_kernel):
+def test_ten_thousand_problems(family, dtype, n_problems, temporal_kernel):
     """Reference and kernel against the definition, and so against each other: spike times and gradients."""
     rng = np.random.default_rng([FAMILIES.index(family), np.dtype(dtype).itemsize])
     tallies = {"reference": Tally(), "numba": Tally()}
     count = tallies["reference"]
-    for _ in range(N_PROBLEMS):
+    for _ in range(n_problems):
         n_batch, n_in, n_out = int(rng.integers(1, 5)), int(rng.choice([1, 2, 3, 5, 8, 9, 24])), int(rng.integers(1, 9))
         z_in, w = (np.ascontiguousarray(x, dtype) for x in family(rng, n_batch, n_in, n_out))
         threshold = 1.0 if family is not continuous else float(rng.choice([0.3, 0.7, 1.0, 2.0]))

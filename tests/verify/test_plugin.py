@@ -135,20 +135,24 @@ def test_bad_input_is_one_line(write, tmp_path, args, text, message):
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-@pytest.mark.parametrize("what, said", [("import sys; sys.exit()", "does not run: it exits (0)"),
-                                        ("import os; os._exit(0)", "ended the Python process (exit code 0)"),
-                                        ("raise KeyboardInterrupt", "raises KeyboardInterrupt")])
-def test_a_file_that_leaves_is_a_failed_test_and_the_session_goes_on(write, tmp_path, what, said):
-    write(f"OPERATION = 'dense'\n{what}\n", "leaves.py")
+LEAVING = {"exits": ("import sys; sys.exit()", "does not run: it exits (0)"),
+           "ends": ("import os; os._exit(0)", "ended the Python process (exit code 0)"),
+           "interrupts": ("raise KeyboardInterrupt", "raises KeyboardInterrupt")}
+
+
+def test_a_file_that_leaves_is_a_failed_test_and_the_session_goes_on(write, tmp_path):
+    for name, (what, _) in LEAVING.items():
+        write(f"OPERATION = 'dense'\n{what}\n", f"{name}.py")
     dense = "OPERATION, n = 'dense', [0]\ndef forward(x, w):\n    n[0] += 1\n    if n[0] > 40: {}\n    return x @ w, (x, w)\n" \
             "def backward(dy, cache):\n    x, w = cache\n    return dy @ w.T, x.T @ dy\n"
     write(dense.format("pass"), "right.py")
     write(dense.format("raise SystemExit"), "later.py")
     write("def test_of_their_own():\n    pass\n", "test_theirs.py")
-    layers = [f"--snn-conformance={name}.py" for name in ("leaves", "later", "right")]
+    layers = [f"--snn-conformance={name}.py" for name in (*LEAVING, "later", "right")]
     done = run_pytest(tmp_path, *layers, "test_theirs.py", "-v")
     assert done.returncode == 1 and not re.search("Traceback|INTERNALERROR", done.stdout + done.stderr)
-    assert "leaves.py::load FAILED" in done.stdout and said in done.stdout
+    for name, (_, said) in LEAVING.items():
+        assert f"{name}.py::load FAILED" in done.stdout and said in done.stdout
     assert "later.py: no verdict: raises SystemExit (line 4)" in done.stdout
     for name in ("right.py::definition", "right.py::gradcheck", "right.py::reference", "later.py::definition", "py::test_of_their_own"):
         assert f"{name} PASSED" in done.stdout

@@ -54,8 +54,12 @@ def test_right_at_each_length(name, n, verdicts):
     assert found == {"right"}, said
 
 
-@pytest.mark.parametrize("name, n", LENGTHS)
-@pytest.mark.parametrize("change", ["grads[0] = -grads[0]", "grads[-1] = grads[-1] * 1.001"], ids=["sign", "factor"])
+CHANGES = {"sign": "grads[0] = -grads[0]", "factor": "grads[-1] = grads[-1] * 1.001"}
+
+
+@pytest.mark.parametrize("name, n, change", [
+    pytest.param(name, n, change, id=f"{what}-{name}-{n}", marks=[] if (n + k) % 2 else pytest.mark.slow)      # by turns, the others slow
+    for k, (what, change) in enumerate(CHANGES.items()) for name, n in LENGTHS])
 def test_wrong_at_each_length(name, n, change, verdicts):
     found, said = verdicts(shortened(name, n, change))
     assert "WRONG" in found and "unjudged" not in found, said
@@ -109,13 +113,13 @@ def some(share):
             for k, (lengths, results, rule, detach) in enumerate(listed)]
 
 
-@pytest.mark.parametrize("lengths, results, rule, detach", some(11))
+@pytest.mark.parametrize("lengths, results, rule, detach", some(23))
 def test_neurons_right_at_each_length(lengths, results, rule, detach, verdicts):
     found, said = verdicts(neuron(lengths, results, rule, detach))
     assert found == {"right"}, said
 
 
-@pytest.mark.parametrize("lengths, results, rule, detach", some(23))
+@pytest.mark.parametrize("lengths, results, rule, detach", some(43))
 def test_neurons_wrong_at_each_length(lengths, results, rule, detach, verdicts):
     changes = [{"backward": "dcurrent = -dcurrent"}]
     changes += [{"forward": "v_final = v_final + 0.01"}] if results[0] else []

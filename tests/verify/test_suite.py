@@ -61,7 +61,7 @@ def test_kernels_pass(name):
     assert not any(e.check.startswith("reference") for e in suite.run([name], backend="reference", few=True).entries)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_other_seeds_pass_too(seed):
     for name in ("temporal", "softmax_t", "batch_norm"):
         suite.run([name], backend="reference", seed=seed, few=True).raise_if_failed()

@@ -173,7 +173,7 @@ def _surrogate(nets, batch, c):
 
     def real(current):
         spikes, _, cache = integrate_fire.forward(current, f.threshold, f.v_init, f.rule)
-        raster.append((spikes, cache.u))
+        raster.append((spikes, integrate_fire.surrogate_step(cache.u - f.threshold, f.surrogate)))
         return spikes
 
     def pooled(layer, h):
@@ -191,12 +191,11 @@ def _surrogate(nets, batch, c):
 
 def _soft(current, kept, how):
     """Run neurons whose spikes differ from the kept ones by the change of the soft step."""
-    (s0, u0), (s, f) = kept, how
+    (s0, soft0), (s, f) = kept, how
     v, out = np.full_like(current[0], f.v_init), []
     for t, x in enumerate(current):
         u = v + x
-        now, then = (integrate_fire.surrogate_step(z - f.threshold, f.surrogate) for z in (u, u0[t]))
-        spike = s0[t] + now - then
+        spike = s0[t] + integrate_fire.surrogate_step(u - f.threshold, f.surrogate) - soft0[t]
         reset = s0[t] if s.detach_reset else spike
         v = u - f.threshold * reset if s.reset == "subtract" else (1 - reset) * u
         out.append(spike)

@@ -77,9 +77,10 @@ def frozen_offset_check(op, case, n=200, rng=None):
         As of `gradcheck`, with the rows current and v_init.
     """
     v_kept, s_kept = operating_point(case)
+    soft_kept = {k: soft_step(v - case.threshold, case.surrogate) for k, v in v_kept.items()}
 
     def spike(k, v):
-        moved = s_kept[k] + soft_step(v - case.threshold, case.surrogate) - soft_step(v_kept[k] - case.threshold, case.surrogate)
+        moved = s_kept[k] + soft_step(v - case.threshold, case.surrogate) - soft_kept[k]
         return moved, s_kept[k] if case.detach_reset else moved
 
     def forward(current, v_init):
