@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu bench golden mutate tables docs test-docs figures lint data clean
+.PHONY: demo test test-slow test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu bench golden mutate tables docs test-docs figures lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -29,22 +29,27 @@ demo: .venv/ready  ## train on the shipped sample, evaluate, draw
 	$(BIN)/pysnn plot all runs/demo-proxy.npz --out figures/proxy
 	@echo "== done: look at figures/raster.png and figures/proxy/raster.png first; next: $(BIN)/python examples/01_one_neuron.py"
 
-# Two processes, one for each core; the folders of the second take about half of the time.
+# $(call both,OPTIONS): two processes of pytest, one for each core; the folders of the second take about half of the time.
 SECOND := tests/evaluation tests/house tests/learning tests/ops tests/plots tests/tools tests/verify
+define both
+@mkdir -p runs; echo "== two processes: first all but the folders $(notdir $(SECOND)), whose output follows"; \
+$(RUN) -m pytest -p no:cacheprovider $(1) $(SECOND) > runs/test-second.log 2>&1 & second=$$!; \
+$(RUN) -m pytest $(1) $(SECOND:%=--ignore=%); code=$$?; \
+wait $$second || code=1; cat runs/test-second.log; exit $$code
+endef
 
 test: .venv/ready  ## the default tests: no framework, no download
-	@mkdir -p runs; echo "== two processes: first all but the folders $(notdir $(SECOND)), whose output follows"; \
-	$(RUN) -m pytest -p no:cacheprovider $(SECOND) > runs/test-second.log 2>&1 & second=$$!; \
-	$(RUN) -m pytest $(SECOND:%=--ignore=%); code=$$?; \
-	wait $$second || code=1; cat runs/test-second.log; exit $$code
+	$(call both,)
+
+test-slow: .venv/ready  ## slow tests and tests on full data sets
+	$(call both,-m "(slow or data) and not frameworks and not cuda and not ptx and not docs")
 
 data: .venv/ready  ## fetch MNIST, Fashion-MNIST and CIFAR-10
 	$(BIN)/pysnn data fetch mnist
 	$(BIN)/pysnn data fetch fashion-mnist
 	$(BIN)/pysnn data fetch cifar10
 
-test-all: .venv/ready  ## slow tests and tests on full data sets, too
-	$(RUN) -m pytest -m "not frameworks and not cuda and not ptx and not docs"
+test-all: test test-slow  ## both
 
 test-py: ## every Python from 3.11 that is here: NumPy alone first, then everything
 	@for v in 3.11 3.12 3.13; do p=$$(command -v python$$v) || { echo "python$$v: not here"; continue; }; \
