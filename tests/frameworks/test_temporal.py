@@ -127,7 +127,9 @@ def test_three_layers_and_loss(torch, peer_layer, name, loss, kind):
     for key in params:
         z = peer_layer(z, tensors[key])
     z.retain_grad()
-    seen = torch.where(torch.isfinite(z), z, 1e3)
+    latest = torch.where(torch.isfinite(z), z, 0).detach().amax(dim=1, keepdim=True)
+    silent = torch.where(latest < 1e3, 1e3, 2 ** (torch.floor(torch.log2(latest.clamp(min=1))) + 2))        # later than every spike
+    seen = torch.where(torch.isfinite(z), z, silent)
     scores = -seen if loss == "z" else -3.0 * torch.log(seen)
     value_t = torch.nn.functional.cross_entropy(scores, torch.from_numpy(y))
     value_t.backward()
