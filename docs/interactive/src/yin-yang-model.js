@@ -41,9 +41,11 @@ function decide(z_out) {
   return z_out[best] === Infinity ? [-1, 0] : [best, Math.log(others / z_out[best])];
 }
 
-/* (L2) cross-entropy of softmax(-beta t), where a silent output counts as z = 1000. */
+/* (L2) cross-entropy of softmax(-beta t), where a silent output counts as z = 1000, or as a power of two behind a later spike. */
 function loss(z_out, label) {
-  const s = Array.from(z_out, (z) => -DATA.beta * Math.log(z < Infinity ? z : 1000)),
+  const latest = Math.max(0, ...Array.from(z_out).filter((z) => z < Infinity)),
+    silent = latest < 1000 ? 1000 : 2 ** (Math.floor(Math.log2(latest)) + 2),
+    s = Array.from(z_out, (z) => -DATA.beta * Math.log(z < Infinity ? z : silent)),
     top = Math.max(...s);
   return Math.log(s.reduce((sum, v) => sum + Math.exp(v - top), 0)) + top - s[label];
 }
