@@ -42,8 +42,12 @@ def test_the_long_run_found_nothing():
     assert not any(part[key] for part in data["parts"].values() for key in ("tracebacks", "silent"))
 
 
-def test_any_thread_in_the_record():
-    for r in record("threads")["rows"]:
+@pytest.mark.parametrize("name", ["threads", "threads-oldest", "threads-without"])
+def test_any_thread_in_the_records(name):
+    """With the newest threadpoolctl, with 3.2 and the oldest NumPy and Numba, and without threadpoolctl."""
+    assert record(name)["versions"].get("threadpoolctl", "")[:3] == {"threads": "3.8", "threads-oldest": "3.2", "threads-without": ""}[name]
+    assert len(record(name)["rows"]) == 6
+    for r in record(name)["rows"]:
         assert len({digest for digests in r["digests"].values() for digest in digests}) == 1 and max(r["worker"], r["four"]) <= 1.3
 
 
