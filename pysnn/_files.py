@@ -42,7 +42,7 @@ def replacing(path):
 @contextlib.contextmanager
 def _in_place(path):
     """Collect the bytes, then write them to a device, a pipe or an open file of this process."""
-    file, number = io.BytesIO(), _descriptor(path)
+    file, number = io.BytesIO(), descriptor(path)
     yield file
     if number is not None:
         sys.stdout.flush()
@@ -89,10 +89,10 @@ def special(path):
         mode = os.stat(path).st_mode
     except (OSError, ValueError):
         return False
-    return _descriptor(path) is not None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    return descriptor(path) is not None or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def _descriptor(path):
+def descriptor(path):
     """Return the number of the open file of this process that a path means, such as /dev/stdout or a link to /dev/fd/5; else None."""
     path = os.path.abspath(path)
     for _ in range(40):

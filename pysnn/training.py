@@ -3,6 +3,7 @@
 import copy
 import importlib
 import importlib.metadata
+import json
 import platform
 import time
 import warnings
@@ -197,15 +198,14 @@ def _samples(part, pair, settings):
     if own:
         return x, y
     _checks.sample_shape(x, settings.model, part)
-    if x.dtype.kind == "f":
-        _checks.finite(x, part)
-    elif x.dtype == np.uint8 and 1 < x.max() < 64:
+    if x.dtype == np.uint8 and 1 < x.max() < 64:
         warnings.warn(f"{part}: bytes count as 0 to 255, and the largest of these is {x.max()}: divide by it for numbers in [0, 1]",
                       stacklevel=3)
-    encode.intensities(x[:1])
-    outside = (x < 0) | (x > 1) if x.dtype.kind == "f" else np.zeros(1)
-    if outside.any():
+    if x.dtype.kind == "f" and not (x.min() >= 0 and x.max() <= 1):
+        _checks.finite(x, part)
+        outside = (x < 0) | (x > 1)
         raise ValueError(f"{part}: expected numbers in [0, 1], got {x[outside].flat[0]:g} {_checks.place(outside)}")
+    encode.intensities(x[:1])
     return x, y
 
 
@@ -251,7 +251,9 @@ def save(run, path, weights_only=False, keep=False):
     keep : bool
         Whether to keep an older run of this file, as NAME.previous.npz; if there is one already, the run with more epochs stays.
     """
-    checkpoint.write(path, *_parts(run, weights_only), compress=weights_only, keep=keep)
+    header, arrays = _parts(run, weights_only)
+    _check(json.loads(json.dumps(header)))               # what could not be loaded is not written
+    checkpoint.write(path, header, arrays, compress=weights_only, keep=keep)
 
 
 def _parts(run, weights_only=False):

@@ -10,8 +10,6 @@ from pathlib import Path
 from .. import _files, datasets, training
 from ..operations import BACKENDS
 
-STDOUT = "-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"
-
 
 def count(text):
     """Read a whole number that is not negative."""
@@ -75,9 +73,9 @@ def show_printed(printed, file):
 
 def check_json(args):
     """Refuse a file for results that cannot be written, before any work is done."""
-    if args.json in STDOUT:
+    if args.json and _files.descriptor(args.json) == 1:
         args.json = "-"
-    elif args.json:
+    if args.json and args.json != "-":
         taken = [Path(getattr(args, name, None) or "-").resolve() for name in ("out", "checkpoint")]
         if not _files.writable(args.json) or (Path(args.json).resolve() in taken and not _files.special(args.json)):
             raise ValueError(f"--json: expected a file that can be written and holds nothing else, got {args.json}")

@@ -85,7 +85,8 @@ def _train(args, data, chosen, out):
     try:
         loop(run, *parts, out if kept else None, args.quiet)
     except KeyboardInterrupt:
-        print(f"\n{out} holds the last finished epoch; to continue, use the same command and --resume", file=sys.stderr)
+        print(f"\n{out} holds the last finished epoch; to continue, use the same command and --resume" if kept else
+              f"\n{out} got nothing: only the end of a training is written there", file=sys.stderr)
         raise
     if not kept:
         training.save(run, out)

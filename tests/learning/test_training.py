@@ -462,6 +462,18 @@ def test_a_run_with_weights_only_pickles():
     assert other.rng is None and (other.nets.net.params["w1"] == run.nets.net.params["w1"]).all()
 
 
+@pytest.mark.parametrize("data, said", [({"name": 3}, "data: expected"), ({"name": "mine", "n_val": 0.1}, "data: expected"),
+                                        ({"name": "a\x1b[2J"}, "expected printable words")])
+def test_what_could_not_be_loaded_is_not_written(tmp_path, data, said):
+    run = learning.begin("ann", epochs=1)
+    training.save(run, tmp_path / "run.npz")
+    before = (tmp_path / "run.npz").read_bytes()
+    run.data = data
+    with pytest.raises(ValueError, match=said):
+        training.save(run, tmp_path / "run.npz")
+    assert (tmp_path / "run.npz").read_bytes() == before
+
+
 # ---- the gate for samples, before the first batch
 IMAGE, FLAT = {"model": "6x6x1-4C3-P2-12-3"}, {"model": "6-9-3"}
 GOOD = np.random.default_rng(0).random((6, 6, 6)), np.arange(6) % 3

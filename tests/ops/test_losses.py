@@ -12,6 +12,8 @@ import pytest
 from pysnn import losses
 from pysnn.conventions import Z_MAX
 from pysnn.learning.temporal import add_costs, rescale
+from pysnn.verify.oracle import relu as oracle
+from pysnn.verify.suite.losses import DEFINITIONS
 from tests.cases.tolerances import tol
 
 INF = np.inf
@@ -143,6 +145,16 @@ def test_a_silent_output_is_later_than_any_spike(loss, dtype, latest):
     z = np.array([[INF, latest, INF]], dtype)
     value, dz = loss(z, np.array([0]))
     assert np.isfinite(value) and value > loss(z, np.array([1]))[0] + 0.5 and not dz[0, [0, 2]].any() and np.isfinite(dz).all()
+
+
+@pytest.mark.parametrize("name", ["softmax_z", "softmax_t"])
+def test_late_spikes_beside_silence_by_the_oracle_and_the_definition(name):
+    z = np.array([[INF, 1023.0, 999.0], [1024.0, INF, INF], [999.0, INF, 2.0], [INF, 2.0**40, 1.0], [INF] * 3])
+    labels = np.array([0, 1, 1, 2, 0])
+    value, dz = getattr(losses, name)(z, labels)
+    exact_value, exact_dz = getattr(oracle, name)(z, labels)
+    np.testing.assert_allclose([value, DEFINITIONS[name](z, labels)], float(exact_value), rtol=1e-12)
+    np.testing.assert_allclose(dz, exact_dz.astype(float), rtol=1e-12, atol=1e-300)
 
 
 def test_the_time_of_a_silent_output_is_constant_around_a_late_spike(loss):

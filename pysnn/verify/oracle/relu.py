@@ -147,11 +147,22 @@ def _softmax_loss(scores, labels):
     return loss / len(scores), d / len(scores)
 
 
+def _counted(z, fired, z_max):
+    """Return z with z_max for silent outputs; where the sample has a later spike, with twice the first power of two behind that one."""
+    silent = exact(np.full(len(z), float(z_max)))
+    for b, row in enumerate(z):
+        latest, power = max([0, *row[fired[b]]]), exact(1.0)[()]
+        while power <= latest:
+            power *= 2
+        silent[b] = silent[b] if latest < z_max else 2 * power
+    return np.where(fired, z, silent[:, None])
+
+
 def softmax_z(z, labels, z_max=1e3):
-    """Average -ln softmax(-z) of the labels; a silent output counts as z_max. Return the loss and its gradient, 0 at silent outputs."""
+    """Average -ln softmax(-z) of the labels; silent outputs as in `_counted`. Return loss and gradient, 0 at silent ones."""
     z = exact(z)
     fired = np.asarray(z < np.inf, dtype=bool)
-    loss, d = _softmax_loss(-np.where(fired, z, exact(z_max)[()]), labels)
+    loss, d = _softmax_loss(-_counted(z, fired, z_max), labels)
     return loss, np.where(fired, -d, 0)
 
 
@@ -159,7 +170,7 @@ def softmax_t(z, labels, beta=10.0, z_max=1e3):
     """Average -ln softmax(-beta ln z) of the labels; silent outputs as in `softmax_z`. Return the loss and its gradient."""
     z, beta = exact(z), exact(beta)[()]
     fired = np.asarray(z < np.inf, dtype=bool)
-    counted = np.where(fired, z, exact(z_max)[()])
+    counted = _counted(z, fired, z_max)
     loss, d = _softmax_loss(-beta * np.asarray(np.frompyfunc(context().log, 1, 1)(counted), dtype=object), labels)
     return loss, np.where(fired, -beta * d / counted, 0)
 

@@ -19,13 +19,21 @@ def _softmax_loss(scores, y):
     return math.fsum(one(row, label) for row, label in zip(scores.tolist(), y.tolist(), strict=True)) / len(y)
 
 
+def _counted(z):
+    """Return z with 1000 for silent outputs; where the sample has a later spike, with twice the first power of two behind that one."""
+    def silent(row):
+        latest = max((v for v in row if v < math.inf), default=0.0)
+        return 1e3 if latest < 1e3 else 2.0 ** (math.floor(math.log2(latest)) + 2)
+    return np.array([[v if v < math.inf else silent(row) for v in row] for row in z.tolist()])
+
+
 DEFINITIONS = {
-    "softmax_z": lambda z, y: _softmax_loss(-np.minimum(z, 1e3), y),
-    "softmax_t": lambda z, y: _softmax_loss(-10 * np.log(np.minimum(z, 1e3)), y),
+    "softmax_z": lambda z, y: _softmax_loss(-_counted(z), y),
+    "softmax_t": lambda z, y: _softmax_loss(-10 * np.log(_counted(z)), y),
     "mse": lambda s, y: math.fsum(((s - np.eye(s.shape[1])[y]) ** 2).ravel()) / s.size,
     "cross_entropy": _softmax_loss,
 }
-"""The losses of `pysnn.losses` by their definitions; (B, n) outputs, (B,) labels -> a number. A silent output counts as z = 1000."""
+"""The losses of `pysnn.losses` by their definitions; (B, n) outputs, (B,) labels -> a number."""
 
 
 def _of_times(name):
