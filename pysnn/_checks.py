@@ -278,11 +278,41 @@ def integrate_fire_backward(dspikes, dv_final, u, detach_reset):
     return dspikes, dv_final
 
 
-def relu(x, top):
+def pooled_fire(current, size, threshold, v_init, rule):
+    """Let only good arguments of pooling inside the neuron through; the same for all backends.
+
+    Returns
+    -------
+    tuple
+        current, v_init, threshold, and the shape of the spikes.
+    """
+    if rule.timing != "same":
+        raise ValueError(f"rule: expected timing 'same' where neurons pool, got {rule.timing!r}")
+    current, v_init, threshold = integrate_fire_forward(current, threshold, v_init)
+    if current.ndim != 5 or isinstance(size, bool) or not isinstance(size, (int, np.integer)) or not 1 <= size <= min(current.shape[2:4]):
+        raise ValueError(f"current, size: expected shape (T, B, H, W, C) and a window that fits, got {describe(current)} and {size!r}")
+    n_t, n_b, height, width, n_c = current.shape
+    return current, v_init, threshold, (n_t, n_b, height // size, width // size, n_c)
+
+
+def pooled_fire_backward(dspikes, dv_final, u, size, detach_reset):
+    """Let only gradients that fit through; the same for all backends."""
+    if not isinstance(detach_reset, (bool, np.bool_)):
+        raise TypeError(f"detach_reset: expected True or False, got {describe(detach_reset)}")
+    n_t, n_b, height, width, n_c = u.shape
+    dspikes = array(dspikes, "dspikes", shape=(n_t, n_b, height // size, width // size, n_c))
+    dv_final = np.zeros_like(u[0]) if dv_final is None else array(dv_final, "dv_final", shape=u.shape[1:])
+    same_dtype(dspikes=dspikes, dv_final=dv_final, current=u)
+    return dspikes, dv_final
+
+
+def relu(x, top, levels=0):
     """Let only good arguments of a ReLU through, top in the dtype of x; the same for all backends."""
     x = array(x, "x")
     if not np.isscalar(top) or isinstance(top, (str, bytes)) or not top > 0:
         raise ValueError(f"top: expected a positive number or inf, got {describe(top)}")
+    if isinstance(levels, bool) or not isinstance(levels, (int, np.integer)) or levels < 0 or (levels and not np.isfinite(top)):
+        raise ValueError(f"levels: expected a whole number, and with it a finite top, got {levels!r} and top {top!r}")
     return x, x.dtype.type(top)
 
 
@@ -308,12 +338,17 @@ def steps(n_steps, at=None):
 def spiking(stages, x, n_steps, at):
     """Let only good arguments of a run over time through; return `at`, or the last step alone. The same for all backends."""
     x, at = array(x, "x"), steps(n_steps, at)
-    if not stages or stages[-1].w.ndim != 2 or stages[-1].pool:
+    if not stages or np.ndim(stages[-1].w) != 2 or stages[-1].pool:
         raise ValueError("stages: expected at least one, the last of them dense and without pooling")
     shape = x.shape[1:]
     for k, stage in enumerate(stages):
-        same_dtype(x=x, **{f"w of stage {k + 1}": stage.w})
-        if stage.w.ndim == 4:
+        if stage.w is None and k > 0:
+            raise ValueError(f"w of stage {k + 1}: expected weights, got None")
+        if stage.w is not None:
+            same_dtype(x=x, **{f"w of stage {k + 1}": stage.w})
+        if stage.w is None:
+            pass
+        elif stage.w.ndim == 4:
             array(stage.w, f"w of stage {k + 1}", shape=(3, 3, shape[-1] if len(shape) == 3 else 0, None))
             shape = (*shape[:2], stage.w.shape[3])
         else:
@@ -322,7 +357,10 @@ def spiking(stages, x, n_steps, at):
         if stage.b is not None:
             same_dtype(x=x, **{f"b of stage {k + 1}": stage.b})
             array(stage.b, f"b of stage {k + 1}", shape=shape[-1:])
-        if stage.pool not in ("", "max", "avg") or (stage.pool and len(shape) != 3):
-            raise ValueError(f"pool of stage {k + 1}: expected 'max' or 'avg' after a convolution, or '', got {stage.pool!r}")
+        if stage.v_init is not None:
+            same_dtype(x=x, **{f"v_init of stage {k + 1}": stage.v_init})
+            array(stage.v_init, f"v_init of stage {k + 1}", shape=shape[-1:])
+        if stage.pool not in ("", "max", "avg", "inside") or (stage.pool and len(shape) != 3):
+            raise ValueError(f"pool of stage {k + 1}: expected 'max' or 'avg' after a convolution, 'inside' or '', got {stage.pool!r}")
         shape = (shape[0] // 2, shape[1] // 2, shape[2]) if stage.pool else shape
     return at

@@ -60,9 +60,10 @@ SURROGATES = {"kind": ("atan", "fast_sigmoid", "sigmoid", "triangle")}
 class Stage(NamedTuple):
     """One weight layer of a network of integrate-and-fire neurons, with its neurons; all else is folded in."""
 
-    w: np.ndarray                   # (3, 3, C_in, C_out): convolution, stride 1, zero padding 1; (N_in, N_out): dense
+    w: np.ndarray | None            # (3, 3, C_in, C_out): convolution, stride 1, padding 1; (N_in, N_out): dense; None: x is the current
     b: np.ndarray | None = None     # (C_out,) or (N_out,): constant current per step
-    pool: str = ""                  # "max" or "avg": 2 x 2 pooling of this stage's spikes; "": none
+    pool: str = ""                  # "max" or "avg": 2 x 2 pooling of this stage's spikes; "inside": max pooling by its neurons; "": none
+    v_init: np.ndarray | None = None    # (C,) potential before the first step, channel by channel; None: the same for all
 
 
 class Run(NamedTuple):
@@ -71,7 +72,8 @@ class Run(NamedTuple):
     counts: np.ndarray          # (n_at, B, n_out) output spikes up to each step of `at`; if the output does not fire, its summed current
     potential: np.ndarray       # (B, n_out) membrane potential of the output layer after the last step
     n_spikes: list              # one number per stage: its spikes, before pooling, over batch and steps; 0 for an output that does not fire
-    layer_counts: list | None   # (B, ...) counts of each stage, before pooling, as in counts; None if not asked for
+    layer_counts: list | None   # (B, ...) counts of each stage, before pooling of spikes, as in counts; None if not asked for
+    channels: list | None = None    # (C,) spikes of each stage by channel, over batch, places and steps; None where they are not counted
 
 
 def __getattr__(name):

@@ -134,8 +134,8 @@ def drop_spikes(z, p, rng):
     return np.where(rng.random(z.shape, dtype=np.float32) < p, z.dtype.type(NO_SPIKE), z)
 
 
-def shift_images(x, n_pixels, rng):
-    """Shift each image by up to n_pixels along both axes; what leaves on one side is lost, 0 enters on the other.
+def shift_images(x, n_pixels, rng, edge="zeros"):
+    """Shift each image by up to n_pixels along both axes; what leaves on one side is lost.
 
     Parameters
     ----------
@@ -145,6 +145,8 @@ def shift_images(x, n_pixels, rng):
         Largest shift.
     rng : numpy.random.Generator
         Source of randomness.
+    edge : {"zeros", "copy", "reflect"}
+        What enters on the other side: 0, the pixels of the edge, or the image mirrored there.
 
     Returns
     -------
@@ -152,7 +154,9 @@ def shift_images(x, n_pixels, rng):
         The shifted images.
     """
     pad = [(0, 0), (n_pixels, n_pixels), (n_pixels, n_pixels)] + [(0, 0)] * (x.ndim - 3)
-    padded = np.pad(x, pad)
+    if edge not in EDGES:
+        raise ValueError(f"edge: expected one of {', '.join(EDGES)}, got {edge!r}")
+    padded = np.pad(x, pad, mode=EDGES[edge])
     out = np.empty_like(x)
     rows, cols = rng.integers(0, 2 * n_pixels + 1, (2, len(x)))
     for b, (r, c) in enumerate(zip(rows, cols, strict=True)):
@@ -183,6 +187,55 @@ def crop_images(x, n_pixels, rng):
     places = rng.integers(0, np.add(room, 1), (len(x), 2))
     for b, (i, j) in enumerate(places):
         out[b, r:r + n_pixels, c:c + n_pixels] = x[b, i:i + n_pixels, j:j + n_pixels]
+    return out
+
+
+EDGES = {"zeros": "constant", "copy": "edge", "reflect": "reflect"}
+
+
+def flip_by_turns(x, epoch):
+    """Mirror each image left to right in every second epoch; which epochs these are is decided by the sum of its bytes, even or odd.
+
+    Parameters
+    ----------
+    x : (B, H, W) or (B, H, W, C) array
+        Images.
+    epoch : int
+        Number of the epoch.
+
+    Returns
+    -------
+    array like x
+        A copy.
+    """
+    out = np.ascontiguousarray(x).copy()
+    odd = out.reshape(len(x), -1).view(np.uint8).sum(axis=1, dtype=np.int64) % 2
+    some = odd == epoch % 2
+    out[some] = x[some, :, ::-1]
+    return out
+
+
+def erase_from_images(x, side, rng):
+    """Set a square of each image to the image's mean, at a random place; it may hang over the edge.
+
+    Parameters
+    ----------
+    x : (B, H, W) or (B, H, W, C) array
+        Images.
+    side : int
+        Side of the square, in pixels.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    array like x
+        A copy.
+    """
+    out = x.copy()
+    places = rng.integers(1 - side, x.shape[1:3], (len(x), 2))
+    for b, (i, j) in enumerate(places):
+        out[b, max(0, i):i + side, max(0, j):j + side] = x[b].mean()
     return out
 
 

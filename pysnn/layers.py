@@ -4,10 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._blas import one_thread
 from .conventions import Rule, Stage, Surrogate
 from .encode import drop_spikes
 from .operations import backend_of
 from .reference import activations
+
+WHITEN_EPS = 5e-4         # added to variances that whitening divides by
 
 
 class NeuronConfig(NamedTuple):
@@ -21,12 +24,15 @@ class NeuronConfig(NamedTuple):
     surrogate: Surrogate = Surrogate()  # for the backward pass through time
     detach_reset: bool = True           # whether that pass takes the reset as a constant
     clip: bool = False                  # whether the ReLU twin has a ceiling at the threshold, where a neuron fires in every step, (P3)
+    levels: int = 0                     # how many steps the ReLU twin's activations are rounded to, up to that ceiling, (P8); 0: not
+    pooling: str = "currents"           # where max pooling before the neurons takes place: of the currents, or inside the neurons
 
 
 class Layer:
     """A layer: its forward and backward pass, and in `fold` what remains of it after training. Images are (B, H, W, C)."""
 
     backend = "auto"
+    frozen = False              # whether it has nothing to learn and no gradient passes: it stands at the input
 
     def forward(self, x, rng=None, statistics=None):
         """Compute the output.
@@ -247,7 +253,7 @@ class Dense(_Weighted):
 
 
 class BatchNorm(Layer):
-    """Batch normalisation; reads gamma{k} and beta{k}. The statistics are an argument of `forward`.
+    """Batch normalisation; reads gamma{k}, unless the scale is fixed, and beta{k}. The statistics are an argument of `forward`.
 
     A batch with one value a channel (one sample on a map of 1 x 1) has no variance: there the running statistics are used and kept.
 
@@ -259,11 +265,18 @@ class BatchNorm(Layer):
         Number of the weight layer before it.
     backend : {"auto", "reference", "numba", "cuda"}
         What computes.
+    scale : float, optional
+        A fixed scale in the place of gamma.
     """
 
-    def __init__(self, params, state, k, backend="auto"):
+    def __init__(self, params, state, k, backend="auto", scale=None):
         self.params, self.state, self.names, self.stats = params, state, (f"gamma{k}", f"beta{k}"), (f"mean{k}", f"var{k}")
-        self.op = backend_of("batch_norm", backend)
+        self.op, self.scale = backend_of("batch_norm", backend), scale
+
+    def _affine(self):
+        """Return gamma and beta."""
+        beta = self.params[self.names[1]]
+        return self.params[self.names[0]] if self.scale is None else np.full_like(beta, self.scale), beta
 
     def _given(self, statistics):
         """Return mean and var; None, None: those of the batch."""
@@ -274,11 +287,11 @@ class BatchNorm(Layer):
 
     def forward(self, x, rng=None, statistics=None):
         given = self._given(statistics if x.size > x.shape[-1] else None)
-        return self.op.batch_norm_forward(x, *(self.params[name] for name in self.names), *given)
+        return self.op.batch_norm_forward(x, *self._affine(), *given)
 
     def backward(self, dy, cache, need_dx=True):
         dx, *grads = self.op.batch_norm_backward(dy, cache)
-        return dx, dict(zip(self.names, grads, strict=True))
+        return dx, dict(list(zip(self.names, grads, strict=True))[self.scale is not None:])
 
     def batch_stats(self, x, cache, used=True):
         if used or cache.of_batch:
@@ -293,9 +306,9 @@ class BatchNorm(Layer):
         at = len(layers) - (2 if layers and isinstance(layers[-1], AvgPool) else 1)      # scale and shift may come before a mean
         if at < 0 or type(layers[at]) not in (Conv, Dense):               # a layer of the user's own need not be linear
             given = dict(zip(self.stats, self._given(statistics), strict=True))
-            layers.append(BatchNorm(self.params, given, int(self.stats[0].removeprefix("mean")), self.backend))
+            layers.append(BatchNorm(self.params, given, int(self.stats[0].removeprefix("mean")), self.backend, self.scale))
             return
-        given = *(self.params[name] for name in self.names), *self._given(statistics)
+        given = *self._affine(), *self._given(statistics)
         w, b = self.op.fold(layers[at].w, *given)
         if layers[at].b is not None:
             b = b + self.op.fold(layers[at].b[None], *given)[0][0]
@@ -324,10 +337,12 @@ class ReLU(_Plain):
         What computes.
     top : float
         Ceiling of the output; inf: none.
+    levels : int
+        How many steps it is rounded to, up to the ceiling; 0: it is not.
     """
 
-    def __init__(self, backend="auto", top=np.inf):
-        super().__init__(backend_of("activations", backend), "relu", top)
+    def __init__(self, backend="auto", top=np.inf, levels=0):
+        super().__init__(backend_of("activations", backend), "relu", top, *([levels] if levels else []))
 
 
 class Flatten(_Plain):
@@ -388,28 +403,103 @@ class IntegrateFire(SpikingLayer):
         Whether no neurons come before: forward then takes one constant current (B, ...) for all steps.
     """
 
+    v_init = None              # (C,) potential before the first step, channel by channel, in the place of config.v_init
+    window = ()                # side of the windows that the neurons pool
+
     def __init__(self, config, backend="auto", first=False):
         self.config, self.backend, self.first = config, backend, first
-        self.op = backend_of("integrate_fire", backend)
+        self.op = backend_of("pooled_fire" if self.window else "integrate_fire", backend)
+
+    def _start(self, like):
+        """Return the potential before the first step."""
+        return self.config.v_init if self.v_init is None else np.broadcast_to(self.v_init, like.shape)
 
     def forward(self, x, rng=None, statistics=None):
         c = self.config
-        shape = (c.n_steps, -1, *x.shape[1:])
-        current = np.broadcast_to(x, (c.n_steps, *x.shape)) if self.first else x.reshape(shape)
-        spikes, _, cache = self.op.forward(current, c.threshold, c.v_init, c.rule)
-        return spikes.reshape(-1, *x.shape[1:]), cache
+        current = np.broadcast_to(x, (c.n_steps, *x.shape)) if self.first else x.reshape(c.n_steps, -1, *x.shape[1:])
+        spikes, _, cache = self.op.forward(current, *self.window, c.threshold, self._start(current[0]), c.rule)
+        return spikes.reshape(-1, *spikes.shape[2:]), cache
 
     def backward(self, dy, cache, need_dx=True):
         c = self.config
         dcurrent, _ = self.op.backward(dy.reshape(c.n_steps, -1, *dy.shape[1:]), cache, None, c.surrogate, c.detach_reset)
-        return (dcurrent.sum(axis=0) if self.first else dcurrent.reshape(dy.shape)), {}
+        return (dcurrent.sum(axis=0) if self.first else dcurrent.reshape(-1, *dcurrent.shape[2:])), {}
 
     def step(self, v, current):
-        return self.op.step(self.config.v_init if v is None else v, current, self.config.threshold, self.config.rule)
+        return self.op.step(self._start(current) if v is None else v, current, *self.window, self.config.threshold, self.config.rule)
+
+
+class PooledFire(IntegrateFire):
+    """Integrate-and-fire neurons that pool inside, see `pysnn.reference.pooled_fire`.
+
+    Parameters
+    ----------
+    config : NeuronConfig
+        How they fire, and for how many steps.
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    first : bool
+        Whether no neurons come before.
+    size : int
+        Height and width of the windows.
+    """
+
+    def __init__(self, config, backend="auto", first=False, size=2):
+        self.window = (size,)
+        super().__init__(config, backend, first)
+
+
+class Whiten(Layer):
+    """Filters that make neighbouring pixels independent, fixed before training; each gives two channels, max(z, 0) and max(-z, 0).
+
+    Parameters
+    ----------
+    state : dict of str to array
+        Holds the filters, filter{k} of shape (size, size, C, n), and the offsets, offset{k} of shape (n,); `begin` sets them.
+    k : int
+        Number of the last weight layer before it.
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    """
+
+    frozen = True
+
+    def __init__(self, state, k=0, backend="auto"):
+        self.state, self.names, self.backend, self.op = state, (f"filter{k}", f"offset{k}"), backend, backend_of("conv", backend)
+
+    def begin(self, x):
+        """Set the filters: the principal components of patches, each divided by its standard deviation, (P9).
+
+        Parameters
+        ----------
+        x : (B, H, W, C) array
+            Training images.
+        """
+        filters, offset = (self.state[name] for name in self.names)
+        size = filters.shape[0]
+        mean, scale = x.mean(axis=(0, 1, 2), dtype=np.float64), x.std(axis=(0, 1, 2), dtype=np.float64) + 1e-12
+        seen = np.lib.stride_tricks.sliding_window_view((x - mean) / scale, (size, size), axis=(1, 2))
+        patches = seen.transpose(0, 1, 2, 4, 5, 3).reshape(-1, filters[..., 0].size)
+        patches = patches - patches.mean(axis=0)
+        with one_thread():
+            e, u = np.linalg.eigh(patches.T @ patches / len(patches))
+        u = u * np.sign(u[np.abs(u).argmax(axis=0), np.arange(len(e))])             # a component has no sign of its own
+        f = (u / np.sqrt(e + WHITEN_EPS))[:, ::-1].reshape(filters.shape) / scale[:, None]
+        filters[...], offset[...] = f, -(f * mean[:, None]).sum(axis=(0, 1, 2))
+
+    def forward(self, x, rng=None, statistics=None):
+        filters, offset = (self.state[name] for name in self.names)
+        if not filters.any():
+            raise ValueError("whitening: expected filters, got none yet: call the method's begin(nets, x_train) before the first batch")
+        z = self.op.conv2d_forward(x, filters)[0] + offset
+        return np.maximum(np.concatenate([z, -z], axis=3), 0), None
+
+    def backward(self, dy, cache, need_dx=True):
+        return None, {}
 
 
 def stages(layers):
-    """Turn folded layers into the stages that `spiking.run` of a backend takes: 3 x 3 convolutions, dense layers, 2 x 2 pooling of spikes.
+    """Turn folded layers into the stages that `spiking.run` of a backend takes.
 
     Parameters
     ----------
@@ -419,22 +509,52 @@ def stages(layers):
     Returns
     -------
     list of pysnn.conventions.Stage or None
-        The weight layers with their neurons; None if there are other layers, or another order.
+        The weight layers with their neurons: 3 x 3 convolutions, dense layers, neurons that pool 2 x 2 currents inside or whose spikes are
+        pooled 2 x 2, at the end the mean of a whole map; None if there are other layers, or another order.
     """
-    made, fires = [], True                       # fires: the last weight layer so far has its neurons behind it
-    for layer in layers:
+    made, fires, mean = [], True, 1              # fires: the last weight layer so far has its neurons behind it; mean: of so many pixels
+    for i, layer in enumerate(layers):
         standard = type(layer) is Conv and layer.w.shape[:2] == (3, 3) and (layer.stride, layer.padding) == (1, 1)
         if standard or type(layer) is Dense:
             if not fires:
                 return None
-            made.append(Stage(layer.w, layer.b))
-            fires = False
-        elif type(layer) is IntegrateFire and made and not fires:
+            made.append(Stage(layer.w if mean == 1 else np.tile(layer.w / layer.w.dtype.type(mean), (mean, 1)), layer.b))
+            fires, mean = False, 1
+        elif type(layer) in (IntegrateFire, PooledFire) and (i == 0 or (made and not fires)) and layer.window in ((), (2,)):
+            made = made or [Stage(None)]
+            made[-1] = made[-1]._replace(pool="inside" if layer.window else "", v_init=layer.v_init)
             fires = True
+        elif type(layer) is AvgPool and special(made) and fires and _spans(layers[i:], made[-1]):
+            mean = layer.options[0] ** 2
         elif type(layer) in (MaxPool, AvgPool):
             if not (made and fires and made[-1].w.ndim == 4 and not made[-1].pool and layer.options in ((2, None), (2, 2))):
                 return None
             made[-1] = made[-1]._replace(pool="max" if isinstance(layer, MaxPool) else "avg")
         elif type(layer) is not Flatten:
             return None
-    return made if made and made[-1].w.ndim == 2 else None
+    mixed = special(made) and any(stage.pool in ("max", "avg") for stage in made)
+    if not made or np.ndim(made[-1].w) != 2 or mixed:
+        return None
+    return made
+
+
+def special(made):
+    """Tell whether there are neurons that pool inside or begin channel by channel, or whose currents are given.
+
+    Parameters
+    ----------
+    made : list of pysnn.conventions.Stage
+        The stages.
+
+    Returns
+    -------
+    bool
+        Whether there are.
+    """
+    return any(stage.pool == "inside" or stage.v_init is not None or stage.w is None for stage in made)
+
+
+def _spans(layers, stage):
+    """Tell whether the first of the layers, a mean, leaves one number a channel to the dense layer behind it."""
+    dense = [layer for layer in layers[1:3] if type(layer) is Dense]
+    return bool(dense) and stage.w is not None and dense[0].w.shape[0] == stage.w.shape[-1]

@@ -99,8 +99,8 @@ def mse(y, labels):
 
 
 @np.errstate(under="ignore")
-def cross_entropy(y, labels):
-    """Cross-entropy of softmax(y) (L6).
+def cross_entropy(y, labels, smoothing=0.0):
+    """Cross-entropy of softmax(y) (L6), against labels that are smoothed, (L7).
 
     Parameters
     ----------
@@ -108,6 +108,8 @@ def cross_entropy(y, labels):
         Spike counts, rates, potentials or activations.
     labels : (B,) array of integers
         Labels, 0 to n - 1.
+    smoothing : float
+        Share of each label, 0 to below 1, that is spread evenly over all classes.
 
     Returns
     -------
@@ -119,9 +121,11 @@ def cross_entropy(y, labels):
     Raises
     ------
     TypeError, ValueError
-        If y is no float array or labels holds no labels for it.
+        If y is no float array or labels holds no labels for it, or smoothing is out of range.
     """
-    return _cross_entropy(*_checked_outputs(y, labels))
+    if not np.isscalar(smoothing) or not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing: expected a number from 0 to below 1, got {smoothing!r}")
+    return _cross_entropy(*_checked_outputs(y, labels), smoothing)
 
 
 def _checked_outputs(y, labels):
@@ -142,13 +146,18 @@ def _with_silent(z):
     return np.where(z < NO_SPIKE, z, np.where(latest < Z_MAX, Z_MAX, after).astype(z.dtype))
 
 
-def _cross_entropy(scores, y):
-    """Return the mean cross-entropy of softmax(scores) and its gradient (softmax - one-hot) / B."""
+def _cross_entropy(scores, y, smoothing=0.0):
+    """Return the mean cross-entropy of softmax(scores) and its gradient (softmax - target) / B; the target is one-hot, or smoothed."""
     rows = np.arange(len(y))
     scores = scores - scores.max(axis=1, keepdims=True)
     e = np.exp(scores)
     total = e.sum(axis=1)
     loss = float(np.mean(np.log(total) - scores[rows, y]))
     d = e / total[:, None]
+    if smoothing:
+        share = scores.dtype.type(smoothing)
+        loss += float(np.mean(share * (scores[rows, y] - scores.mean(axis=1))))
+        d -= share / d.dtype.type(d.shape[1])
+        d[rows, y] += share
     d[rows, y] -= 1
     return loss, d / len(y)

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import _checks
 from .conventions import Run
-from .layers import IntegrateFire, SpikingLayer, stages
+from .layers import Conv, Dense, IntegrateFire, SpikingLayer, special, stages
 from .operations import backend_of
 
 
@@ -75,8 +75,10 @@ class Network:
         """
         grads = {}
         for i in reversed(range(len(self.layers))):
-            dx, some = self.layers[i].backward(dx, caches[i], need_dx or i > 0)
+            dx, some = self.layers[i].backward(dx, caches[i], need_dx or not all(layer.frozen for layer in self.layers[:i]))
             grads.update(some)
+            if dx is None:
+                break
         return dx, grads
 
     def batch_stats(self, caches):
@@ -97,13 +99,15 @@ class Network:
             stats |= layer.batch_stats(None, cache)
         return stats
 
-    def folded_layers(self, statistics=None):
+    def folded_layers(self, statistics=None, begin=0):
         """Fold batch normalisation into the weights before it; at most an average pooling may stand between them.
 
         Parameters
         ----------
         statistics : dict of str to array, optional
             mean{k} and var{k}; default: the running ones.
+        begin : int
+            How many layers to leave out.
 
         Returns
         -------
@@ -111,7 +115,7 @@ class Network:
             As many layers or fewer, with constant statistics; they compute the same, up to rounding.
         """
         layers = []
-        for layer in self.layers:
+        for layer in self.layers[begin:]:
             layer.fold(layers, statistics)
         return layers
 
@@ -138,7 +142,7 @@ class SpikingNetwork(Network):
         self.config = config
 
     @np.errstate(under="ignore")
-    def run(self, x, statistics=None, at=None, keep_counts=False):
+    def run(self, x, statistics=None, at=None, keep_counts=False, begin=0):
         """Run all time steps and count spikes, with constant statistics folded into the weights; memory does not grow with the steps.
 
         Parameters
@@ -151,6 +155,8 @@ class SpikingNetwork(Network):
             After which steps, 1 to T, to return the counts; default: only after the last.
         keep_counts : bool
             Whether to return the counts of every layer, too.
+        begin : int
+            How many layers x has passed already.
 
         Returns
         -------
@@ -158,10 +164,14 @@ class SpikingNetwork(Network):
             Counts and spikes. Networks of 3 x 3 convolutions with padding 1, dense layers and 2 x 2 pooling of spikes are run by the
             backend, in pysnn/reference/spiking.py and its twins; others here, by `_by_steps`.
         """
-        layers, c = self.folded_layers(statistics), self.config
-        if (as_stages := stages(layers)) is None:
+        layers, c = self.folded_layers(statistics, begin), self.config
+        n = next((i for i, layer in enumerate(layers) if isinstance(layer, (Conv, Dense, SpikingLayer))), 0)
+        as_stages, backend = stages(layers[n:]), self.layers[-1].backend
+        if as_stages is None or (backend == "cuda" and special(as_stages)):
             return _by_steps(layers, c, x, (statistics, at, keep_counts, None))
-        op = backend_of("spiking", self.layers[-1].backend)
+        for layer in layers[:n]:
+            x, _ = layer.forward(x, None, statistics)
+        op = backend_of("spiking", backend)
         return op.run(as_stages, x, c.n_steps, c.threshold, c.v_init, c.rule, c.output, at, keep_counts)
 
     def run_watched(self, x, statistics=None):

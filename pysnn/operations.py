@@ -48,12 +48,14 @@ OPERATIONS = {operation.name: operation for operation in (
     Operation("temporal", "temporal", "", ("z_in", "w", "threshold"), ("z_in", "w"), ("z_out",)),
     Operation("integrate_fire", "integrate_fire", "", ("current", "threshold", "v_init", "rule"), ("current", "v_init"),
               ("spikes", "v_final"), ("dv_final", "surrogate", "detach_reset")),
+    Operation("pooled_fire", "pooled_fire", "", ("current", "size", "threshold", "v_init", "rule"), ("current", "v_init"),
+              ("spikes", "v_final"), ("dv_final", "surrogate", "detach_reset")),
     Operation("dense", "dense", "dense_", ("x", "w", "b"), ("x", "w", "b")),
     Operation("conv2d", "conv", "conv2d_", ("x", "w", "stride", "padding"), ("x", "w")),
     Operation("max_pool2d", "pool", "max_pool2d_", ("x", "size", "stride"), ("x",)),
     Operation("avg_pool2d", "pool", "avg_pool2d_", ("x", "size", "stride"), ("x",)),
     Operation("batch_norm", "batch_norm", "batch_norm_", ("x", "gamma", "beta", "mean", "var", "eps"), ("x", "gamma", "beta")),
-    Operation("relu", "activations", "relu_", ("x", "top"), ("x",)),
+    Operation("relu", "activations", "relu_", ("x", "top", "levels"), ("x",)),
 )}
 """All operations by name. A new one is one line here, its three files (the reference alone will do), its
 cases in pysnn/verify/suite and its page in docs/derivations."""

@@ -47,6 +47,39 @@ class SGD:
             params[name] -= params[name].dtype.type(lr) * dw
 
 
+class Nesterov:
+    """Gradient descent with Nesterov's momentum: v <- m v + dw, w <- w - lr (dw + m v).
+
+    Parameters
+    ----------
+    params : dict of str to array
+        Parameters.
+    momentum : float
+        m, 0 to below 1.
+    """
+
+    def __init__(self, params, momentum=0.9):
+        self.momentum, self.state = momentum, {f"v/{name}": np.zeros_like(w) for name, w in params.items()}
+
+    @np.errstate(under="ignore")
+    def update(self, params, grads, lr):
+        """Take one step.
+
+        Parameters
+        ----------
+        params, grads : dict of str to array
+            Parameters, changed in place, and their gradients.
+        lr : float
+            Learning rate.
+        """
+        for name, dw in grads.items():
+            w, v = params[name], self.state[f"v/{name}"]
+            m, rate = w.dtype.type(self.momentum), w.dtype.type(lr)
+            v *= m
+            v += dw
+            w -= rate * (dw + m * v)
+
+
 def _adam_step(w, dw, m, v, c1, c2, rate, eps):
     """Take Adam's step on one block, in place."""
     m += c1 * (dw - m)
@@ -161,5 +194,24 @@ def exponential(step, n_steps, lr, lr_end):
     return float(lr * (lr_end / lr) ** (step / n_steps))
 
 
-OPTIMISERS = {"adam": Adam, "adam_by_inputs": AdamByInputs, "sgd": SGD}
-SCHEDULES = {"cosine": cosine, "exponential": exponential}
+def triangle(step, n_steps, lr, lr_end):
+    """Learning rate that rises from lr/5 to lr in the first 23 % of the steps, then falls to lr_end, both times along a line.
+
+    Parameters
+    ----------
+    step, n_steps : int
+        Which step of how many.
+    lr, lr_end : float
+        The highest rate, and the rate at the end.
+
+    Returns
+    -------
+    float
+        The learning rate.
+    """
+    top = 0.23 * n_steps
+    return float(lr * (0.2 + 0.8 * step / top) if step < top else lr + (lr_end - lr) * (step - top) / (n_steps - top))
+
+
+OPTIMISERS = {"adam": Adam, "adam_by_inputs": AdamByInputs, "sgd": SGD, "nesterov": Nesterov}
+SCHEDULES = {"cosine": cosine, "exponential": exponential, "triangle": triangle}

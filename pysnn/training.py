@@ -153,6 +153,8 @@ def epochs(run, train, validation=None, progress=None):
     schedule = s.schedule if callable(s.schedule) else optim.SCHEDULES[s.schedule]
     n_batches = -(-len(x) // s.batch)
     shapes, names = {name: w.shape for name, w in run.nets.net.params.items()}, set(run.optimiser.state)
+    if run.epoch == 0 and s.epochs:
+        rule.begin(run.nets, x)
     while run.epoch < s.epochs:
         began = time.perf_counter()
         order = run.rng.permutation(len(x))

@@ -17,7 +17,7 @@ _BLOCK = 1 << 18     # numbers a block
 class ReluCache(NamedTuple):
     """What backward of ReLU needs of forward; opaque."""
 
-    y: np.ndarray
+    y: np.ndarray        # before it is rounded to levels
     top: float
 
 
@@ -36,12 +36,13 @@ class DropoutCache(NamedTuple):
     scale: float
 
 
-def relu_forward(x, top=np.inf):
+def relu_forward(x, top=np.inf, levels=0):
     """Replace negative numbers by 0, and those above `top` by `top`; see `pysnn.reference.activations.relu_forward`."""
-    x, top = _checks.relu(x, top)
+    x, top = _checks.relu(x, top, levels)
     y = np.empty_like(x)
     spread(lambda i, j: _relu(x.reshape(-1)[i:j], top, y.reshape(-1)[i:j]), cut(x.size, _BLOCK))
-    return y, ReluCache(y, top)
+    cache, n = ReluCache(y, top), x.dtype.type(levels)
+    return np.floor(y * (n / top) + x.dtype.type(0.5)) * (top / n) if levels else y, cache      # (R14)
 
 
 def relu_backward(dy, cache):

@@ -3,7 +3,7 @@
 Patches of some rows of the image are laid out side by side, and one product with the kernel makes these rows of the output: (R2) as a
 matrix product. The patches of a whole batch would need 9 times its memory, so they exist for one tile at a time, small enough for a
 core's second-level cache to hold. Going back, dw is a sum of such products over tiles (R3), and dx with stride 1 is itself a convolution,
-of dy with the kernel turned by half a turn (R4).
+of dy with the kernel turned by half a turn (R4). Three by three kernels between many channels take fewer products (_winograd.py).
 """
 
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from .. import _checks
 from .._blas import spread_products
 from .._jit import njit
 from .._threads import cut
+from . import _winograd
 
 _TILE = 1_500_000    # bytes of patches at a time: about the second-level cache; with less, the BLAS packs w too often
 _BLOCKS = 32         # parts of the work handed out to threads
@@ -59,7 +60,9 @@ def _tiles(shape, n_patch, itemsize):
 
 
 def _correlate(x, w, stride, padding, shape):
-    """(R2) y = patches of x, times w."""
+    """(R2) y = patches of x, times w; where it saves products, (R13)."""
+    if _winograd.suits(x.shape, w.shape, stride, padding):
+        return _winograd.correlate(x, w)
     flat = w.reshape(-1, w.shape[3])
     y = np.empty(shape, x.dtype)
     y_flat = y.reshape(-1, shape[3])
@@ -69,7 +72,7 @@ def _correlate(x, w, stride, padding, shape):
         patches = np.empty((rows * shape[2], len(flat)), x.dtype)
         for r in range(r0, r1, rows):
             stop = min(r + rows, r1)
-            _gather(x, patches, (w.shape[0], w.shape[1], stride, padding), (shape[1], shape[2]), r, stop)
+            gather(x, patches, (w.shape[0], w.shape[1], stride, padding), (shape[1], shape[2]), r, stop)
             a, b = r * shape[2], stop * shape[2]
             np.matmul(patches[:b - a], flat, out=y_flat[a:b])
     spread_products(work, blocks)
@@ -78,6 +81,8 @@ def _correlate(x, w, stride, padding, shape):
 
 def _sum_w(x, dy, shape_w, stride, padding):
     """(R3) dw = patches of x, transposed, times dy; a sum over tiles, then over chunks of the batch."""
+    if _winograd.suits(x.shape, shape_w, stride, padding):
+        return _winograd.sum_w(x, dy)
     n_batch, height, width, n_out = dy.shape
     n_patch = shape_w[0] * shape_w[1] * shape_w[2]
     rows, _ = _tiles(dy.shape, n_patch, x.itemsize)
@@ -89,7 +94,7 @@ def _sum_w(x, dy, shape_w, stride, padding):
         patches, part = np.empty((rows * width, n_patch), x.dtype), np.empty(dw.shape[1:], x.dtype)
         for r in range(r0, r1, rows):
             stop = min(r + rows, r1)
-            _gather(x, patches, (shape_w[0], shape_w[1], stride, padding), (height, width), r, stop)
+            gather(x, patches, (shape_w[0], shape_w[1], stride, padding), (height, width), r, stop)
             a, b = r * width, stop * width
             np.matmul(patches[:b - a].T, dy_flat[a:b], out=dw[q] if r == r0 else part)
             if r > r0:
@@ -116,7 +121,7 @@ def _scatter(dy, cache):
 
 
 @njit
-def _gather(x, patches, kernel, size, r0, r1):
+def gather(x, patches, kernel, size, r0, r1):
     """Copy the patches seen by rows r0:r1 of the output; where the kernel hangs over the edge there are zeros."""
     kh, kw, stride, padding = kernel
     n_h, n_w = size

@@ -27,7 +27,7 @@ class Cache(NamedTuple):
     rule: Rule
 
 
-def _plan(threshold, rule):
+def plan_of(threshold, rule):
     """Turn a rule into (threshold, lowest potential that fires, reset to zero, reset in the next step)."""
     hard, later, strict = rule.codes
     with np.errstate(over="ignore", under="ignore"):
@@ -41,7 +41,7 @@ def forward(current, threshold=1.0, v_init=0.0, rule=Rule()):
     current, v_init, threshold = _checks.integrate_fire_forward(current, threshold, v_init)
     spikes, u, v = np.empty_like(current), np.empty_like(current), v_init.copy()
     rows = [x.reshape(len(x), -1) for x in (current, spikes, u)]
-    plan, flat = _plan(threshold, rule), v.ravel()
+    plan, flat = plan_of(threshold, rule), v.ravel()
     spread(lambda i0, i1: _run(rows[0], rows[1], rows[2], flat, plan, i0, i1), cut(flat.size, _BLOCK))
     return spikes, v, Cache(v_init, u, threshold, rule)
 
@@ -51,7 +51,7 @@ def step(v, current_t, threshold, rule):
     _checks.words(rule, "rule", Rule, RULES)
     v_old, current_t, threshold = _checks.integrate_fire_step(v, current_t, threshold)
     spikes, v = np.empty_like(current_t), np.empty_like(current_t)
-    plan, flat = _plan(threshold, rule), [x.ravel() for x in (v_old, current_t, spikes, v)]
+    plan, flat = plan_of(threshold, rule), [x.ravel() for x in (v_old, current_t, spikes, v)]
     spread(lambda i0, i1: _step(flat[0], flat[1], flat[2], flat[3], plan, i0, i1), cut(v.size, 8 * _BLOCK))
     return spikes, v
 
@@ -104,7 +104,7 @@ def backward(dspikes, cache, dv_final=None, surrogate=Surrogate("atan", slope=2.
     du, dv = np.empty_like(cache.u), dv_final.copy()
     rows = [x.reshape(len(x), -1) for x in (dspikes, cache.u, du)]
     ends = cache.v_init.ravel(), dv.ravel()
-    how = (*_plan(cache.threshold, cache.rule), not detach_reset, surrogate.code, k)
+    how = (*plan_of(cache.threshold, cache.rule), not detach_reset, surrogate.code, k)
     spread(lambda i0, i1: _pull(rows[0], rows[1], rows[2], ends, how, i0, i1), cut(dv.size, _BLOCK))
     return du, dv
 
@@ -118,14 +118,14 @@ def _pull(dspikes, u, du, ends, how, i0, i1):
     last = u.shape[0] - 1
     for t in range(last, -1, -1):
         u_t, ds, du_t = u[t, i0:i1], dspikes[t, i0:i1], du[t, i0:i1]
-        _surrogate(u_t, threshold, kind, k, d)
+        surrogate_of(u_t, threshold, kind, k, d)
         if not later or t < last:
             _pull_reset(u_t, d, dv, how)                    # (I9); in (I10) v_final is not reset,
         for i in range(i1 - i0):
             dv[i] = d[i] * ds[i] + dv[i]                    # (I6)
             du_t[i] = dv[i]
     if later:
-        _surrogate(v_init, threshold, kind, k, d)           # but v_init is
+        surrogate_of(v_init, threshold, kind, k, d)           # but v_init is
         _pull_reset(v_init, d, dv, how)
 
 
@@ -145,7 +145,7 @@ def _pull_reset(u, d, dv, how):
 
 
 @njit
-def _surrogate(u, threshold, kind, k, d):
+def surrogate_of(u, threshold, kind, k, d):
     """(I7) what stands for the derivative of a spike, for a row of neurons."""
     zero, one = d.dtype.type(0), d.dtype.type(1)
     if kind == 0:

@@ -14,6 +14,7 @@ from .. import _checks
 from .._blas import matmul
 from .._threads import cut, spread
 from ..conventions import RULES, Rule, Run, Stage
+from . import _by_products as by_products
 from . import _event_conv as event_conv
 from . import _event_dense as event_dense
 from .conv import conv2d_forward
@@ -29,6 +30,8 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     at = _checks.spiking(stages, x, n_steps, at)
     _checks.words(rule, "rule", Rule, RULES)
     threshold, v_init = _checks.firing(threshold, v_init, x.dtype)
+    if by_products.suits(stages):
+        return by_products.run(stages, x, (n_steps, _neuron(threshold, rule), v_init), spiking_output, at, keep_counts)
     net = _Net(stages, np.ascontiguousarray(x), _neuron(threshold, rule), v_init, keep_counts)
     n_blocks = ceil(n_steps / _STEPS)
     counts, t = [], 0

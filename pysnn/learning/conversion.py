@@ -51,20 +51,22 @@ class Converted(SpikingNetwork):
         super().__init__(twin.layers, twin.params, twin.state, twin.config, twin.model)
         self.scales = scales
 
-    def folded_layers(self, statistics=None):
+    def folded_layers(self, statistics=None, begin=0):
         """Fold batch normalisation and scales into the weights, (P6).
 
         Parameters
         ----------
         statistics : dict of str to array, optional
             mean{k} and var{k}; default: the running ones.
+        begin : int
+            How many layers to leave out.
 
         Returns
         -------
         list of pysnn.layers.Layer
             The current of each layer of neurons is divided by its scale, and the next weights are multiplied by it.
         """
-        layers, before, some = super().folded_layers(statistics), np.ones_like(self.scales[0]), []
+        layers, before, some = super().folded_layers(statistics, begin), np.ones_like(self.scales[0]), []
         scales = iter(self.scales)
         for i, layer in enumerate(layers):
             if isinstance(layer, BatchNorm):

@@ -71,7 +71,8 @@ class Method(NamedTuple):
     augmentation and dropout. It updates nothing.
     predict(nets, x) -> (N, n_out) outputs, and accuracy(outputs, labels) -> pysnn.metrics.Accuracy, which knows what decides: the largest
     spike count, or the earliest spike.
-    update_running_stats(nets, step) is called after each update of the parameters: the running statistics take in those of the batch;
+    begin(nets, x_train) is called before the first epoch; update_running_stats(nets, step) after each update of the parameters: the
+    running statistics take in those of the batch;
     end_epoch(nets, x_train) is called after each epoch; report(nets, x) returns a dict for the record of the epoch.
     bytes_needed(settings) -> memory that a training step takes, if that grows with the time steps.
     """
@@ -85,7 +86,8 @@ class Method(NamedTuple):
     decide: object = lambda outputs: outputs.argmax(axis=1)      # -> (N,) class numbers, -1 for no decision
     presets: dict = MappingProxyType({"ours": {}})       # name -> settings that differ from the defaults; "ours" must exist
     data_settings: dict = MappingProxyType({})   # name of a data set -> settings that differ from the preset
-    needed: tuple = ()          # names of settings: in presets other than "ours", only these are taken from data_settings
+    needed: tuple = ()          # names of settings: in the preset "authors", only these are taken from data_settings
+    begin: object = lambda nets, x_train: None                   # before the first epoch
     update_running_stats: object = lambda nets, step: None       # after each update of the parameters
     end_epoch: object = lambda nets, x_train: None
     report: object = lambda nets, x: {}                          # for the record of an epoch: a dict of what to show
@@ -120,7 +122,7 @@ class Method(NamedTuple):
             raise ValueError(f"preset: expected one of {', '.join(self.presets)}, got {preset!r}")
         if unknown := sorted(set(chosen) - set(names)):
             raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
-        needed = {name: value for name, value in self.data_settings.get(data, {}).items() if preset == "ours" or name in self.needed}
+        needed = {name: value for name, value in self.data_settings.get(data, {}).items() if preset != "authors" or name in self.needed}
         given = {**self.presets[preset], **needed}
         if "crop" in names and len(self.Settings(model={**given, **chosen}.get("model", self.Settings.model)).model.shape) != 3:
             given = {name: value for name, value in given.items() if name not in OF_IMAGES}
@@ -142,8 +144,9 @@ class Method(NamedTuple):
             With `update` and `state`.
         """
         made = settings.optimiser if callable(settings.optimiser) else optim.OPTIMISERS[settings.optimiser]
-        betas = {name: getattr(settings, name) for name in ("beta1", "beta2") if hasattr(settings, name)}
-        return made(params, **(betas if settings.optimiser in ("adam", "adam_by_inputs") else {}))
+        names = {"adam": ("beta1", "beta2"), "adam_by_inputs": ("beta1", "beta2"), "nesterov": ("momentum",)}
+        known = names.get(settings.optimiser, ()) if isinstance(settings.optimiser, str) else ()
+        return made(params, **{name: getattr(settings, name) for name in known if hasattr(settings, name)})
 
     def score(self, nets, x, y):
         """Score the network on labelled samples.

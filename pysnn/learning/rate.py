@@ -7,12 +7,13 @@ import numpy as np
 from .. import _checks, encode, models
 from .._blas import squares
 from ..conventions import Rule, Surrogate
-from ..layers import NeuronConfig, ReLU
+from ..layers import NeuronConfig, ReLU, Whiten
 from ..network import Network
 from .method import Method, Step, movable
 from .method import largest_wins as accuracy
 from .settings import DATA, RATE_LOSSES, Common, add_penalty, called
 
+WHITENING = 3000    # training images that whitening filters are made from
 MOMENTUM = 0.1      # weight of the newest batch in the running statistics
 PIECE = 200         # samples that are predicted at once
 FEW = 4             # steps that the loss sees at most, with on="few"
@@ -102,7 +103,8 @@ def neuron_config(settings):
     threshold = getattr(s, "threshold", 1.0)
     surrogate = Surrogate(s.surrogate, s.slope) if hasattr(s, "surrogate") else Surrogate()
     return NeuronConfig(s.n_steps, threshold, s.v_init * threshold, Rule(s.reset, "same", s.fire), s.readout == "spikes", surrogate,
-                        getattr(s, "detach_reset", True), getattr(s, "clip", False))
+                        getattr(s, "detach_reset", True), getattr(s, "clip", False),
+                        s.n_steps if getattr(s, "levels", False) else 0, getattr(s, "pooling", "currents"))
 
 
 def encode_batch(nets, x, rng=None):
@@ -125,8 +127,10 @@ def encode_batch(nets, x, rng=None):
     s = nets.settings
     if rng is not None and x.ndim > 2:
         x = encode.crop_images(x, s.crop, rng) if s.crop else x
-        x = encode.flip_images(x, rng) if s.flip else x
-        x = encode.shift_images(x, s.shift, rng) if s.shift else x
+        if s.flip:
+            x = encode.flip_by_turns(x, int(nets.state["n_epochs"])) if s.by_turns else encode.flip_images(x, rng)
+        x = encode.shift_images(x, s.shift, rng, s.edge) if s.shift else x
+        x = encode.erase_from_images(x, s.erase, rng) if s.erase else x
     if rng is not None and s.augment:
         x = s.augment(x, rng)
     dtype, shape = np.dtype(s.dtype), s.model.shape
@@ -171,8 +175,12 @@ def loss_and_grad(settings, y, labels):
         Its gradient with respect to y.
     """
     on = getattr(settings, "on", "counts")
-    scale = y.dtype.type(1 if on == "counts" else min(1, (1 if on == "rates" else FEW) / settings.n_steps))
-    loss, d = called(settings.loss, y * scale, labels) if callable(settings.loss) else RATE_LOSSES[settings.loss](y * scale, labels)
+    if on in ("counts", "mean"):
+        scale = y.dtype.type(settings.scale if on == "mean" else 1)
+    else:
+        scale = y.dtype.type(min(1, (1 if on == "rates" else FEW) / settings.n_steps))
+    more = (settings.smoothing,) if settings.loss == "cross_entropy" else ()
+    loss, d = called(settings.loss, y * scale, labels) if callable(settings.loss) else RATE_LOSSES[settings.loss](y * scale, labels, *more)
     return loss, d * scale
 
 
@@ -197,7 +205,10 @@ def step(nets, loss_and_y, grads, batch_stats):
     """
     loss, y = loss_and_y
     stats = {"movable": movable(grads, nets.settings.model.weights)}
-    decay = nets.settings.weight_decay
+    decay, often = nets.settings.weight_decay, nets.settings.bias_rate
+    for name, param in nets.settings.model.params(None, nets.settings.bias).items() if often != 1 else ():
+        if param.role in ("bias", "shift"):
+            grads[name] *= grads[name].dtype.type(often)
     for name, dw in grads.items() if decay else ():
         w = nets.net.params[name]
         dw += w.dtype.type(decay) * w
@@ -290,6 +301,21 @@ def report(nets, x):
     return record if net is snn else record | {"agreement": same / len(x)}
 
 
+def begin(nets, x_train):
+    """Prepare the networks for the first batch: set the filters of a whitening layer.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    x_train : (N, ...) array
+        Training images; the first ones are used.
+    """
+    layers = [layer for net in (nets.net, nets.snn) if net is not None for layer in net.layers if isinstance(layer, Whiten)]
+    for layer in layers:
+        layer.begin(encode_batch(nets, x_train[:WHITENING]))
+
+
 def update_running_stats(nets, step):
     """Move the running statistics a little towards those of the batch; a list is taken in one after the other."""
     for name, values in step.batch_stats.items():
@@ -304,7 +330,7 @@ def end_epoch(nets, x_train):
 
 
 METHOD = Method("rate", Common, None, None, predict, accuracy, decide, data_settings=DATA, needed=("model", "crop"),
-                update_running_stats=update_running_stats, end_epoch=end_epoch, report=report, family="rate")
+                begin=begin, update_running_stats=update_running_stats, end_epoch=end_epoch, report=report, family="rate")
 """What the rate methods have in common; each replaces at least name, Settings, `build` and `gradients`."""
 
 score = METHOD.score

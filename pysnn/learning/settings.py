@@ -10,7 +10,8 @@ from ..conventions import RULES
 from ..operations import BACKENDS
 
 MAX_STEPS = 10_000
-OF_IMAGES = ("crop", "shift", "flip")      # settings for models on images (H, W, C) only
+EDGES = tuple(encode.EDGES)
+OF_IMAGES = ("crop", "shift", "flip", "by_turns", "erase", "edge")      # settings for models on images (H, W, C) only
 RATE_LOSSES = {"cross_entropy": losses.cross_entropy, "mse": losses.mse}
 
 
@@ -166,13 +167,20 @@ class Common(Settings):
     model: object = setting("fashion-proxy:32", "a name, a text such as 28x28x1-32C3-P2-100-10, or a pysnn.models.Model")
     encode: object = setting("intensities", "how samples become currents, or your own (x, dtype) -> (B, n)",
                              {"intensities": encode.intensities}, True)
-    init: str = setting("kaiming", "weights between +-sqrt(6/n_in) (kaiming) or +-1/sqrt(n_in) (uniform, the papers')",
-                        ("uniform", "kaiming"))
+    init: str = setting("kaiming", "weights between +-sqrt(6/n_in) (kaiming) or +-1/sqrt(n_in) (uniform, the papers'); identity: uniform, "
+                        "but the first channels of a convolution copy their input",
+                        ("uniform", "kaiming", "identity"))
     gamma: float = setting(1.0, "scale behind batch normalisation, in the beginning", (-100, 100))
     loss: object = setting("cross_entropy", "mse is against one-hot; or your own (y, labels) -> loss, dy", RATE_LOSSES, True)
     freeze_after: int = setting(0, "epochs after which batch normalisation uses running statistics in training, too; 0: never", (0, 1e9))
     crop: int = setting(0, "side of a random part of the image that is kept, in the middle of zeros; 0: the whole image", (0, 10_000))
+    edge: str = setting("zeros", "what enters where images move: 0, the pixels of the edge, or the mirrored image", EDGES)
     flip: bool = setting(False, "images are mirrored at random, left to right")
+    by_turns: bool = setting(False, "with flip: images are mirrored in every second epoch instead of at random")
+    erase: int = setting(0, "side of a random square that is set to the image's mean in training; 0: none", (0, 10_000))
+    smoothing: float = setting(0.0, "share of each label that cross_entropy spreads over all classes", (0, 0.99))
+    bias_rate: float = setting(1.0, "gradients of biases and shifts count so many times; of nesterov, their learning rate", (0, 1e4))
+    momentum: float = setting(0.9, "of nesterov", (0, 0.9999))
     beta1: float = setting(0.9, "of adam", (0, 0.9999))
     beta2: float = setting(0.999, "of adam", (0, 0.99999))
     weight_decay: float = setting(0.0, "lambda of the cost lambda/2 times the squared parameters; it is counted in the loss", (0, 1e3))
@@ -188,8 +196,8 @@ class Common(Settings):
         shape = self.model.shape
         if getattr(self, "readout", "spikes") == "potential" and len(self.model.neuron_layers) < 2:
             raise ValueError(f"readout: expected a model with a hidden layer for 'potential', or no neuron spikes, got {self.model}")
-        if any(getattr(self, name) for name in OF_IMAGES) and len(shape) != 3:
-            raise ValueError(f"crop, shift, flip: expected a model on images such as 28x28x1-..., got {self.model}")
+        if any(getattr(self, name) for name in OF_IMAGES[:-1]) and len(shape) != 3:
+            raise ValueError(f"crop, shift, flip, erase: expected a model on images such as 28x28x1-..., got {self.model}")
         if self.crop > min(shape[:2]):
             raise ValueError(f"crop: expected at most the side of an image, {min(shape[:2])}, got {self.crop}")
 
@@ -205,8 +213,9 @@ class Spiking(Common):
     v_init: float = setting(0.0, "membrane potential before the first step, in units of the threshold", (-100, 1))
     readout: str = setting("spikes", "y: spike counts of the outputs (spikes), or their summed current, without firing (potential)",
                            ("spikes", "potential"))
-    on: str = setting("counts", "what the loss sees: y (counts), y/T (rates), or y min(1, 4/T) (few), as if there were 4 steps at most",
-                      ("counts", "rates", "few"))
+    on: str = setting("counts", "what the loss sees: y (counts), y/T (rates), y min(1, 4/T) (few), as if there were 4 steps at most, or "
+                      "y/T times `scale` (mean), whose gradient the ReLU network's output has", ("counts", "rates", "few", "mean"))
+    scale: float = setting(2.0, "of the output, with on=\"mean\"", (1e-6, 1e6))
 
 
 DATA = {   # name of a data set -> settings that differ from the preset

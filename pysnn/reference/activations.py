@@ -10,7 +10,7 @@ from .. import _checks
 class ReluCache(NamedTuple):
     """What backward of ReLU needs of forward; opaque."""
 
-    y: np.ndarray
+    y: np.ndarray        # before it is rounded to levels
     top: float
 
 
@@ -29,8 +29,8 @@ class DropoutCache(NamedTuple):
     scale: float
 
 
-def relu_forward(x, top=np.inf):
-    """Replace negative numbers by 0, and those above `top` by `top`.
+def relu_forward(x, top=np.inf, levels=0):
+    """Replace negative numbers by 0, and those above `top` by `top`; with `levels`, round to steps of top/levels.
 
     Parameters
     ----------
@@ -38,11 +38,13 @@ def relu_forward(x, top=np.inf):
         Any shape.
     top : float
         Where the output ends; inf: nowhere.
+    levels : int
+        How many steps lie between 0 and top; 0: it is not rounded. The gradient takes no notice of the rounding.
 
     Returns
     -------
     y : array like x
-        min(max(x, 0), top).
+        a = min(max(x, 0), top), or floor(a levels/top + 1/2) top/levels.
     cache : ReluCache
         For `relu_backward`; refers to y.
 
@@ -51,9 +53,10 @@ def relu_forward(x, top=np.inf):
     TypeError, ValueError
         For anything but float32 or float64, an empty array, or a top that is not positive.
     """
-    x, top = _checks.relu(x, top)
+    x, top = _checks.relu(x, top, levels)
     y = np.minimum(np.maximum(x, 0), top)                                # (R11)
-    return y, ReluCache(y, top)
+    cache, n = ReluCache(y, top), x.dtype.type(levels)
+    return np.floor(y * (n / top) + x.dtype.type(0.5)) * (top / n) if levels else y, cache      # (R14)
 
 
 def relu_backward(dy, cache):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import _checks
 from ..conventions import Rule, Run, Stage
-from . import conv, dense, integrate_fire, pool
+from . import conv, dense, integrate_fire, pool, pooled_fire
 
 __all__ = ["Run", "Stage", "run"]
 
@@ -52,28 +52,34 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     threshold, v_init = _checks.firing(threshold, v_init, x.dtype)
     n = len(stages)
     first_current = _current(stages[0], x)
-    v, totals, n_spikes, counts = [None] * n, [0.0] * n, [0.0] * n, []
+    v, totals, n_spikes, counts, channels = [None] * n, [0.0] * n, [0.0] * n, [], [0.0] * n
     for t in range(1, n_steps + 1):
         s = x
         for k, stage in enumerate(stages):
             current = first_current if k == 0 else _current(stage, s)
             if v[k] is None:
-                v[k] = np.full_like(current, v_init)
+                v[k] = np.full_like(current, v_init) if stage.v_init is None else np.broadcast_to(stage.v_init, current.shape)
             if k == n - 1 and not spiking_output:
                 v[k], totals[k] = v[k] + current, totals[k] + current
                 continue
-            s, v[k] = integrate_fire.step(v[k], current, threshold, rule)
+            if stage.pool == "inside":
+                s, v[k] = pooled_fire.step(v[k], current, 2, threshold, rule)
+            else:
+                s, v[k] = integrate_fire.step(v[k], current, threshold, rule)
             n_spikes[k] += float(s.sum(dtype=np.float64))
+            channels[k] += s.reshape(-1, s.shape[-1]).sum(axis=0, dtype=np.float64)
             if k == n - 1 or keep_counts:
                 totals[k] = totals[k] + s
             s = _pooled(stage, s)
         if t in at:
             counts.append(totals[-1])
-    return Run(np.stack(counts), v[-1], n_spikes, totals if keep_counts else None)
+    return Run(np.stack(counts), v[-1], n_spikes, totals if keep_counts else None, channels)
 
 
 def _current(stage, s):
     """Return the current of a stage's neurons for input spikes s."""
+    if stage.w is None:
+        return s if stage.b is None else s + stage.b
     if stage.w.ndim == 2:
         return dense.dense_forward(s.reshape(len(s), -1), stage.w, stage.b)[0]
     current = conv.conv2d_forward(s, stage.w, stride=1, padding=1)[0]
@@ -82,6 +88,6 @@ def _current(stage, s):
 
 def _pooled(stage, s):
     """Pool the spikes of a stage, if it has a pooling."""
-    if not stage.pool:
+    if stage.pool in ("", "inside"):
         return s
     return (pool.max_pool2d_forward if stage.pool == "max" else pool.avg_pool2d_forward)(s, 2)[0]

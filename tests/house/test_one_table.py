@@ -11,8 +11,8 @@ TABLES = {
     "operations": (set(operations.OPERATIONS), {"pysnn/operations.py"}),
     "operation modules": ({operation.module for operation in operations.OPERATIONS.values()}, {"pysnn/operations.py"}),
     "learning rules": (set(learning.METHODS), {"pysnn/learning/__init__.py"}),
-    "models by name": (set(models.NAMED), {"pysnn/models.py"}),
-    "layer specs": (set(models.SPECS), {"pysnn/models.py"}),
+    "models by name": (set(models.NAMED), {"pysnn/models/__init__.py"}),
+    "layer specs": (set(models.SPECS), {"pysnn/models/specs.py", "pysnn/models/__init__.py"}),
     "backends": (set(operations.BACKENDS), {"pysnn/operations.py"}),
 }
 ELSEWHERE = {   # literals that name the same words and list something else

@@ -7,209 +7,26 @@ integrate-and-fire ("if") or temporal neurons. `read` makes a Model, `build` a n
 """
 
 import re
-from dataclasses import asdict, dataclass, is_dataclass
-from typing import NamedTuple
+from dataclasses import asdict, is_dataclass
 
 import numpy as np
 
-from . import _checks, _files, layers
-from .network import Network, SpikingNetwork
+from .. import _checks, _files, layers
+from ..network import Network, SpikingNetwork
+from .specs import SPECS, AvgPool, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Neurons, Param, Site, Spec, Whiten
+
+__all__ = ["NAMED", "NEURONS", "SPECS", "AvgPool", "BatchNorm", "Conv", "Dense", "Dropout", "Flatten", "MaxPool", "Model", "Neurons",
+           "Param", "Site", "Spec", "Whiten", "build", "rate_params", "rate_state", "read", "temporal_params"]
 
 NEURONS = "temporal", "relu", "if"
+IN_STATE = "mean", "var", "fixed"         # roles of arrays that are no parameters
 NAMED = {   # name: (width if none is given, text; {n} stands for n times the width)
     "fashion-proxy": (128, "28x28x1-{1}C3-{1}C3-P2-{1}C3-P2-{20}-{9}-{2}-10"),
+    "fashion-fast": (64, "28x28x1-W2-{1}c3-P2-B0.45-N-{1}c3-B0.45-N-{2}c3-P2-B0.45-N-{2}c3-B0.45-N-{4}c3-P2-B0.45-N-{4}c3-B0.45-N-A3-10d"),
+    "cifar-fast": (64, "32x32x3-W2-{1}c3-P2-B0.45-N-{1}c3-B0.45-N-{4}c3-P2-B0.45-N-{4}c3-B0.45-N-{4}c3-P2-B0.45-N-{4}c3-B0.45-N-A3-10d"),
     "cifar-vgg": (64, "32x32x3-{1}C3-{1}C3-A2-{2}C3-{2}C3-A2-{4}C3-{4}C3-A2-{8}-10"),
 }
 """Models by name; a number of channels may follow, as in fashion-proxy:32."""
-
-
-class Param(NamedTuple):
-    """An array that a spec needs."""
-
-    shape: tuple
-    role: str               # weight, bias, scale or shift of a normalisation; mean or var, a running statistic; or a word of your own
-    n_in: int = 1           # inputs of a neuron: the scale at which weights and biases are drawn
-    value: float = 0.0      # initial value of an array of any other role
-
-
-class Site(NamedTuple):
-    """Where a spec stands in a model, and for which network its layer is built."""
-
-    shape: tuple                # of an input sample of this layer
-    k: int                      # number of the last weight layer (Conv, Dense, ...) up to here, this one included; 1 is the first
-    neuron: str = "relu"        # temporal, relu or if
-    bias: bool = False          # whether a dense layer has biases; one with batch normalisation right behind it has none
-    first: bool = True          # whether no neurons stand before it
-    backend: str = "auto"
-    config: layers.NeuronConfig = layers.NeuronConfig()
-    drop: float = 0.0           # share dropped in training: of the outputs of dense ReLU layers, of the input spikes of temporal layers
-
-
-class Spec:
-    """The description of one layer: a frozen dataclass of its options that overrides what differs from this class.
-
-    `neurons`: for which kinds of neurons it can be built; `fires`: whether it contains spiking neurons.
-    out(shape) -> shape: of an output sample, (H, W, C) or (n,); a ValueError if that input does not fit.
-    arrays(site) -> dict of name -> Param: the arrays that it needs, by name without number: the w of the second weight layer is kept as w2.
-    A spec with a w is a weight layer. Arrays of role mean and var are running statistics, kept in state; all others are in params.
-    layer(site, params, state) -> list of pysnn.layers.Layer, mostly one; params and state hold all arrays of the model, by name and number.
-    """
-
-    neurons = ("relu", "if")
-    fires = False
-
-    def out(self, shape):
-        return shape
-
-    def arrays(self, site):
-        return {}
-
-    def layer(self, site, params, state):
-        raise TypeError(f"{type(self).__name__}: expected a method layer(site, params, state)")
-
-
-def _windows(spec, shape, size, stride, padding=0):
-    """Return how many windows fit into an image, in height and width."""
-    kh, kw = size if isinstance(size, tuple) else (size, size)
-    whole = all(isinstance(n, int) and n >= least for n, least in ((kh, 1), (kw, 1), (stride, 1), (padding, 0)))
-    if not whole or len(shape) != 3 or kh > shape[0] + 2 * padding or kw > shape[1] + 2 * padding:
-        raise ValueError(f"model: expected an image at least as large as the window, and whole numbers, got {shape} before {spec}")
-    return (shape[0] + 2 * padding - kh) // stride + 1, (shape[1] + 2 * padding - kw) // stride + 1
-
-
-@dataclass(frozen=True)
-class Conv(Spec):
-    """A convolution without a bias; a text such as 32c5s2p0, or 32C5s2p0 for one with batch normalisation and neurons behind it."""
-
-    n: int                      # output channels
-    size: int | tuple = 3       # side of the kernel, or (height, width)
-    stride: int = 1
-    padding: int = 1            # rows and columns of zeros on each side
-
-    @property
-    def sides(self):
-        """Height and width of the kernel."""
-        return self.size if isinstance(self.size, tuple) else (self.size, self.size)
-
-    def out(self, shape):
-        if not isinstance(self.n, int) or self.n < 1:
-            raise ValueError(f"model: expected a number of channels, got {self}")
-        return *_windows(self, shape, self.size, self.stride, self.padding), self.n
-
-    def arrays(self, site):
-        n_in = self.sides[0] * self.sides[1] * site.shape[-1]
-        return {"w": Param((*self.sides, site.shape[-1], self.n), "weight", n_in)}
-
-    def layer(self, site, params, state):
-        return [layers.Conv(params, site.k, self.stride, self.padding, site.backend)]
-
-
-@dataclass(frozen=True)
-class Dense(Spec):
-    """A fully connected layer; a text such as 100d, or 100 for one with neurons behind it."""
-
-    n: int
-    neurons = ("temporal", "relu", "if")
-
-    def out(self, shape):
-        if not isinstance(self.n, int) or self.n < 1:
-            raise ValueError(f"model: expected a number of neurons, got {self}")
-        return (self.n,)
-
-    def arrays(self, site):
-        n_in = int(np.prod(site.shape, dtype=object))
-        if site.neuron == "temporal":
-            return {"w": Param((n_in + site.bias, self.n), "weight", n_in + site.bias)}
-        return {"w": Param((n_in, self.n), "weight", n_in)} | ({"b": Param((self.n,), "bias", n_in)} if site.bias else {})
-
-    def layer(self, site, params, state):
-        if site.neuron == "temporal":
-            return [layers.TemporalDense(params, f"w{site.k}", site.bias, site.drop, site.backend)]
-        return [*([layers.Flatten()] if len(site.shape) == 3 else []), layers.Dense(params, site.k, site.backend)]
-
-
-@dataclass(frozen=True)
-class BatchNorm(Spec):
-    """Batch normalisation of each channel, over samples and pixels; the text B."""
-
-    def arrays(self, site):
-        shape = site.shape[-1:]
-        return {"gamma": Param(shape, "scale", value=1.0), "beta": Param(shape, "shift"), "mean": Param(shape, "mean"),
-                "var": Param(shape, "var", value=1.0)}
-
-    def layer(self, site, params, state):
-        return [layers.BatchNorm(params, state, site.k, site.backend)]
-
-
-@dataclass(frozen=True)
-class _Pool(Spec):
-    size: int = 2
-    stride: int | None = None   # default: the size
-
-    def out(self, shape):
-        return *_windows(self, shape, self.size, self.stride or self.size), shape[-1]
-
-
-@dataclass(frozen=True)
-class MaxPool(_Pool):
-    """The maximum of each window; a text such as P2 or P3s2. After neurons it pools spikes, before them currents."""
-
-    def layer(self, site, params, state):
-        return [layers.MaxPool(site.backend, self.size, self.stride)]
-
-
-@dataclass(frozen=True)
-class AvgPool(_Pool):
-    """The mean of each window; a text such as A2 or A3s2. After neurons it pools spikes, before them currents."""
-
-    def layer(self, site, params, state):
-        return [layers.AvgPool(site.backend, self.size, self.stride)]
-
-
-@dataclass(frozen=True)
-class Neurons(Spec):
-    """The neurons: ReLU or integrate-and-fire; temporal neurons are already part of their dense layer. The text N."""
-
-    neurons = ("temporal", "relu", "if")
-    fires = True
-
-    def layer(self, site, params, state):
-        if site.neuron == "temporal":
-            return []
-        if site.neuron == "if":
-            return [layers.IntegrateFire(site.config, site.backend, site.first)]
-        top = site.config.threshold if site.config.clip else np.inf
-        return [layers.ReLU(site.backend, top), *([layers.Dropout(site.drop)] if site.drop else [])]
-
-
-@dataclass(frozen=True)
-class Flatten(Spec):
-    """Lays each sample out as one row; a dense layer after an image does so by itself. The text F."""
-
-    def out(self, shape):
-        return (int(np.prod(shape, dtype=object)),)
-
-    def layer(self, site, params, state):
-        return [layers.Flatten()]
-
-
-@dataclass(frozen=True)
-class Dropout(Spec):
-    """Sets a share p of the outputs of ReLU neurons to 0 in training; spiking twins drop nothing. A text such as D0.2."""
-
-    p: float
-
-    def out(self, shape):
-        if not isinstance(self.p, float) or not 0 <= self.p < 1:
-            raise ValueError(f"model: expected a share from 0 to below 1, got {self}")
-        return shape
-
-    def layer(self, site, params, state):
-        return [layers.Dropout(self.p)] if site.neuron == "relu" else []
-
-
-SPECS = {spec.__name__: spec for spec in (Conv, Dense, BatchNorm, MaxPool, AvgPool, Neurons, Flatten, Dropout)}
-"""Our specs by name."""
 
 _TOKENS = (     # pattern of a token, the part of a text between two dashes; its groups -> the specs that it means
     (r"([1-9]\d*)([Cc])([1-9]\d*)(?:x([1-9]\d*))?(?:s([1-9]\d*))?(?:p(\d+))?", lambda n, c, kh, kw, s, p: [
@@ -218,6 +35,8 @@ _TOKENS = (     # pattern of a token, the part of a text between two dashes; its
     (r"([PA])([1-9]\d*)(?:s([1-9]\d*))?", lambda kind, size, s: [
         (MaxPool if kind == "P" else AvgPool)(int(size), int(s) if s else None)]),
     (r"([1-9]\d*)(d?)", lambda n, d: [Dense(int(n)), *([] if d else [Neurons()])]),
+    (r"B(\d+\.\d+)", lambda scale: [BatchNorm(float(scale))]),
+    (r"W([1-9]\d*)", lambda size: [Whiten(int(size))]),
     (r"([BNF])", lambda kind: [{"B": BatchNorm, "N": Neurons, "F": Flatten}[kind]()]),
     (r"D(0?\.\d+)", lambda p: [Dropout(float(p))]),
 )
@@ -314,7 +133,7 @@ class Model:
             w1, w2, ...; gamma1, beta1, ... of batch normalisations; b1, b2, ... of dense layers; and those of specs of your own.
         """
         arrays = self._arrays(neuron=neuron, bias=bias)
-        return {name: param for name, param in arrays.items() if param.role not in ("mean", "var")}
+        return {name: param for name, param in arrays.items() if param.role not in IN_STATE}
 
     @property
     def weights(self):
@@ -323,8 +142,8 @@ class Model:
 
     @property
     def statistics(self):
-        """The running statistics, mean{k} and var{k}, as a dict of name -> Param; no arrays yet."""
-        return {name: param for name, param in self._arrays().items() if param.role in ("mean", "var")}
+        """What is kept in state: running statistics, mean{k} and var{k}, and fixed arrays, as a dict of name -> Param; no arrays yet."""
+        return {name: param for name, param in self._arrays().items() if param.role in IN_STATE}
 
     @property
     def neuron_layers(self):
@@ -376,8 +195,9 @@ class Model:
             elif type(spec) in (MaxPool, AvgPool):
                 words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
             else:
-                letters = {BatchNorm: "B", Neurons: "N", Flatten: "F", Dropout: f"D{getattr(spec, 'p', 0)}"}
-                words.append(letters.get(type(spec), repr(spec)))
+                letters = {BatchNorm: "B", Whiten: "W", Neurons: "N", Flatten: "F", Dropout: "D"}
+                options = [str(x) for x in asdict(spec).values() if x is not None]
+                words.append("".join([letters[type(spec)], *options]) if type(spec) in letters else repr(spec))
             i += 1
         return "-".join(words)
 
@@ -502,9 +322,9 @@ def rate_params(model, rng, bias=False, init="uniform", dtype=np.float32, gamma=
         Source of randomness.
     bias : bool
         Whether dense layers have biases; drawn between +-1/sqrt(n_in).
-    init : {"uniform", "kaiming"}
+    init : {"uniform", "kaiming", "identity"}
         uniform: weights between +-1/sqrt(n_in), as in the papers; kaiming: between +-sqrt(6/n_in), which keeps the scale from one ReLU
-        layer to the next. A neuron has n_in inputs.
+        layer to the next. A neuron has n_in inputs. identity: uniform, but the first channels of a convolution copy their input.
     dtype : dtype
         float32 or float64.
     gamma : float
@@ -519,7 +339,11 @@ def rate_params(model, rng, bias=False, init="uniform", dtype=np.float32, gamma=
     for name, (shape, role, n_in, value) in read(model).params(None, bias).items():
         if role in ("weight", "bias"):
             bound = np.sqrt((6.0 if init == "kaiming" and role == "weight" else 1.0) / n_in)
-            params[name] = rng.uniform(-bound, bound, shape).astype(dtype)
+            w = params[name] = rng.uniform(-bound, bound, shape).astype(dtype)
+            if init == "identity" and len(shape) == 4:
+                n = min(shape[2:])
+                w[..., :n] = 0
+                w[shape[0] // 2, shape[1] // 2, np.arange(n), np.arange(n)] = 1
         else:
             params[name] = np.full(shape, gamma if role == "scale" else value, dtype)
     return params
@@ -597,4 +421,22 @@ def build(model, neuron="temporal", params=None, bias=False, drops=None, backend
         return Network(made, params, state, model)
     if config.output:
         made.append(layers.IntegrateFire(config, backend, first=not any(isinstance(layer, layers.SpikingLayer) for layer in made)))
+    if config.pooling == "inside":
+        made = _pooled_inside(made)
     return SpikingNetwork(made, params, state, config, model)
+
+
+def _pooled_inside(made):
+    """Move each maximum that stands before neurons, with nothing but batch normalisation between, into these neurons."""
+    out, held, after_weights = [], None, False
+    for layer in made:
+        if isinstance(layer, layers.MaxPool) and after_weights and layer.options[1] in (None, layer.options[0]):
+            held = layer
+            continue
+        if held and type(layer) is layers.IntegrateFire:
+            layer, held = layers.PooledFire(layer.config, layer.backend, layer.first, held.options[0]), None
+        elif held and not isinstance(layer, layers.BatchNorm):
+            out, held = [*out, held], None
+        after_weights = not isinstance(layer, layers.SpikingLayer) and (after_weights or isinstance(layer, (layers.Conv, layers.Dense)))
+        out.append(layer)
+    return out
