@@ -17,6 +17,8 @@ from .learning import METHODS
 
 __all__ = ["METHODS", "Run", "check_fit", "epochs", "load", "save", "start", "versions"]
 
+REPORTED = 1000       # samples that the record of an epoch looks at
+
 
 @dataclass
 class Run:
@@ -136,7 +138,7 @@ def epochs(run, train, validation=None, progress=None):
     dict
         The epoch's record. Of the training batches, with their dropout and augmentation: loss, train_accuracy, n_silent (samples without
         any output spike), movable (see `pysnn.learning.method.movable`) and what else the method counts. After the epoch: val_accuracy,
-        val_strict, val_inclusive; what the method's `report` says of up to 1000 validation (without any: training) samples; lr, seconds;
+        val_strict, val_inclusive; what the method's `report` says of up to REPORTED validation (without any: training) samples; lr, seconds;
         and a warning, where nothing in a layer can move, or hardly an output spikes.
 
     Raises
@@ -176,7 +178,7 @@ def epochs(run, train, validation=None, progress=None):
         rule.end_epoch(run.nets, x)
         run.epoch += 1
         record = {"epoch": run.epoch, **sums.result(), "lr": lr}
-        record |= rule.report(run.nets, (x if validation is None else validation[0])[:1000])
+        record |= rule.report(run.nets, *(part[:REPORTED] for part in ((x, y) if validation is None else validation)))
         if validation is not None:
             val = rule.score(run.nets, *validation)
             record |= {"val_accuracy": val.expected, "val_strict": val.strict, "val_inclusive": val.inclusive}
@@ -220,6 +222,9 @@ def _stuck(record, n):
     for k, (silent, ceiling, movable) in enumerate(zip_longest(*shares, fillvalue=0.5)):
         if silent == 1 or ceiling == 1 or movable < 0.01:
             return f"layer {k + 1} cannot learn ({silent:.0%} silent, {ceiling:.0%} at the ceiling, {movable:.0%} can move): {cure}"
+    if record.get("distance", 0) > 0.05 and record["agreement"] < 0.8:
+        return f"the networks part: the ReLU network is right for {record['distance']:.1%} more, and they decide alike in " \
+               f"{record['agreement']:.1%}: try settings that bring them together, such as pooling=inside, calibrate=0.05, more steps"
     silent = record.get("n_silent", 0)
     return f"no output spiked for {silent} of {n} training samples: {cure}" if silent > 0.9 * n else ""
 

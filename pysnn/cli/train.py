@@ -116,6 +116,10 @@ def _print_last(last):
         print("spikes a neuron and step: " + "; ".join(f"layer {k + 1}: {rate:.3f}" for k, rate in enumerate(last["rates"])))
     if "agreement" in last:
         print(f"the ReLU network with the same weights makes the same decision in {last['agreement']:.2%}")
+        print("correlation of its activations with the rates: "
+              + "; ".join(f"layer {k + 1}: {c:.3f}" for k, c in enumerate(last["correlation"])))
+    if "distance" in last:
+        print(f"on the same samples it is right for {last['relu_accuracy']:.2%}, {100 * last['distance']:+.2f} points")
     if "warning" in last:
         print(f"warning: {last['warning']}")
 

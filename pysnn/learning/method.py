@@ -73,7 +73,7 @@ class Method(NamedTuple):
     spike count, or the earliest spike.
     begin(nets, x_train) is called before the first epoch; update_running_stats(nets, step) after each update of the parameters: the
     running statistics take in those of the batch;
-    end_epoch(nets, x_train) is called after each epoch; report(nets, x) returns a dict for the record of the epoch.
+    end_epoch(nets, x_train) is called after each epoch; report(nets, x, y) returns a dict for the record of the epoch.
     bytes_needed(settings) -> memory that a training step takes, if that grows with the time steps.
     """
 
@@ -86,17 +86,18 @@ class Method(NamedTuple):
     decide: object = lambda outputs: outputs.argmax(axis=1)      # -> (N,) class numbers, -1 for no decision
     presets: dict = MappingProxyType({"ours": {}})       # name -> settings that differ from the defaults; "ours" must exist
     data_settings: dict = MappingProxyType({})   # name of a data set -> settings that differ from the preset
+    model_settings: dict = MappingProxyType({})  # name of a model -> settings that it needs, with presets other than "authors"
     needed: tuple = ()          # names of settings: in the preset "authors", only these are taken from data_settings
     begin: object = lambda nets, x_train: None                   # before the first epoch
     update_running_stats: object = lambda nets, step: None       # after each update of the parameters
     end_epoch: object = lambda nets, x_train: None
-    report: object = lambda nets, x: {}                          # for the record of an epoch: a dict of what to show
+    report: object = lambda nets, x, y=None: {}                  # for the record of an epoch: a dict of what to show
     bytes_needed: object = None  # (settings) -> bytes that a training step takes, if they grow with the steps
     trains_with_steps: bool = True                               # whether training depends on the number of time steps
     family: str = ""             # temporal or rate: which evaluation and figures fit; "": accuracy alone
 
     def settings_for(self, data, preset="ours", **chosen):
-        """Put settings together: the preset, then what the data set needs, then what the user chose; later ones win.
+        """Put settings together: the preset, then what data set and named model need, then what the user chose; later ones win.
 
         Parameters
         ----------
@@ -123,7 +124,9 @@ class Method(NamedTuple):
         if unknown := sorted(set(chosen) - set(names)):
             raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
         needed = {name: value for name, value in self.data_settings.get(data, {}).items() if preset != "authors" or name in self.needed}
-        given = {**self.presets[preset], **needed}
+        name = {**self.presets[preset], **needed, **chosen}.get("model", self.Settings.model)
+        named = self.model_settings.get(str(name).partition(":")[0], {}) if preset != "authors" else {}
+        given = {**self.presets[preset], **needed, **named}
         if "crop" in names and len(self.Settings(model={**given, **chosen}.get("model", self.Settings.model)).model.shape) != 3:
             given = {name: value for name, value in given.items() if name not in OF_IMAGES}
         return self.Settings(**{**given, **chosen})

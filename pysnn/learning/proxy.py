@@ -23,8 +23,9 @@ class Settings(Spiking):
     statistics of the ReLU network, in training those of the same batch. separate: its own, in training those of its currents in each step.
     running: its own running statistics, in training, too.
 
-    For images, `ours` and `warm` also pool inside the neurons, and calibrate: the potential with which a neuron begins goes to where its
-    rate is the ReLU network's. The paper has neither. `warm` trains the ReLU network alone in the first epochs.
+    The models fashion-fast and cifar-fast bring settings for images: the neurons pool inside, and are calibrated, that is, the potential
+    with which a neuron begins goes to where its rate is the ReLU network's activation. The paper has neither. The preset `warm` trains the
+    ReLU network alone in the first epochs.
     """
 
     init: str = "uniform"
@@ -34,10 +35,10 @@ class Settings(Spiking):
     v_init: float = 0.5
     statistics: str = setting("shared", "of the batch normalisation in the spiking network, see above", ("shared", "separate", "running"))
     clip: bool = setting(True, "(P3) the ReLU network has a ceiling at the threshold, where a spiking neuron fires in every step")
-    levels: bool = setting(False, "(P8) below that ceiling, the ReLU network's activations are rounded to T steps")
+    levels: bool = setting(False, "(P12) below that ceiling, the ReLU network's activations are rounded to T steps")
     pooling: str = setting("currents", "where a maximum before neurons is taken: of the currents of each step, or inside the neurons",
                            ("currents", "inside"))
-    calibrate: float = setting(0.0, "(P10) how fast the potential before the first step moves, channel by channel; 0: not", (0, 1))
+    calibrate: float = setting(0.0, "(P14) how fast the potential before the first step moves, channel by channel; 0: not", (0, 1))
     warm: float = setting(0.0, "share of the epochs, the first ones, in which the ReLU network is trained alone, on its own error", (0, 1))
     drop: float = setting(0.0, "share of the ReLU network's hidden dense outputs that count 0 in training", (0, 0.99))
 
@@ -45,7 +46,7 @@ class Settings(Spiking):
 IMAGES = {"n_steps": 4, "readout": "potential", "on": "mean", "loss": "cross_entropy", "smoothing": 0.2, "pooling": "inside",
           "calibrate": 0.05, "init": "identity", "optimiser": "nesterov", "momentum": 0.85, "lr": 0.366, "lr_end": 1e-6, "bias_rate": 13.0,
           "weight_decay": 1.33e-3, "schedule": "triangle", "batch": 250, "shift": 2, "edge": "reflect", "flip": True, "by_turns": True}
-"""Settings for images, of the presets `ours` and `warm`."""
+"""Settings for the models cifar-fast and, with small differences, fashion-fast."""
 GREY = {**IMAGES, "smoothing": 0.1, "shift": 1, "edge": "copy", "lr": 0.223}
 PRESETS = {
     "ours": {},
@@ -75,15 +76,14 @@ def gradients(nets, x, y, rng=None):
     x = rate.encode_batch(nets, x, rng)
     mode = None if rate.uses_running_stats(nets) else "batch"
     outputs, caches = nets.net.forward(x, rng, mode)
-    used, own_stats, counts = nets.net.batch_stats(caches), {}, outputs[-1]
-    if int(nets.state["n_epochs"]) >= s.warm * s.epochs:   # else the ReLU network's own output is used
+    used, own_stats = nets.net.batch_stats(caches), {}
+    if int(nets.state["n_epochs"]) < s.warm * s.epochs:    # the ReLU network's own output, as if it were that of all steps
+        counts = outputs[-1] * outputs[-1].dtype.type(s.n_steps)
+    else:                                                  # its own output is not used
         run, own_stats = run_snn(nets, x, used, outputs)
         counts = run.counts[-1]
         own_stats |= gaps(nets, outputs, run) if s.calibrate else {}
-    elif s.on != "mean":
-        counts = counts * counts.dtype.type(s.n_steps)
-    seen = counts / counts.dtype.type(s.n_steps) if s.on == "mean" and counts is not outputs[-1] else counts
-    loss, dy = rate.loss_and_grad(s, seen, y)
+    loss, dy = rate.loss_and_grad(s, counts, y)
     _, grads = nets.net.backward(dy, caches)               # (P2)
     return rate.step(nets, (loss, counts), grads, {**used, **own_stats} if mode else {})
 
@@ -148,7 +148,7 @@ def gaps(nets, outputs, run):
 
 
 def update_running_stats(nets, step):
-    """Move the running statistics towards those of the batch; then, with `calibrate`, the first potentials, (P10)."""
+    """Move the running statistics towards those of the batch; then, with `calibrate`, the first potentials, (P14)."""
     own = {name: gap for name, gap in step.batch_stats.items() if name.startswith("v_init")}
     rate.update_running_stats(nets, step._replace(batch_stats={name: x for name, x in step.batch_stats.items() if name not in own}))
     for name, gap in own.items():
@@ -158,6 +158,7 @@ def update_running_stats(nets, step):
 
 METHOD = rate.METHOD._replace(name="proxy", Settings=Settings, presets=PRESETS, build=build, gradients=gradients,
                               update_running_stats=update_running_stats, data_settings={
-                                  **DATA, "fashion-mnist": {**GREY, "model": "fashion-fast", "epochs": 24},
-                                  "cifar10": {**IMAGES, "model": "cifar-fast", "epochs": 17}})
+                                  **DATA, "fashion-mnist": {"model": "fashion-fast", "epochs": 24},
+                                  "cifar10": {"model": "cifar-fast", "epochs": 17}},
+                              model_settings={"fashion-fast": GREY, "cifar-fast": IMAGES})
 predict, score, settings_for = METHOD.predict, METHOD.score, METHOD.settings_for

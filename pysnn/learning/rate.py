@@ -172,16 +172,17 @@ def loss_and_grad(settings, y, labels):
     loss : float
         Mean over the batch.
     dy : (B, n_out) array
-        Its gradient with respect to y.
+        Its gradient with respect to y; with on="mean", to the mean over the steps, y/T.
     """
     on = getattr(settings, "on", "counts")
-    if on in ("counts", "mean"):
-        scale = y.dtype.type(settings.scale if on == "mean" else 1)
+    if on == "counts":
+        factor = 1
     else:
-        scale = y.dtype.type(min(1, (1 if on == "rates" else FEW) / settings.n_steps))
+        factor = settings.scale / settings.n_steps if on == "mean" else min(1, (1 if on == "rates" else FEW) / settings.n_steps)
+    scale = y.dtype.type(factor)
     more = (settings.smoothing,) if settings.loss == "cross_entropy" else ()
     loss, d = called(settings.loss, y * scale, labels) if callable(settings.loss) else RATE_LOSSES[settings.loss](y * scale, labels, *more)
-    return loss, d * scale
+    return loss, d * (y.dtype.type(settings.scale) if on == "mean" else scale)
 
 
 def step(nets, loss_and_y, grads, batch_stats):
@@ -258,7 +259,7 @@ def predict(nets, x):
     return np.concatenate([nets.net.forward(p)[0][-1] if nets.snn is None else nets.snn.run(p).counts[-1] for p in pieces])
 
 
-def report(nets, x):
+def report(nets, x, y=None):
     """Measure what the neurons do, for the record of an epoch.
 
     Parameters
@@ -267,38 +268,55 @@ def report(nets, x):
         From `build`.
     x : (N, ...) array
         Images or points.
+    y : (N,) array of integers, optional
+        Labels.
 
     Returns
     -------
     dict
         By layer whose neurons fire: silent and ceiling, shares of neurons and samples without a spike, and with one in every step (of ann
         0, and nowhere); never, share of neurons without a spike for any sample. Of spiking networks rates, too: spikes per neuron and
-        step, by layer; and agreement: share of samples where the ReLU twin decides alike, see `alike`.
+        step, by layer. Where there is a ReLU twin: agreement, share of samples where it decides alike, see `alike`; correlation and bias,
+        by layer, of rates times threshold with its activations: Pearson's coefficient, and the mean difference; with labels relu_accuracy
+        and distance, what the twin has more than the spiking network on these samples.
     """
     net, snn = nets.net, nets.snn
-    layers, n_spikes, same = None, 0.0, 0.0
+    layers, n_spikes, same, right = None, 0.0, 0.0, np.zeros(2)
+    twins = snn is not None and net is not snn
+    sizes = np.array([np.prod(shape) for _, shape in nets.settings.model.neuron_layers])
     for i in range(0, len(x), PIECE):
         piece = encode_batch(nets, x[i:i + PIECE])
-        if snn is None:
-            outputs = [y for layer, y in zip(net.layers, net.forward(piece)[0], strict=True) if isinstance(layer, ReLU)]
-            top = np.inf
-        else:
+        relu = net.forward(piece)[0] if snn is None or twins else None
+        activations = [a for layer, a in zip(net.layers, relu, strict=True) if isinstance(layer, ReLU)] if relu else []
+        outputs, top = activations, np.inf
+        if snn is not None:
             run = snn.run(piece, keep_counts=True)
             outputs, top = run.layer_counts if snn.config.output else run.layer_counts[:-1], snn.config.n_steps
             n_spikes += np.array(run.n_spikes)
-            same += 0.0 if net is snn else float(alike(run.counts[-1], net.forward(piece)[0][-1]).sum())
-        layers = layers or [[0.0, 0.0, True] for _ in outputs]
-        for row, y in zip(layers, outputs, strict=True):
-            row[0] += float((y == 0).mean()) * len(y) / len(x)
-            row[1] += float((y == top).mean()) * len(y) / len(x)
-            row[2] &= (y == 0).all(axis=0)
+        if twins:
+            same += float(alike(run.counts[-1], relu[-1]).sum())
+            right += [accuracy(out, y[i:i + PIECE]).expected * len(out) for out in (run.counts[-1], relu[-1])] if y is not None else 0
+        layers = layers or [[0.0, 0.0, True, np.zeros(5)] for _ in outputs]
+        for k, (row, n) in enumerate(zip(layers, outputs, strict=True)):
+            row[0] += float((n == 0).mean()) * len(n) / len(x)
+            row[1] += float((n == top).mean()) * len(n) / len(x)
+            row[2] &= (n == 0).all(axis=0)
+            if twins and k < len(activations):
+                scale = snn.config.threshold / top * getattr(snn, "scales", sizes * 0 + 1)[k]
+                rate, a = (v.astype(np.float64).ravel() for v in (n * scale, activations[k]))
+                row[3] += [v / len(rate) * len(n) / len(x) for v in (rate.sum(), a.sum(), rate @ rate, a @ a, rate @ a)]
     record = {"silent": [row[0] for row in layers], "ceiling": [row[1] for row in layers],
               "never": [float(np.mean(row[2])) for row in layers]}
     if snn is None:
         return record
-    sizes = np.array([np.prod(shape) for _, shape in nets.settings.model.neuron_layers])
     record["rates"] = (n_spikes / (len(x) * nets.settings.n_steps * sizes)).tolist()
-    return record if net is snn else record | {"agreement": same / len(x)}
+    if not twins:
+        return record
+    moments = [row[3] for row in layers[:len(activations)]]
+    spread = [np.sqrt(max(0, m[2] - m[0] ** 2) * max(0, m[3] - m[1] ** 2)) for m in moments]
+    record |= {"agreement": same / len(x), "bias": [float(m[0] - m[1]) for m in moments],
+               "correlation": [float((m[4] - m[0] * m[1]) / s) if s > 0 else 0.0 for m, s in zip(moments, spread, strict=True)]}
+    return record if y is None else record | {"relu_accuracy": float(right[1] / len(x)), "distance": float((right[1] - right[0]) / len(x))}
 
 
 def begin(nets, x_train):

@@ -224,7 +224,7 @@ def decide(z):
     return np.where(np.isfinite(z).any(axis=1), z.argmin(axis=1), -1)
 
 
-def report(nets, x):
+def report(nets, x, y=None):
     """Count silent neurons, and neurons that cannot fire.
 
     Parameters
@@ -233,6 +233,8 @@ def report(nets, x):
         From `build`.
     x : (N, ...) array
         Images or points.
+    y : (N,) array of integers, optional
+        Labels; not used.
 
     Returns
     -------
