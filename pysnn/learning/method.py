@@ -86,15 +86,15 @@ class Method(NamedTuple):
     decide: object = lambda outputs: outputs.argmax(axis=1)      # -> (N,) class numbers, -1 for no decision
     presets: dict = MappingProxyType({"ours": {}})       # name -> settings that differ from the defaults; "ours" must exist
     data_settings: dict = MappingProxyType({})   # name of a data set -> settings that differ from the preset
-    model_settings: dict = MappingProxyType({})  # name of a model -> settings that it needs, with presets other than "authors"
     needed: tuple = ()          # names of settings: in the preset "authors", only these are taken from data_settings
-    begin: object = lambda nets, x_train: None                   # before the first epoch
     update_running_stats: object = lambda nets, step: None       # after each update of the parameters
     end_epoch: object = lambda nets, x_train: None
     report: object = lambda nets, x, y=None: {}                  # for the record of an epoch: a dict of what to show
     bytes_needed: object = None  # (settings) -> bytes that a training step takes, if they grow with the steps
     trains_with_steps: bool = True                               # whether training depends on the number of time steps
     family: str = ""             # temporal or rate: which evaluation and figures fit; "": accuracy alone
+    begin: object = lambda nets, x_train: None                   # before the first epoch
+    model_settings: dict = MappingProxyType({})  # name of a model -> settings that it needs, with presets other than "authors"
 
     def settings_for(self, data, preset="ours", **chosen):
         """Put settings together: the preset, then what data set and named model need, then what the user chose; later ones win.

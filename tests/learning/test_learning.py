@@ -390,7 +390,10 @@ def test_settings_and_presets(method):
             s = rule.settings_for(data, preset)
             assert s.model.shape == tuple(map(int, spec.split("x")))
     s = rule.settings_for("fashion-mnist")
-    assert replace(s, crop=0, flip=False) == rule.Settings() and s.model == "fashion-proxy:32"
+    if method == "proxy":
+        assert s == replace(rule.Settings(**rule.model_settings["fashion-fast"]), model=s.model, epochs=24) and s.model == "fashion-fast"
+    else:
+        assert replace(s, crop=0, flip=False) == rule.Settings() and s.model == "fashion-proxy:32"
     assert rule.settings_for("mnist", lr=0.5, model="784-10").lr == 0.5
     for name in rule.Settings.__dataclass_fields__:
         allowed = about(rule.Settings, name).get("allowed")
