@@ -24,7 +24,7 @@ class NeuronConfig(NamedTuple):
     surrogate: Surrogate = Surrogate()  # for the backward pass through time
     detach_reset: bool = True           # whether that pass takes the reset as a constant
     clip: bool = False                  # whether the ReLU twin has a ceiling at the threshold, where a neuron fires in every step, (P3)
-    levels: int = 0                     # how many steps the ReLU twin's activations are rounded to, up to that ceiling, (P8); 0: not
+    levels: int = 0                     # how many steps the ReLU twin's activations are rounded to, up to that ceiling, (P12); 0: not
     pooling: str = "currents"           # where max pooling before the neurons takes place: of the currents, or inside the neurons
 
 
@@ -403,7 +403,7 @@ class IntegrateFire(SpikingLayer):
         Whether no neurons come before: forward then takes one constant current (B, ...) for all steps.
     """
 
-    v_init = None              # (C,) potential before the first step, channel by channel, in the place of config.v_init
+    v_init = None              # (C,) potential before the first step, channel by channel, in the place of config.v_init, (P14)
     window = ()                # side of the windows that the neurons pool
 
     def __init__(self, config, backend="auto", first=False):
@@ -468,7 +468,7 @@ class Whiten(Layer):
         self.state, self.names, self.backend, self.op = state, (f"filter{k}", f"offset{k}"), backend, backend_of("conv", backend)
 
     def begin(self, x):
-        """Set the filters: the principal components of patches, each divided by its standard deviation, (P9).
+        """Set the filters: the principal components of patches, each divided by its standard deviation, (P13).
 
         Parameters
         ----------
