@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from pysnn import reference
-from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, pooled_fire, spiking, temporal
 from pysnn.conventions import Rule, Stage
+from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, pooled_fire, spiking, temporal
 from tests.cases import integrate_fire as of_integrate_fire
 from tests.cases import pooled_fire as of_pooled_fire
 from tests.cases import temporal as of_temporal

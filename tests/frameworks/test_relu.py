@@ -191,11 +191,11 @@ def test_nesterov(torch, rng):
 
 
 def test_pooling_inside_the_neuron(ops, torch, rng):
-    """(I12) to (I15) against autograd through the steps, with the derivative of a spike as in (I11)."""
+    """(I12), (I13), (I14), (I15) against autograd through the steps, with the derivative of a spike as in (I11)."""
     op, n_steps, theta = ops("pooled_fire"), 5, 0.7
     current, v_init, dv = rng.normal(0.15, 0.5, (n_steps, 2, 4, 6, 3)), rng.uniform(0, 0.5, (2, 4, 6, 3)), rng.normal(size=(2, 4, 6, 3))
     for reset, detach in (("subtract", True), ("subtract", False), ("zero", True), ("zero", False)):
-        spikes, v, cache = op.forward(current, 2, theta, v_init, Rule(reset))
+        spikes, _, cache = op.forward(current, 2, theta, v_init, Rule(reset))
         dspikes = rng.normal(size=spikes.shape)
         got = op.backward(dspikes, cache, dv, Surrogate("atan", 2.0), detach)
         x_t, v0_t = Peer(torch).leaf(current), Peer(torch).leaf(v_init)

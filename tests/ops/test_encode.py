@@ -89,7 +89,7 @@ def test_edges_of_shifted_images(colours):
             assert got.shape == x.shape and (got[kept] == moved["zeros"][kept]).all()
             assert kept.all() or (got[~kept] == 0).all() == (edge == "zeros")
     line = np.arange(1.0, 6).reshape(1, 1, 5).repeat(5, axis=1)
-    rows = {edge: {tuple(encode.shift_images(line, 2, np.random.default_rng(s), edge)[0, 0]) for s in range(60)} for edge in ("copy", "reflect")}
+    rows = {edge: {tuple(encode.shift_images(line, 2, np.random.default_rng(s), edge)[0, 0]) for s in range(60)} for edge in encode.EDGES}
     assert rows["copy"] == {(1, 1, 1, 2, 3), (1, 1, 2, 3, 4), (1, 2, 3, 4, 5), (2, 3, 4, 5, 5), (3, 4, 5, 5, 5)}
     assert rows["reflect"] == {(3, 2, 1, 2, 3), (2, 1, 2, 3, 4), (1, 2, 3, 4, 5), (2, 3, 4, 5, 4), (3, 4, 5, 4, 3)}
     with pytest.raises(ValueError, match="edge: expected one of zeros, copy, reflect, got 'wrap'"):

@@ -131,7 +131,7 @@ def test_levels_by_hand(ops):
 
 
 def test_levels_are_rates_of_a_neuron(ops, rng):
-    """(R14) is the rate, after T steps of a constant current, of a neuron that resets by subtraction and begins at half of the threshold."""
+    """(P12): (R14) is the rate, after T steps of a constant current, of a neuron that resets by subtraction and begins at threshold/2."""
     from pysnn.reference import integrate_fire
     x = rng.integers(-200, 300, (3, 40)) / 128
     for n_steps in (1, 2, 4, 8):
@@ -203,7 +203,7 @@ def test_gradients_of_activations(ops, rng):
     check(op.relu_forward, op.relu_backward, (x,), trace=lambda args, out, cache: out > 0)
     assert 0.1 < (x > 0.7).mean() < 0.5
     check(lambda x: op.relu_forward(x, 0.7), op.relu_backward, (x,), trace=lambda args, out, cache: (out > 0, out < 0.7))
-    def straight(x):                                                     # (R14): differences without the steps, the cache of those with them
+    def straight(x):                                                     # (R14): differences without steps, the cache with them
         y, cache = op.relu_forward(x, 0.7, 4)
         assert len(np.unique(y)) == 5
         return op.relu_forward(x, 0.7)[0], cache

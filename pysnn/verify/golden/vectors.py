@@ -218,7 +218,8 @@ def _got(op, case):
         return dict(zip(("loss", "d"), op(*args), strict=True))
     record, values = OPERATIONS[case.operation], {**how, **x}
     if "rule" in record.arguments:
-        values |= {"rule": Rule(how["reset"], how.get("timing", "same"), how["fire"]), "surrogate": Surrogate(how["surrogate"], how["slope"])}
+        rule = Rule(how["reset"], how.get("timing", "same"), how["fire"])
+        values |= {"rule": rule, "surrogate": Surrogate(how["surrogate"], how["slope"])}
     n_args = max(k for k, name in enumerate(record.arguments, 1) if name in values)
     *outputs, cache = op.forward(*(values.get(name) for name in record.arguments[:n_args]))
     grads = op.backward(values[f"d{record.outputs[0]}"], cache, *(values[name] for name in record.options))

@@ -39,7 +39,7 @@ def forward(current, size=2, threshold=1.0, v_init=0.0, rule=Rule()):
     n_t, n_b, height, width, n_c = x.shape
     spikes, v_final = np.zeros((n_t, n_b, height // size, width // size, n_c)), (v + x.sum(axis=0)).astype(object)
     for at, places in _neurons(walk):
-        seen, fired, last = _run(walk, places)
+        _, fired, last = _run(walk, places)
         spikes[(slice(None), *at)] = fired
         for place, value in zip(places, last, strict=True):
             v_final[place] = value

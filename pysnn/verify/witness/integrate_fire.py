@@ -35,7 +35,13 @@ class Setup(NamedTuple):
 
     @property
     def how(self):
-        """The arguments of forward between current and v_init."""
+        """The arguments of forward between current and v_init.
+
+        Returns
+        -------
+        tuple
+            Size of the windows, if neurons pool, and threshold.
+        """
         return (self.size, self.threshold) if self.size else (self.threshold,)
 
 
