@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from pysnn import layers
 from pysnn.conventions import Rule, Stage
+from pysnn.network import SpikingNetwork
 
 RULES = [Rule(), Rule("zero"), Rule("subtract", "next"), Rule("zero", "next", ">"), Rule("subtract", "same", ">")]
 NETS = {   # input shape, (channels, pooling) of the convolutions, sizes of the dense layers
@@ -105,3 +107,14 @@ def step_by_step(stages, x, n_steps, threshold, v_init, rule, output, at):
     channels = [np.zeros(c.shape[-1]) if k == len(stages) - 1 and not output else c.reshape(-1, c.shape[-1]).sum(axis=0)
                 for k, c in enumerate(counts)]
     return np.stack(found), v[len(stages) - 1], [c.sum() for c in channels], counts, channels
+
+
+def network_of_layers(backend, n_steps=5):
+    """Build a spiking network that pools inside, begins channel by channel, ends in a mean and does not fire; sums are exact."""
+    rng, c = np.random.default_rng(3), layers.NeuronConfig(n_steps, 1.0, 0.5, Rule(), False)
+    shapes = {"w1": (3, 3, 2, 4), "w2": (3, 3, 4, 5), "w3": (5, 3)}
+    params = {name: (rng.integers(-16, 24, shape) / 32).astype(np.float32) for name, shape in shapes.items()}
+    made = [layers.Conv(params, 1, 1, 1, backend), layers.PooledFire(c, backend, True), layers.Conv(params, 2, 1, 1, backend),
+            layers.IntegrateFire(c, backend), layers.AvgPool(backend, 4), layers.Flatten(), layers.Dense(params, 3, backend)]
+    made[3].v_init = np.linspace(0, 1, 5, dtype=np.float32)
+    return SpikingNetwork(made, params, {}, c), images(rng, (8, 8, 2), 3, np.float32)

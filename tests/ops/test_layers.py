@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from pysnn import layers
+from pysnn import layers, network
 from pysnn.conventions import Rule
 from pysnn.reference import batch_norm, integrate_fire, pooled_fire
+from tests.cases.spiking import assert_same, network_of_layers
 from tests.cases.tolerances import tol
 
 
@@ -98,3 +99,15 @@ def test_neurons_begin_channel_by_channel_and_pool(rng, first):
             dcurrent, _ = module.backward(dy.reshape(wanted.shape), wanted_cache, None, config.surrogate, config.detach_reset)
             assert grads == {}
             np.testing.assert_array_equal(dx, dcurrent.sum(axis=0) if first else dcurrent.reshape(x.shape))
+
+
+@pytest.mark.parametrize("backend", ["reference", "auto"])
+def test_a_network_by_its_stages_is_the_network_step_by_step(backend):
+    """Pooling inside, potentials by channel, a mean before the output; from the image, and from the current of the first neurons."""
+    net, x = network_of_layers(backend)
+    assert layers.special(layers.stages(net.folded_layers()))
+    wanted = network._by_steps(net.folded_layers(), net.config, x, (None, [2, 5], False, None))
+    got = net.run(x, at=[2, 5])
+    assert_same(got, wanted)
+    assert got.n_spikes[0] > 0 and got.n_spikes[1] > 0 and np.ptp(got.counts) > 0
+    assert_same(net.run(net.layers[0].forward(x)[0], at=[2, 5], begin=1), wanted)
