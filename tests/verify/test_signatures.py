@@ -66,7 +66,8 @@ def test_wrong_at_each_length(name, n, change, verdicts):
 
 
 @pytest.mark.parametrize("name, n, ignored", [("conv2d", 3, "stride"), ("conv2d", 4, "padding"), ("max_pool2d", 2, "size"),
-                                              ("avg_pool2d", 2, "size"), ("max_pool2d", 3, "stride"), ("relu", 2, "top"), ("relu", 3, "levels")])
+                                              ("avg_pool2d", 2, "size"), ("max_pool2d", 3, "stride"), ("relu", 2, "top"),
+                                              ("relu", 3, "levels")])
 def test_an_argument_that_is_taken_and_ignored_is_caught(name, n, ignored, verdicts):
     default = {"stride": "1" if name == "conv2d" else "size", "padding": "0", "size": "2", "top": "float('inf')",
                "levels": "0"}[ignored]
@@ -136,7 +137,8 @@ def test_neurons_wrong_at_each_length(lengths, results, rule, detach, verdicts):
 
 def pooling_neuron(n_forward, n_backward, forward="pass", backward="pass"):
     """Write a neuron that pools, with so many arguments; it returns v_final and dv_init if it takes v_init and dv_final."""
-    taken, back = ("current", "size", "threshold", "v_init", "rule")[:n_forward], ("dspikes", "cache", "dv_final", "surrogate", "detach_reset")
+    taken = ("current", "size", "threshold", "v_init", "rule")[:n_forward]
+    back = "dspikes", "cache", "dv_final", "surrogate", "detach_reset"
     return (f"from pysnn.conventions import Rule, Surrogate\nfrom pysnn.reference import pooled_fire as ours\n"
             f"OPERATION, RULE, SURROGATE, DETACH_RESET = 'pooled_fire', ('zero', 'same', '>'), ('atan', 3.0), False\n"
             f"def forward({', '.join(taken)}):\n"

@@ -133,7 +133,8 @@ def test_first_divergence_of_a_neuron_is_named(at):
 def an_or_of_spikes(current, size, threshold, v_init, rule):
     """Put a neuron on each pixel, and take the maximum of their spikes."""
     each, v_final, _ = integrate_fire.forward(current, threshold, v_init, rule)
-    return np.stack([pool.max_pool2d_forward(s, size)[0] for s in each]), v_final, pooled_fire.forward(current, size, threshold, v_init, rule)[2]
+    cache = pooled_fire.forward(current, size, threshold, v_init, rule)[2]
+    return np.stack([pool.max_pool2d_forward(s, size)[0] for s in each]), v_final, cache
 
 
 def the_last_of_equals(dspikes, cache, *how):
@@ -150,7 +151,8 @@ def the_last_of_equals(dspikes, cache, *how):
 
 
 @pytest.mark.parametrize("wrong, by", [
-    (Op(an_or_of_spikes, pooled_fire.backward), {"dynamics", "two parts", "reference"}), (Op(pooled_fire.forward, the_last_of_equals), {"ties"}),
+    (Op(an_or_of_spikes, pooled_fire.backward), {"dynamics", "two parts", "reference"}),
+    (Op(pooled_fire.forward, the_last_of_equals), {"ties"}),
     (Op(pooled_fire.forward, lambda *args: pooled_fire.backward(*args[:4], True)), {"frozen offsets", "transpose", "reference"})],
     ids=["an OR of spikes", "the last of equals", "always detached"])
 def test_wrong_poolings_inside_the_neuron_are_caught(wrong, by):
