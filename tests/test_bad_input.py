@@ -119,7 +119,7 @@ ROWS = [
     (PROXY + "--set threshold=0", 1, "threshold: expected a number from 1e-06", "got 0"),
     (PROXY + "--set clip=1", 1, "clip: expected true or false, got 1"),
     (RATE.format("tandem") + "--preset authors", 1, "preset: expected one of ours, got 'authors'"),
-    (PROXY + "--preset theirs", 1, "preset: expected one of ours, authors, got 'theirs'"),
+    (PROXY + "--preset theirs", 1, "preset: expected one of ours, warm, authors, got 'theirs'"),
     (PROXY + "--model 28x28x1-8C3-10", 1, "model: expected 2-...-2 for xor, got 28x28x1-8C3-10"),
     (PROXY + "--model 2-8C3-2", 1, "model: expected an image at least as large as the window", "got (2,) before Conv", "in '2-8C3-2'"),
     (PROXY + "--model fashion-proxy:none", 1, "model: expected a number of channels after fashion-proxy:, got 'fashion-proxy:none'"),
