@@ -295,6 +295,12 @@ def pooled_fire(current, size, threshold, v_init, rule):
     return current, v_init, threshold, (n_t, n_b, height // size, width // size, n_c)
 
 
+def pooled_fire_step(v, current_t, size, threshold, rule):
+    """Let only good arguments of one step through; current_t is made one step of a run."""
+    v, current_t, threshold = integrate_fire_step(v, current_t, threshold)
+    return pooled_fire(current_t[None], size, threshold, v, rule)
+
+
 def pooled_fire_backward(dspikes, dv_final, u, size, detach_reset):
     """Let only gradients that fit through; the same for all backends."""
     if not isinstance(detach_reset, (bool, np.bool_)):
@@ -335,23 +341,23 @@ def steps(n_steps, at=None):
     return at
 
 
-def spiking(stages, x, n_steps, at):
+def spiking(stages, x, n_steps, at, rule):
     """Let only good arguments of a run over time through; return `at`, or the last step alone. The same for all backends."""
     x, at = array(x, "x"), steps(n_steps, at)
     if not stages or np.ndim(stages[-1].w) != 2 or stages[-1].pool:
         raise ValueError("stages: expected at least one, the last of them dense and without pooling")
+    if rule.timing != "same" and any(s.w is None or s.v_init is not None or s.pool == "inside" for s in stages):
+        raise ValueError(f"rule: expected timing 'same' where neurons pool inside or begin channel by channel, got {rule.timing!r}")
     shape = x.shape[1:]
     for k, stage in enumerate(stages):
         if stage.w is None and k > 0:
             raise ValueError(f"w of stage {k + 1}: expected weights, got None")
         if stage.w is not None:
             same_dtype(x=x, **{f"w of stage {k + 1}": stage.w})
-        if stage.w is None:
-            pass
-        elif stage.w.ndim == 4:
+        if stage.w is not None and stage.w.ndim == 4:
             array(stage.w, f"w of stage {k + 1}", shape=(3, 3, shape[-1] if len(shape) == 3 else 0, None))
             shape = (*shape[:2], stage.w.shape[3])
-        else:
+        elif stage.w is not None:
             array(stage.w, f"w of stage {k + 1}", shape=(int(np.prod(shape)), None))
             shape = stage.w.shape[1:]
         if stage.b is not None:
@@ -362,5 +368,7 @@ def spiking(stages, x, n_steps, at):
             array(stage.v_init, f"v_init of stage {k + 1}", shape=shape[-1:])
         if stage.pool not in ("", "max", "avg", "inside") or (stage.pool and len(shape) != 3):
             raise ValueError(f"pool of stage {k + 1}: expected 'max' or 'avg' after a convolution, 'inside' or '', got {stage.pool!r}")
+        if stage.pool and min(shape[:2]) < 2:
+            raise ValueError(f"pool of stage {k + 1}: expected a map of at least 2 x 2, got {shape[0]} x {shape[1]}")
         shape = (shape[0] // 2, shape[1] // 2, shape[2]) if stage.pool else shape
     return at

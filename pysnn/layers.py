@@ -403,7 +403,7 @@ class IntegrateFire(SpikingLayer):
         Whether no neurons come before: forward then takes one constant current (B, ...) for all steps.
     """
 
-    v_init = None              # (C,) potential before the first step, channel by channel, in the place of config.v_init
+    v_init = None              # (C,) potential before the first step, channel by channel, in the place of config.v_init, (P14)
     window = ()                # side of the windows that the neurons pool
 
     def __init__(self, config, backend="auto", first=False):

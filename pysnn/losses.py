@@ -123,7 +123,7 @@ def cross_entropy(y, labels, smoothing=0.0):
     TypeError, ValueError
         If y is no float array or labels holds no labels for it, or smoothing is out of range.
     """
-    if not np.isscalar(smoothing) or not 0 <= smoothing < 1:
+    if not np.isscalar(smoothing) or isinstance(smoothing, (str, bytes, bool, complex)) or not 0 <= smoothing < 1:
         raise ValueError(f"smoothing: expected a number from 0 to below 1, got {smoothing!r}")
     return _cross_entropy(*_checked_outputs(y, labels), smoothing)
 

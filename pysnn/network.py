@@ -4,7 +4,7 @@ import numpy as np
 
 from . import _checks
 from .conventions import Run
-from .layers import Conv, Dense, IntegrateFire, SpikingLayer, special, stages
+from .layers import Conv, Dense, IntegrateFire, SpikingLayer, stages
 from .operations import backend_of
 
 
@@ -167,7 +167,7 @@ class SpikingNetwork(Network):
         layers, c = self.folded_layers(statistics, begin), self.config
         n = next((i for i, layer in enumerate(layers) if isinstance(layer, (Conv, Dense, SpikingLayer))), 0)
         as_stages, backend = stages(layers[n:]), self.layers[-1].backend
-        if as_stages is None or (backend == "cuda" and special(as_stages)):
+        if as_stages is None:
             return _by_steps(layers, c, x, (statistics, at, keep_counts, None))
         for layer in layers[:n]:
             x, _ = layer.forward(x, None, statistics)

@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 
 from pysnn import _checks, checkpoint, cli, encode, losses, metrics, optim, training
+from pysnn.conventions import Rule
 from pysnn.datasets import xor
 from pysnn.learning import temporal
 from pysnn.models import temporal_params
+from pysnn.reference import activations, pooled_fire
 
 XOR = "train temporal --data xor --set backend=reference --epochs 3 --lr 0.01 --quiet --no-test --out good.npz "
 SAMPLE = "train temporal --set backend=reference --out good.npz "
@@ -117,7 +119,7 @@ ROWS = [
     (PROXY + "--set threshold=0", 1, "threshold: expected a number from 1e-06", "got 0"),
     (PROXY + "--set clip=1", 1, "clip: expected true or false, got 1"),
     (RATE.format("tandem") + "--preset authors", 1, "preset: expected one of ours, got 'authors'"),
-    (PROXY + "--preset theirs", 1, "preset: expected one of ours, authors, got 'theirs'"),
+    (PROXY + "--preset theirs", 1, "preset: expected one of ours, warm, authors, got 'theirs'"),
     (PROXY + "--model 28x28x1-8C3-10", 1, "model: expected 2-...-2 for xor, got 28x28x1-8C3-10"),
     (PROXY + "--model 2-8C3-2", 1, "model: expected an image at least as large as the window", "got (2,) before Conv", "in '2-8C3-2'"),
     (PROXY + "--model fashion-proxy:none", 1, "model: expected a number of channels after fashion-proxy:, got 'fashion-proxy:none'"),
@@ -321,6 +323,16 @@ ARRAYS = {
     "intensities NaN": (lambda: encode.intensities(np.array([[0.0, np.nan]])), ValueError, "got nan"),
     "no images": (lambda: encode.intensities(np.ones((0, 4))), ValueError, "expected a batch of samples (B, ...), got"),
     "one image, no batch": (lambda: encode.intensities(np.ones(4)), ValueError, "got an array of shape (4,)"),
+    "unknown edge": (lambda: encode.shift_images(np.ones((2, 4, 4)), 1, np.random.default_rng(0), "wrap"), ValueError,
+                     "edge: expected one of zeros, copy, reflect, got 'wrap'"),
+    "smoothing 1": (lambda: losses.cross_entropy(Z, LABELS, 1.0), ValueError, "smoothing: expected a number from 0 to below 1, got 1.0"),
+    "smoothing as text": (lambda: losses.cross_entropy(Z, LABELS, "0.1"), ValueError,
+                          "smoothing: expected a number from 0 to below 1, got '0.1'"),
+    "levels without a top": (lambda: activations.relu_forward(POINTS, levels=4), ValueError,
+                             "levels: expected a whole number, and with it a finite top, got 4 and top inf"),
+    "neurons that pool late": (lambda: pooled_fire.forward(np.ones((2, 1, 2, 2, 1)), rule=Rule(timing="next")), ValueError,
+                               "rule: expected timing 'same' where neurons pool, got 'next'"),
+    "a window that does not fit": (lambda: pooled_fire.forward(np.ones((2, 1, 2, 2, 1)), 3), ValueError, "a window that fits, got"),
     "unknown polarity": (lambda: encode.binary(POINTS, bright="soon"), ValueError, "bright: expected 'early' or 'late', got 'soon'"),
     "labels of float": (lambda: metrics.accuracy(Z, LABELS / 1), TypeError, "y: expected 4 integer labels, got"),
     "too few labels": (lambda: losses.softmax_z(Z, LABELS[:3]), TypeError, "y: expected 4 integer labels, got an array of shape (3,)"),

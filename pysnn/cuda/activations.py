@@ -3,6 +3,7 @@
 Random numbers are drawn on the host, by the generator that is given: the same spikes get lost on every backend.
 """
 
+import math
 from math import prod
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from .integrate_fire import flat
 class ReluCache(NamedTuple):
     """What backward of ReLU needs of forward; opaque, on the device."""
 
-    y: object
+    y: object            # before it is rounded to levels
     top: float
 
 
@@ -35,14 +36,18 @@ class DropoutCache(NamedTuple):
     scale: float
 
 
-def relu_forward(x, top=np.inf):
+def relu_forward(x, top=np.inf, levels=0):
     """Replace negative numbers by 0, and those above `top` by `top`; see `pysnn.reference.activations.relu_forward`."""
     home = at_home(x)
-    seen, top = _checks.relu(stand_in(x), top)
+    seen, top = _checks.relu(stand_in(x), top, levels)
     x = send(x, seen, "x")
     y = empty(x.shape, x.dtype, "y")
     _relu.over(y.size, flat(x), flat(y), top, y.size)
-    return give(home, y), ReluCache(y, top)
+    cache, n = ReluCache(y, top), top.dtype.type(levels)
+    if levels:
+        y = empty(x.shape, x.dtype, "y")
+        _round.over(y.size, flat(cache.y), flat(y), (n / top, top / n), y.size)
+    return give(home, y), cache
 
 
 def relu_backward(dy, cache):
@@ -96,6 +101,14 @@ def _relu(x, y, top, n):
     zero = x.dtype.type(0)
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
         y[i] = zero if x[i] < zero else (top if x[i] > top else x[i])
+
+
+@kernel("T1 T1 t2 i")
+def _round(a, y, steps, n):
+    """(R14) a in steps: to the nearest, half-way up."""
+    (up, down), half = steps, a.dtype.type(0.5)
+    for i in range(cuda.grid(1), n, cuda.gridsize(1)):
+        y[i] = a.dtype.type(math.floor(a[i] * up + half)) * down if a[i] == a[i] else a[i]
 
 
 @kernel("T1 T1 T1 T i")

@@ -24,10 +24,8 @@ def suits(stages):
 
 def run(stages, x, how, spiking_output, at, keep_counts):
     """Run all stages; arguments as in `pysnn.kernels.spiking.run`, all checked; `how` is n_steps, neuron, v_init."""
-    n_steps, neuron, v_init = how
-    if neuron.later:
-        raise ValueError("rule: expected timing 'same' where neurons pool or begin channel by channel, got 'next'")
-    stages = [_Layer(stage, v_init, x.dtype, k == len(stages) - 1 and not spiking_output) for k, stage in enumerate(stages)]
+    n_steps, _, v_init = how
+    stages = [_Layer(stage, v_init, k == len(stages) - 1 and not spiking_output) for k, stage in enumerate(stages)]
     blocks = cut(len(x), _IMAGES)
     counts, potential = [None] * len(blocks), [None] * len(blocks)
     kept, channels = [[None] * len(blocks) for _ in stages], [[None] * len(blocks) for _ in stages]
@@ -37,7 +35,7 @@ def run(stages, x, how, spiking_output, at, keep_counts):
         for k, layer in enumerate(stages):
             current = layer.current(s)
             if layer.silent:
-                total, potential[q] = np.zeros_like(current[0]), np.full_like(current[0], v_init)
+                total, potential[q] = np.zeros_like(current[0]), np.zeros_like(current[0]) + layer.v_init
                 channels[k][q] = np.zeros(current.shape[-1])
                 counts[q] = []
                 for t in range(n_steps):
@@ -58,7 +56,7 @@ def run(stages, x, how, spiking_output, at, keep_counts):
 class _Layer:
     """A stage, its weights laid out for products."""
 
-    def __init__(self, stage, v_init, kind, silent):
+    def __init__(self, stage, v_init, silent):
         self.w, self.b, self.size, self.silent = stage.w, stage.b, 2 if stage.pool == "inside" else 1, silent
         self.v_init = stage.v_init if stage.v_init is not None else v_init
         self.u = _winograd.transformed(stage.w) if np.ndim(stage.w) == 4 else None

@@ -26,7 +26,7 @@ def suits(shape, shape_w, stride, padding):
 
 
 def transformed(w):
-    """Transform a kernel (3, 3, C_in, C_out) into (16, C_in, C_out): G w G^T."""
+    """Transform a kernel (3, 3, C_in, C_out) into (16, C_in, C_out): G w G^T of (R13)."""
     u = np.empty((4, 4, *w.shape[2:]), w.dtype)
     for into, row in zip(u, _by_g(*w), strict=True):
         into[:] = _by_g(*row)
@@ -49,7 +49,7 @@ def correlate(x, w):
 
 
 def into(x, u, y, k0=0, k1=None):
-    """Correlate for tiles k0:k1 of all tiles of all images, by the calling thread."""
+    """(R13) correlate for tiles k0:k1 of all tiles of all images, by the calling thread."""
     n, k1 = _at_a_time(u), _n_tiles(x) if k1 is None else k1
     v, m = np.empty((16, n, u.shape[1]), x.dtype), np.empty((16, n, u.shape[2]), x.dtype)
     zero, junk = np.zeros(u.shape[1], x.dtype), np.empty(u.shape[2], x.dtype)
@@ -61,7 +61,7 @@ def into(x, u, y, k0=0, k1=None):
 
 
 def sum_w(x, dy):
-    """Compute the gradient of a 3 x 3 kernel with padding 1."""
+    """(R13) compute the gradient of a 3 x 3 kernel with padding 1."""
     shape = 16, x.shape[3], dy.shape[3]
     n, n_tiles = _at_a_time(np.empty(shape, x.dtype)), _n_tiles(x)
     chunks = cut(n_tiles, -(-n_tiles // _CHUNKS))

@@ -125,7 +125,7 @@ def _pull(dspikes, u, du, ends, how, i0, i1):
             dv[i] = d[i] * ds[i] + dv[i]                    # (I6)
             du_t[i] = dv[i]
     if later:
-        surrogate_of(v_init, threshold, kind, k, d)           # but v_init is
+        surrogate_of(v_init, threshold, kind, k, d)         # but v_init is
         _pull_reset(v_init, d, dv, how)
 
 

@@ -36,7 +36,9 @@ def forward(current, size=2, threshold=1.0, v_init=0.0, rule=Rule()):
 
 def step(v, current_t, size, threshold, rule):
     """Run neurons over one time step; see `pysnn.reference.pooled_fire.step`."""
-    spikes, v, _ = forward(np.asarray(current_t)[None], size, threshold, v, rule)
+    _checks.words(rule, "rule", Rule, RULES)
+    current, v, threshold, _ = _checks.pooled_fire_step(v, current_t, size, threshold, rule)
+    spikes, v, _ = forward(current, size, threshold, v, rule)
     return spikes[0], v
 
 

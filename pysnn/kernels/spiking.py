@@ -27,11 +27,12 @@ _IMAGES = 4           # images a block of work
 
 def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_output=True, at=None, keep_counts=False):
     """Run a network of integrate-and-fire neurons for n_steps steps; see `pysnn.reference.spiking.run`."""
-    at = _checks.spiking(stages, x, n_steps, at)
     _checks.words(rule, "rule", Rule, RULES)
+    at = _checks.spiking(stages, x, n_steps, at, rule)
     threshold, v_init = _checks.firing(threshold, v_init, x.dtype)
     if by_products.suits(stages):
-        return by_products.run(stages, x, (n_steps, _neuron(threshold, rule), v_init), spiking_output, at, keep_counts)
+        how = n_steps, _neuron(threshold, rule), v_init
+        return by_products.run(stages, np.ascontiguousarray(x), how, spiking_output, at, keep_counts)
     net = _Net(stages, np.ascontiguousarray(x), _neuron(threshold, rule), v_init, keep_counts)
     n_blocks = ceil(n_steps / _STEPS)
     counts, t = [], 0

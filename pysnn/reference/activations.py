@@ -1,4 +1,6 @@
-"""ReLU, flattening and dropout, written to be read (NumPy). docs/derivations/convolution-and-pooling.md derives (R11) and (R12)."""
+"""ReLU, flattening and dropout, written to be read (NumPy). docs/derivations/convolution-and-pooling.md derives (R11),
+(R12) and (R14).
+"""
 
 from typing import NamedTuple
 

@@ -93,7 +93,7 @@ def step(v, current_t, size, threshold, rule):
         As `forward`.
     """
     _checks.words(rule, "rule", Rule, RULES)
-    current, v, threshold, _ = _checks.pooled_fire(np.asarray(current_t)[None], size, threshold, v, rule)
+    current, v, threshold, _ = _checks.pooled_fire_step(v, current_t, size, threshold, rule)
     return _fire(v + current[0], size, threshold, rule)
 
 

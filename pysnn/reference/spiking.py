@@ -8,7 +8,7 @@ potentials and counts are kept: memory does not grow with the number of steps.
 import numpy as np
 
 from .. import _checks
-from ..conventions import Rule, Run, Stage
+from ..conventions import RULES, Rule, Run, Stage
 from . import conv, dense, integrate_fire, pool, pooled_fire
 
 __all__ = ["Run", "Stage", "run"]
@@ -48,7 +48,8 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     TypeError, ValueError
         If arrays, steps or stages do not fit.
     """
-    at = _checks.spiking(stages, x, n_steps, at)
+    _checks.words(rule, "rule", Rule, RULES)
+    at = _checks.spiking(stages, x, n_steps, at, rule)
     threshold, v_init = _checks.firing(threshold, v_init, x.dtype)
     n = len(stages)
     first_current = _current(stages[0], x)
@@ -60,7 +61,7 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
             if v[k] is None:
                 v[k] = np.full_like(current, v_init) if stage.v_init is None else np.broadcast_to(stage.v_init, current.shape)
             if k == n - 1 and not spiking_output:
-                v[k], totals[k] = v[k] + current, totals[k] + current
+                v[k], totals[k], channels[k] = v[k] + current, totals[k] + current, np.zeros(current.shape[-1])
                 continue
             if stage.pool == "inside":
                 s, v[k] = pooled_fire.step(v[k], current, 2, threshold, rule)

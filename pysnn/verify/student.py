@@ -236,9 +236,10 @@ def _subject(operation, functions, module, name):
     if operation == "temporal":
         only = getattr(module, "THRESHOLD", 1.0 if n_forward < 3 else None)
         return subject._replace(thresholds=None if only is None else (_checks.positive(only, f"{name}: THRESHOLD"),))
-    if operation != "integrate_fire":
+    if "rule" not in record.arguments:
         return subject
-    chosen = {}
+    chosen, window = {}, "size" in record.arguments
+    n_forward -= window                     # counted without the size of the windows
     for key, field, kind, words, takes in (("RULE", "rules", Rule, RULES, n_forward > 3), ("SURROGATE", "surrogates", Surrogate, SURROGATES,
                                                                                           n_backward > 3)):
         value = getattr(module, key, None if takes else ())
@@ -263,23 +264,24 @@ def _whole(subject, taken, late):
     """Complete a neuron that knows no v_init, v_final, dv_final or dv_init.
 
     Without v_init: it is added to the current of the first step, which is the same as long as v_init alone does not reach the threshold.
-    What is missing of v_final, and of its gradient, is ours. `late`: the file declares timing "next"; then its v_final, not reset yet,
-    cannot be checked without a v_init.
+    What is missing of v_final, and of its gradient, is ours. `how` is threshold, of neurons that pool size and threshold. `late`: the file
+    declares timing "next"; then its v_final, not reset yet, cannot be checked without a v_init.
     """
-    (n_forward, n_backward), right = taken, suite.operation("integrate_fire")
+    (n_forward, n_backward), right = taken, suite.operation(subject.operation)
 
-    def whole_forward(current, threshold, v_init, rule):
+    def whole_forward(current, *how):
+        *how, v_init, rule = how
         if n_forward < 3:
             current = np.array(current)
             current[0] += v_init
             v_init = np.zeros(current.shape[1:])
-        result = subject.forward(current, threshold, v_init, rule)
+        result = subject.forward(current, *how, v_init, rule)
         if not isinstance(result, tuple) or len(result) not in (2, 3):
             raise ValueError("forward: expected (spikes, cache) or (spikes, v_final, cache)")
         if late and len(result) == 3:
             raise ValueError("forward: expected (spikes, cache), or a v_init beside the v_final, of a RULE with timing 'next'")
-        _, v_final, ours = right.forward(current, threshold, v_init, rule)
-        first = right.forward(current[:1], threshold, v_init, rule)[2] if rule.timing == "next" else None
+        _, v_final, ours = right.forward(current, *how, v_init, rule)
+        first = right.forward(current[:1], *how, v_init, rule)[2] if rule.timing == "next" else None
         return result[0], result[1] if len(result) == 3 else v_final, (result[-1], ours, first)
 
     def whole_backward(dspikes, caches, dv_final, how, detach_reset):

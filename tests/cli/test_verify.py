@@ -41,13 +41,13 @@ def test_ours(capsys, place):
     out, err = capsys.readouterr()
     assert out.splitlines()[0].split() == "operation argument check checked max rel. error ulps condition kinks skipped verdict".split()
     assert re.search(r"^relu +x +gradcheck +\d+ .* right$", out, re.MULTILINE) and "WRONG" not in out
-    assert re.search(r"^6 entries, \d+ numbers compared, 0 not compared \(.*\): all right; \d+\.\d s$", out, re.MULTILINE)
+    assert re.search(r"^8 entries, \d+ numbers compared, 0 not compared \(.*\): all right; \d+\.\d s$", out, re.MULTILINE)
     assert err.splitlines() == ["checking relu", "checking mse"]
     found = strict_json((place / "out/v.json").read_text())
     assert found["ok"] is True and found["seed"] == 0 and {e["operation"] for e in found["entries"]} == {"relu", "mse"}
     assert set(Entry._fields) == set(found["entries"][0]) and found["zoo"] is None and found["errors"]["relu"]["n"] > 40
     assert "all right" in (place / "out/v.html").read_text()
-    assert (place / "out/v.md").read_text().startswith("# pysnn verify\n\n**6 entries")
+    assert (place / "out/v.md").read_text().startswith("# pysnn verify\n\n**8 entries")
 
 
 def test_help_examples_parse_and_options_are_explained(capsys):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from pysnn import reference
-from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, spiking, temporal
+from pysnn.conventions import Rule, Stage
+from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, pooled_fire, spiking, temporal
 from tests.cases import integrate_fire as of_integrate_fire
+from tests.cases import pooled_fire as of_pooled_fire
 from tests.cases import temporal as of_temporal
 from tests.cases.cuda_twin import same, shrink, twin
 from tests.cases.relu import BAD
@@ -13,7 +15,7 @@ from tests.cases.spiking import images, network
 
 pytestmark = pytest.mark.cuda
 REFERENCE = {module.__name__.rpartition(".")[2]: module for module in
-             (activations, batch_norm, conv, dense, integrate_fire, pool, spiking, temporal)}
+             (activations, batch_norm, conv, dense, integrate_fire, pool, pooled_fire, spiking, temporal)}
 assert reference.__doc__
 
 
@@ -35,6 +37,8 @@ def refused(call, *args, **more):
 FORWARD = {**{f"temporal: {name}": ("temporal", "forward", row[0], {}) for name, row in of_temporal.BAD_FORWARD.items()},
            **{f"integrate_fire: {name}": ("integrate_fire", "forward", *row[:2]) for name, row in of_integrate_fire.BAD_FORWARD.items()},
            **{f"step: {name}": ("integrate_fire", "step", row[0], {}) for name, row in of_integrate_fire.BAD_STEP.items()},
+           **{f"pooled_fire: {name}": ("pooled_fire", "forward", *row[:2]) for name, row in of_pooled_fire.BAD_FORWARD.items()},
+           **{f"pooled step: {name}": ("pooled_fire", "step", row[0], {}) for name, row in of_pooled_fire.BAD_STEP.items()},
            **{name: (row[0], f"{row[1]}_forward", row[2], {}) for name, row in BAD.items()}}
 
 
@@ -56,11 +60,19 @@ def test_backward_of_integrate_fire_refuses(row):
     assert refused(twin("integrate_fire").backward, d, caches[0], **more) == refused(integrate_fire.backward, d, caches[1], **more)
 
 
+@pytest.mark.parametrize("row", of_pooled_fire.BAD_BACKWARD.values(), ids=of_pooled_fire.BAD_BACKWARD)
+def test_backward_of_pooled_fire_refuses(row):
+    (d, *_), more = row[:2]
+    caches = [module.forward(of_pooled_fire.X)[2] for module in (twin("pooled_fire"), pooled_fire)]
+    assert refused(twin("pooled_fire").backward, d, caches[0], **more) == refused(pooled_fire.backward, d, caches[1], **more)
+
+
 def calls(rng):
     """Every other operation with good arguments: module, name, arguments."""
     x, flat = rng.normal(size=(2, 4, 3, 2)), rng.normal(size=(3, 5))
     return [("conv", "conv2d", (x, rng.normal(size=(3, 3, 2, 3)), 1, 1)), ("dense", "dense", (flat, rng.normal(size=(5, 2)), np.ones(2))),
-            ("pool", "max_pool2d", (x,)), ("pool", "avg_pool2d", (x,)), ("activations", "relu", (x,)), ("activations", "flatten", (x,)),
+            ("pool", "max_pool2d", (x,)), ("pool", "avg_pool2d", (x,)), ("activations", "relu", (x,)),
+            ("activations", "relu", (x, 1.0, 4)), ("activations", "flatten", (x,)),
             ("activations", "dropout", (x, 0.5, np.random.default_rng(0))), ("batch_norm", "batch_norm", (x, np.ones(2), np.ones(2)))]
 
 
@@ -74,7 +86,9 @@ def test_backward_of_the_others_refuses(rng):
 
 
 @pytest.mark.parametrize("change", [{"n_steps": 0}, {"at": [2, 1]}, {"threshold": -1.0}, {"v_init": np.nan}, {"rule": "zero"},
-                                    {"x": np.ones((2, 3), int)}, {"x": np.ones((2, 9))}, {"stages": []}], ids=str)
+                                    {"x": np.ones((2, 3), int)}, {"x": np.ones((2, 9))}, {"stages": []},
+                                    {"stages": [Stage(None), Stage(None)]}, {"stages": [Stage(np.ones((4, 2)), v_init=np.ones(3))]},
+                                    {"stages": [Stage(np.ones((4, 2)), v_init=np.ones(2))], "rule": Rule(timing="next")}], ids=str)
 def test_spiking_refuses(rng, change):
     args = {"stages": network(rng, (4,), [], [3, 2], np.float64), "x": images(rng, (4,), 2, np.float64), "n_steps": 2} | change
     assert refused(twin("spiking").run, **args) == refused(spiking.run, **args)
@@ -125,13 +139,14 @@ def test_device_in_device_out_of_neurons(rng):
     for a, b in zip((got, *op.backward(on_device(ones), got_cache)), (y, *op.backward(ones, cache)), strict=True):
         assert target.on_device(a)
         np.testing.assert_array_equal(a.copy_to_host(), b)
-    op, x = twin("integrate_fire"), rng.normal(0.3, 0.6, (3, 2, 4))
-    (*outs, cache), (*gots, got_cache) = op.forward(x), op.forward(on_device(x))
-    outs += [*op.backward(x, cache), *op.step(0.5, x[0], 1.0, cache.rule)]
-    gots += [*op.backward(on_device(x), got_cache), *op.step(0.5, on_device(x[0]), 1.0, cache.rule)]
-    for a, b in zip(gots, outs, strict=True):
-        assert target.on_device(a)
-        np.testing.assert_array_equal(a.copy_to_host(), b)
+    for name, shape, size in (("integrate_fire", (3, 2, 4), ()), ("pooled_fire", (3, 2, 4, 5, 1), (2,))):
+        op, x = twin(name), rng.normal(0.3, 0.6, shape)
+        (*outs, cache), (*gots, got_cache) = op.forward(x), op.forward(on_device(x))
+        outs += [*op.backward(outs[0], cache), *op.step(0.5, x[0], *size, 1.0, cache.rule)]
+        gots += [*op.backward(gots[0], got_cache), *op.step(0.5, on_device(x[0]), *size, 1.0, cache.rule)]
+        for a, b in zip(gots, outs, strict=True):
+            assert target.on_device(a)
+            np.testing.assert_array_equal(a.copy_to_host(), b)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, -np.inf])

@@ -10,11 +10,12 @@ import time
 import numpy as np
 import pytest
 
-from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, spiking, temporal
+from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, pooled_fire, spiking, temporal
 from tests.cases.cuda_twin import same, shrink, twin
 from tests.cases.integrate_fire import EVERY_RULE, EVERY_SURROGATE, spelt
+from tests.cases.pooled_fire import POOLED_RULES, SHAPES, draw
 from tests.cases.relu import CONVS, POOLS, draw_conv
-from tests.cases.spiking import RULES, assert_same, images, network
+from tests.cases.spiking import INSIDE, RULES, assert_same, images, network, network_inside
 from tests.cases.temporal import FAMILIES, Tally, exact_layer, judge, oracle
 from tests.cases.tolerances import tol
 
@@ -120,6 +121,29 @@ def test_integrate_fire_is_the_reference(rng, rule, threshold, dtype):
     assert 0 < spikes.mean() < 1
 
 
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("name, rule", [(name, POOLED_RULES[k % 4]) for k, name in enumerate(SHAPES) if name != "many samples"] + [
+    ("rows left over", rule) for rule in POOLED_RULES], ids=str)
+def test_pooled_fire_is_the_reference(rng, name, rule, dtype):
+    """(I12), (I13) bit for bit, ties, too; (I14), (I15) with the reset detached and attached."""
+    op, (shape, size) = twin("pooled_fire"), SHAPES[name]
+    for ties in (False, True):
+        current, v_init = draw(rng, shape, dtype, ties)
+        spikes, v_final, cache = pooled_fire.forward(current, size, 0.75, v_init, rule)
+        got, got_v, got_cache = op.forward(current, size, 0.75, v_init, rule)
+        same([got, got_v, got_cache.u.copy_to_host()], [spikes, v_final, cache.u], 0)
+        s, v = op.step(v_init, current[0], size, 0.75, rule)
+        same([s, v], pooled_fire.step(v_init, current[0], size, 0.75, rule), 0)
+        assert 0 < spikes.mean() < 1
+        dspikes, dv = rng.normal(size=spikes.shape).astype(dtype), rng.normal(size=shape[1:]).astype(dtype)
+        for surrogate, detach in itertools.product(EVERY_SURROGATE, (True, False)):
+            wanted = pooled_fire.backward(dspikes, cache, dv, surrogate, detach)
+            largest = max(np.abs(x).max() for x in (*wanted, dspikes, dv))
+            for a, b in zip(op.backward(dspikes, got_cache, dv, surrogate, detach), wanted, strict=True):
+                assert a.dtype == b.dtype == dtype and a.shape == b.shape
+                np.testing.assert_allclose(a, b, rtol=0, atol=tol("surrogate") * np.finfo(dtype).eps * largest)
+
+
 def test_surrogates_never_overflow():
     """(I7) at 1e30 and the largest float32."""
     far = np.array([[-1e30, 1e30, np.finfo(SINGLE).max, 1.5]], SINGLE)
@@ -193,9 +217,9 @@ def test_batch_norm_is_the_reference(rng, shape, dtype):
 
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
 def test_activations_are_the_reference(rng, dtype):
-    """(R11), (R12) and flattening: not a single bit apart."""
+    """(R11), (R12), (R14) and flattening: not a single bit apart."""
     op, x, dy = twin("activations"), *rng.normal(size=(2, 3, 2, 4, 3)).astype(dtype)
-    for name, *options in (("relu",), ("relu", 0.7), ("flatten",), ("dropout", 0.4)):
+    for name, *options in (("relu",), ("relu", 0.7), ("relu", 0.7, 5), ("flatten",), ("dropout", 0.4)):
         runs = []
         for module in (op, activations):
             more = (*options, np.random.default_rng(3)) if name == "dropout" else options
@@ -208,7 +232,7 @@ def test_nan_is_not_hidden():
     x = np.zeros((1, 2, 4, 1))
     x[0, :, :2] = np.array([[1, np.nan], [3, 4]])[..., None]
     assert np.isnan(twin("pool").max_pool2d_forward(x)[0]).tolist() == [[[[True], [False]]]]
-    assert np.isnan(twin("activations").relu_forward(x)[0]).sum() == 1
+    assert all(np.isnan(twin("activations").relu_forward(x, *how)[0]).sum() == 1 for how in ((), (1.0, 4)))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=spelt)
@@ -221,6 +245,19 @@ def test_a_network_over_time_is_the_reference(rng, shape, convs, denses, rule):
         ref, got = spiking.run(*args), twin("spiking").run(*args)
         assert_same(got, ref)
         assert len(ref.n_spikes) == len(stages) and ref.n_spikes[0] > 0
+
+
+@pytest.mark.parametrize("rule", POOLED_RULES, ids=spelt)
+@pytest.mark.parametrize("name", ["pooled inside", "currents given", "currents given, not pooled", "flat"])
+def test_a_network_that_pools_inside_is_the_reference(rng, name, rule):
+    """(I12), (I13), (P14): first potentials channel by channel, currents given in the place of the first weights."""
+    stages, x = network_inside(rng, *INSIDE[name], SINGLE), images(rng, INSIDE[name][0], 2, SINGLE)
+    for output in (True, False):
+        args = stages, x, 3, 0.75, 0.25, rule, output, [1, 3], True
+        ref, got = spiking.run(*args), twin("spiking").run(*args)
+        assert_same(got, ref)
+        same(got.channels, ref.channels, 0)
+        assert min(ref.n_spikes[:-1]) > 0
 
 
 def test_threads_of_a_block_share_their_arrays(rng, monkeypatch):

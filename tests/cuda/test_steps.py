@@ -12,6 +12,7 @@ from pysnn import datasets
 from pysnn.learning import proxy, temporal
 from tests.cases import ROOT
 from tests.cases.cuda_twin import shrink, twin
+from tests.cases.spiking import assert_same, network_of_layers
 from tests.cases.tolerances import tol
 
 pytestmark = pytest.mark.cuda
@@ -54,6 +55,17 @@ def test_step_of_proxy_learning(monkeypatch):
     alike(ref, got, tol("identity"))
     for name, values in ref.batch_stats.items():
         np.testing.assert_allclose(got.batch_stats[name], values, rtol=tol("identity"))
+
+
+def test_network_that_pools_inside(monkeypatch):
+    """From the image, and from the current of the first neurons; every sum is exact."""
+    twin("spiking")
+    shrink(monkeypatch)
+    (ref, x), (net, _) = (network_of_layers(backend, 3) for backend in ("reference", "cuda"))
+    wanted = ref.run(x)
+    assert wanted.n_spikes[0] > 0 and np.ptp(wanted.counts) > 0
+    assert_same(net.run(x), wanted)
+    assert_same(net.run(net.layers[0].forward(x)[0], begin=1), wanted)
 
 
 def test_benchmark_runs():

@@ -5,6 +5,8 @@ import os
 import numpy as np
 import pytest
 
+from pysnn import losses, optim
+from pysnn.conventions import Rule, Surrogate
 from tests.cases.backends import operation
 from tests.cases.tolerances import tol
 
@@ -149,3 +151,64 @@ def test_network(ops, torch, rng):
     wanted = [w3_t.grad, b3_t.grad, gamma_t.grad[1], beta_t.grad[1], w2_t.grad, gamma_t.grad[0], beta_t.grad[0], w1_t.grad]
     for got, ref in zip(grads, wanted, strict=True):
         assert_close(got, kernel(ref) if got.ndim == 4 else ref.numpy())
+
+
+def test_levels(ops, torch, rng):
+    """(R14) the rounding is left out of PyTorch's backward pass by detach."""
+    op, x, dy = ops("activations"), rng.normal(0.3, 0.6, (40, 7)), rng.normal(size=(40, 7))
+    y, cache = op.relu_forward(x, 0.7, 4)
+    x_t = Peer(torch).leaf(x)
+    a = x_t.clamp(0, 0.7)
+    y_t = a + (torch.floor(a * 4 / 0.7 + 0.5) * 0.7 / 4 - a).detach()
+    y_t.backward(torch.from_numpy(dy))
+    assert_close(y, y_t.detach().numpy())
+    assert_close(op.relu_backward(dy, cache), x_t.grad.numpy())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_cross_entropy_with_smoothed_labels(torch, rng, smoothing):
+    """(L6), (L7)."""
+    y, labels = rng.normal(0, 3, (9, 6)), rng.integers(0, 6, 9)
+    y_t = Peer(torch).leaf(y)
+    loss_t = torch.nn.functional.cross_entropy(y_t, torch.from_numpy(labels), label_smoothing=smoothing)
+    loss_t.backward()
+    value, dy = losses.cross_entropy(y, labels, smoothing)
+    assert value == pytest.approx(loss_t.item(), rel=tol("formula"))
+    assert_close(dy, y_t.grad.numpy())
+
+
+def test_nesterov(torch, rng):
+    """torch.optim.SGD(nesterov=True), with a rate that changes."""
+    w = rng.normal(size=(5, 4))
+    w_t, ours = torch.from_numpy(w.copy()).requires_grad_(), {"w": w}
+    sgd, nesterov = torch.optim.SGD([w_t], lr=1.0, momentum=0.85, nesterov=True), optim.Nesterov(ours, 0.85)
+    for k in range(6):
+        g, lr = rng.normal(size=w.shape), 0.3 / (k + 1)
+        w_t.grad, sgd.param_groups[0]["lr"] = torch.from_numpy(g.copy()), lr
+        sgd.step()
+        nesterov.update(ours, {"w": g}, lr)
+    assert_close(ours["w"], w_t.detach().numpy())
+
+
+def test_pooling_inside_the_neuron(ops, torch, rng):
+    """(I12), (I13), (I14), (I15) against autograd through the steps, with the derivative of a spike as in (I11)."""
+    op, n_steps, theta = ops("pooled_fire"), 5, 0.7
+    current, v_init, dv = rng.normal(0.15, 0.5, (n_steps, 2, 4, 6, 3)), rng.uniform(0, 0.5, (2, 4, 6, 3)), rng.normal(size=(2, 4, 6, 3))
+    for reset, detach in (("subtract", True), ("subtract", False), ("zero", True), ("zero", False)):
+        spikes, _, cache = op.forward(current, 2, theta, v_init, Rule(reset))
+        dspikes = rng.normal(size=spikes.shape)
+        got = op.backward(dspikes, cache, dv, Surrogate("atan", 2.0), detach)
+        x_t, v0_t = Peer(torch).leaf(current), Peer(torch).leaf(v_init)
+        v_t, loss = v0_t, 0
+        for t in range(n_steps):
+            u_t = v_t + x_t[t]
+            top = torch.nn.functional.max_pool2d(u_t.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1)
+            soft = torch.atan(torch.pi * (top - theta)) / torch.pi
+            s_t = (top >= theta).double() + soft - soft.detach()
+            np.testing.assert_array_equal((top >= theta).numpy(), spikes[t])
+            each = (s_t.detach() if detach else s_t).repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
+            v_t = u_t - theta * each if reset == "subtract" else u_t * (1 - each)
+            loss = loss + (torch.from_numpy(dspikes[t]) * s_t).sum()
+        (loss + (torch.from_numpy(dv) * v_t).sum()).backward()
+        assert_close(got[0], x_t.grad.numpy())
+        assert_close(got[1], v0_t.grad.numpy())

@@ -76,3 +76,51 @@ def test_same_seed_same_disturbance():
     for disturb in (lambda r: encode.jitter(z, 0.2, r), lambda r: encode.drop_spikes(z, 0.5, r), lambda r: encode.shift_images(x, 1, r)):
         first, again, other = (disturb(np.random.default_rng(seed)) for seed in (1, 1, 2))
         assert (first == again).all() and (first != other).any()
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_edges_of_shifted_images(colours):
+    """What enters: 0, the pixels of the edge, or the image mirrored there; the middle is the same."""
+    x = np.arange(1.0, 26).reshape(1, 5, 5, *(1,) * len(colours)) * np.ones(colours)
+    for seed in range(9):
+        moved = {edge: encode.shift_images(x, 2, np.random.default_rng(seed), edge) for edge in encode.EDGES}
+        kept = moved["zeros"] > 0
+        for edge, got in moved.items():
+            assert got.shape == x.shape and (got[kept] == moved["zeros"][kept]).all()
+            assert kept.all() or (got[~kept] == 0).all() == (edge == "zeros")
+    line = np.arange(1.0, 6).reshape(1, 1, 5).repeat(5, axis=1)
+    rows = {edge: {tuple(encode.shift_images(line, 2, np.random.default_rng(s), edge)[0, 0]) for s in range(60)} for edge in encode.EDGES}
+    assert rows["copy"] == {(1, 1, 1, 2, 3), (1, 1, 2, 3, 4), (1, 2, 3, 4, 5), (2, 3, 4, 5, 5), (3, 4, 5, 5, 5)}
+    assert rows["reflect"] == {(3, 2, 1, 2, 3), (2, 1, 2, 3, 4), (1, 2, 3, 4, 5), (2, 3, 4, 5, 4), (3, 4, 5, 4, 3)}
+    with pytest.raises(ValueError, match="edge: expected one of zeros, copy, reflect, got 'wrap'"):
+        encode.shift_images(x, 2, np.random.default_rng(0), "wrap")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_flips_by_turns(rng, dtype, colours):
+    """Each image is mirrored in exactly every second epoch, and about half of them in each."""
+    x = rng.integers(0, 256, (200, 6, 5, *colours)).astype(dtype)
+    was = x.copy()
+    epochs = [encode.flip_by_turns(x, epoch) for epoch in range(4)]
+    same = np.array([[(a == b).all() for a, b in zip(got, x, strict=True)] for got in epochs])
+    mirrored = np.array([[(a == b[:, ::-1]).all() for a, b in zip(got, x, strict=True)] for got in epochs])
+    assert (same ^ mirrored).all() and (same[0] == same[2]).all() and (same[1] == same[3]).all() and (same[0] != same[1]).all()
+    assert 60 < same[0].sum() < 140 and (x == was).all() and epochs[0].dtype == dtype
+    half = encode.flip_by_turns(x[::-2, :, ::-1], 1)                     # views; an image's turn does not depend on its place in a batch
+    np.testing.assert_array_equal(half, encode.flip_by_turns(x[:, :, ::-1], 1)[::-2])
+
+
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_erase_from_images(rng, colours):
+    x = rng.integers(0, 200, (300, 8, 6, *colours)).astype(np.float64)
+    was = x.copy()
+    got = encode.erase_from_images(x, 3, rng)
+    n_rows, n_cols = set(), set()
+    for a, b in zip(got, was, strict=True):
+        hit = np.argwhere((a != b).reshape(8, 6, -1).any(axis=2))
+        assert len(hit) and (a[a != b] == b.mean()).all() and (np.ptp(hit, axis=0) < 3).all()
+        n_rows.add(int(np.ptp(hit[:, 0])) + 1)
+        n_cols.add(int(np.ptp(hit[:, 1])) + 1)
+    assert (x == was).all() and n_rows == n_cols == {1, 2, 3}            # whole squares, and squares that hang over the edge
+    assert encode.erase_from_images(np.full((4, 5, 5), 7, np.uint8), 2, rng).tolist() == np.full((4, 5, 5), 7).tolist()

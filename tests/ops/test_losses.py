@@ -1,7 +1,7 @@
 """The losses on spike times and counts and the costs on weights: against formulas, differences, and what must hold at the edges.
 
 (L1) softmax of -z, (L2) softmax of -beta ln z, (L3) cost of weight sums below the threshold, (L4) squared weights,
-(L5) squared distance from one-hot, (L6) softmax of y.
+(L5) squared distance from one-hot, (L6) softmax of y, (L7) the same against smoothed labels.
 """
 
 from functools import partial
@@ -248,6 +248,35 @@ def test_count_losses_worked_by_hand():
     assert losses.mse(np.zeros((3, 10)), np.array([0, 5, 9]))[0] == pytest.approx(0.1)
     value, dy = losses.cross_entropy(np.zeros((1, 4)), np.array([2]))
     assert value == pytest.approx(np.log(4)) and dy.tolist() == [[0.25, 0.25, -0.75, 0.25]]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.75])
+def test_smoothed_labels_are_the_formula_and_their_gradient(smoothing, rng):
+    """(L7): each output has a share of the target, the label the rest."""
+    y, labels = rng.normal(0, 3, (7, 5)), rng.integers(0, 5, 7)
+    p = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)
+    target = (1 - smoothing) * np.eye(5)[labels] + smoothing / 5
+    value, dy = losses.cross_entropy(y, labels, smoothing)
+    assert isinstance(value, float) and value == pytest.approx(-(target * np.log(p)).sum() / 7, rel=tol("formula"))
+    np.testing.assert_allclose(dy, (p - target) / 7, rtol=0, atol=tol("formula"))
+    found = central(lambda x: losses.cross_entropy(x, labels, smoothing)[0], y)
+    np.testing.assert_allclose(dy, found, rtol=0, atol=tol("central differences") * np.abs(dy).max())
+    value32, dy32 = losses.cross_entropy(y.astype(np.float32), labels, smoothing)
+    assert dy32.dtype == np.float32 and value32 == pytest.approx(value, rel=tol("formula float32"))
+    if smoothing == 0:
+        assert losses.cross_entropy(y, labels)[0] == value and (losses.cross_entropy(y, labels)[1] == dy).all()
+
+
+def test_smoothed_labels_worked_by_hand():
+    """Two outputs ln 3 and 0, p = 3/4 and 1/4; smoothing 1/2 makes the target 3/4 and 1/4 as well: no gradient is left."""
+    value, dy = losses.cross_entropy(np.array([[np.log(3.0), 0.0]]), np.array([0]), 0.5)
+    assert value == pytest.approx(np.log(4) - 0.75 * np.log(3)) and np.abs(dy).max() < tol("formula")
+
+
+@pytest.mark.parametrize("smoothing", [1.0, -0.1, np.nan, "0.1", np.zeros(2), None])
+def test_smoothing_is_refused(smoothing):
+    with pytest.raises(ValueError, match="smoothing: expected a number from 0 to below 1, got"):
+        losses.cross_entropy(np.ones((1, 2)), np.array([0]), smoothing)
 
 
 def test_count_losses_leave_their_arguments_alone_and_do_not_overflow(count_loss):

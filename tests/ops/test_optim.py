@@ -57,6 +57,27 @@ def test_sgd():
     assert w["w"] is here and w["w"].dtype == np.float32 and sgd.state == {}
 
 
+def test_nesterov_is_its_formula(rng):
+    """v = m v + g, w = w - lr (g + m v), with a rate that changes; m = 0 is plain descent."""
+    w, v = rng.standard_normal((4, 3)), np.zeros((4, 3))
+    got, plain = {"w": w.copy()}, {"w": w.copy()}
+    nesterov, without = optim.Nesterov(got, 0.85), optim.Nesterov(plain, 0.0)
+    sgd, alone = optim.SGD(plain), {"w": w.copy()}
+    for k in range(6):
+        g, lr = rng.standard_normal((4, 3)), 0.1 / (k + 1)
+        v = 0.85 * v + g
+        w = w - lr * (g + 0.85 * v)
+        nesterov.update(got, {"w": g}, lr)
+        without.update(plain, {"w": g}, lr)
+        sgd.update(alone, {"w": g}, lr)
+    np.testing.assert_allclose(got["w"], w, rtol=1e-13)
+    np.testing.assert_allclose(nesterov.state["v/w"], v, rtol=1e-13)
+    np.testing.assert_array_equal(plain["w"], alone["w"])
+    single = {"w": w.astype(np.float32)}
+    optim.Nesterov(single).update(single, {"w": np.ones((4, 3), np.float32)}, 0.1)
+    assert single["w"].dtype == np.float32
+
+
 @pytest.mark.parametrize("name", optim.OPTIMISERS)
 def test_update_is_in_place_and_leaves_gradients_and_the_rest_alone(rng, name):
     params = {"w1": rng.standard_normal((200, 100)), "w2": rng.standard_normal((4, 4))}
@@ -82,7 +103,17 @@ def test_same_bits_for_any_number_of_threads(rng, threads, name):
     assert len(set(found)) == 1
 
 
-@pytest.mark.parametrize("name", optim.SCHEDULES)
+def test_triangle():
+    """A fifth at first, the whole rate after 23 % of the steps, the last rate at the end, lines between."""
+    rate = np.array([optim.triangle(step, 100, 1.0, 0.01) for step in range(101)])
+    np.testing.assert_allclose(rate[[0, 23, 100]], [0.2, 1.0, 0.01], rtol=1e-12)
+    for part in (rate[:24], rate[23:]):
+        np.testing.assert_allclose(np.diff(part), np.diff(part)[0], rtol=1e-9)
+    assert rate.max() == 1.0 and (rate > 0).all() and isinstance(optim.triangle(5, 100, 1e-2, 1e-4), float)
+    assert 0 < optim.triangle(0, 1, 1.0, 0.01) <= 1                      # a run of one step
+
+
+@pytest.mark.parametrize("name", sorted(set(optim.SCHEDULES) - {"triangle"}))
 def test_schedules_fall_from_end_to_end(name):
     rate = [optim.SCHEDULES[name](step, 100, 1e-2, 1e-4) for step in range(101)]
     np.testing.assert_allclose([rate[0], rate[-1]], [1e-2, 1e-4], rtol=1e-12)

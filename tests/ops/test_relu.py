@@ -118,6 +118,27 @@ def test_batch_norm_by_hand(ops):
     assert w.tolist() == [[6]] and b.tolist() == [7]
 
 
+def test_levels_by_hand(ops):
+    """(R14) four steps up to 2: half of a step and more goes up; the gradient is that of the ceiling alone."""
+    op, x = ops("activations"), np.array([[-1.0, 0.0, 0.24, 0.25, 0.74, 0.75, 1.76, 2.0, 9.0]])
+    y, cache = op.relu_forward(x, 2.0, 4)
+    assert y.tolist() == [[0, 0, 0, 0.5, 0.5, 1, 2, 2, 2]]
+    assert op.relu_backward(np.full((1, 9), 3.0), cache).tolist() == [[0, 0, 3, 3, 3, 3, 3, 0, 0]]
+    assert np.isnan(op.relu_forward(np.array([[np.nan]]), 2.0, 4)[0]).all()
+    for top, levels in ((np.inf, 4), (1.0, -1), (1.0, 2.0), (1.0, True), (1.0, "4"), (1.0, None)):
+        with pytest.raises(ValueError, match="levels: expected a whole number, and with it a finite top, got"):
+            op.relu_forward(x, top, levels)
+
+
+def test_levels_are_rates_of_a_neuron(ops, rng):
+    """(P12): (R14) is the rate, after T steps of a constant current, of a neuron that resets by subtraction and begins at threshold/2."""
+    from pysnn.reference import integrate_fire
+    x = rng.integers(-200, 300, (3, 40)) / 128
+    for n_steps in (1, 2, 4, 8):
+        spikes, _, _ = integrate_fire.forward(np.broadcast_to(x, (n_steps, *x.shape)), 1.0, 0.5)
+        np.testing.assert_array_equal(ops("activations").relu_forward(x, 1.0, n_steps)[0], spikes.mean(axis=0))
+
+
 def test_activations_by_hand(ops):
     """(R11) ReLU, at 0 its gradient is 0; (R12) dropout; flattening in the order H, W, C."""
     op = ops("activations")
@@ -182,6 +203,11 @@ def test_gradients_of_activations(ops, rng):
     check(op.relu_forward, op.relu_backward, (x,), trace=lambda args, out, cache: out > 0)
     assert 0.1 < (x > 0.7).mean() < 0.5
     check(lambda x: op.relu_forward(x, 0.7), op.relu_backward, (x,), trace=lambda args, out, cache: (out > 0, out < 0.7))
+    def straight(x):                                                     # (R14): differences without steps, the cache with them
+        y, cache = op.relu_forward(x, 0.7, 4)
+        assert len(np.unique(y)) == 5
+        return op.relu_forward(x, 0.7)[0], cache
+    check(straight, op.relu_backward, (x,), trace=lambda args, out, cache: (out > 0, out < 0.7))
     check(op.flatten_forward, op.flatten_backward, (x,))
     check(lambda x: op.dropout_forward(x, 0.4, np.random.default_rng(3)), op.dropout_backward, (x,))
 
@@ -251,9 +277,9 @@ def test_dense_and_activations_are_the_reference(fast, rng, dtype):
     got, got_cache = fast("activations").dropout_forward(x, 0.3, np.random.default_rng(1))
     np.testing.assert_array_equal(got, y)
     np.testing.assert_array_equal(fast("activations").dropout_backward(x, got_cache), activations.dropout_backward(x, cache))
-    for top in (np.inf, 0.7):
-        y, cache = activations.relu_forward(x, top)
-        got, got_cache = fast("activations").relu_forward(x, top)
+    for how in ((np.inf,), (0.7,), (0.7, 5)):
+        y, cache = activations.relu_forward(x, *how)
+        got, got_cache = fast("activations").relu_forward(x, *how)
         np.testing.assert_array_equal(got, y)
         np.testing.assert_array_equal(fast("activations").relu_backward(-x, got_cache), activations.relu_backward(-x, cache))
 

@@ -12,7 +12,8 @@ from pysnn.conventions import Rule, Stage
 from pysnn.reference import spiking as reference
 from tests.cases import ROOT
 from tests.cases.backends import operation
-from tests.cases.spiking import NETS, RULES, assert_same, images, network
+from tests.cases.pooled_fire import POOLED_RULES
+from tests.cases.spiking import INSIDE, NETS, RULES, assert_same, images, network, network_inside, step_by_step
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,44 @@ def test_backends_agree_bit_for_bit(engine, rng, threads, name, rule, dtype):
         for n in (1, 2, 3):
             threads(n)
             assert_same(engine.run(stages, x, 11, 1.0, 0.5, rule, firing, [1, 4, 11], True), ref)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rule", POOLED_RULES, ids=lambda r: "-".join(r))
+@pytest.mark.parametrize("name", INSIDE)
+@pytest.mark.parametrize("backend", ["reference", "engine"])
+def test_pooling_inside_is_a_plain_loop(engine, rng, threads, backend, name, rule, dtype):
+    """(I12), (I13), (P14): by products, and by the reference, every number of a run; more images than a block holds."""
+    run = {"reference": reference, "engine": engine}[backend].run
+    stages, x = network_inside(rng, *INSIDE[name], dtype), images(rng, INSIDE[name][0], 19, dtype)
+    for firing in (True, False):
+        counts, potential, n_spikes, layer_counts, channels = step_by_step(stages, x, 7, 1.0, 0.5, rule, firing, [1, 4, 7])
+        assert min(n_spikes[:-1]) > 0 and np.ptp(counts) > 0
+        for n in (1, 2) if backend == "engine" else (1,):
+            threads(n)
+            got = run(stages, x, 7, 1.0, 0.5, rule, firing, [1, 4, 7], True)
+            assert got.counts.dtype == got.potential.dtype == dtype and got.n_spikes == n_spikes
+            for a, b in zip((got.counts, got.potential, *got.layer_counts, *got.channels), (counts, potential, *layer_counts, *channels),
+                            strict=True):
+                np.testing.assert_array_equal(a, b)
+        assert run(stages, x, 7, 1.0, 0.5, rule, firing).layer_counts is None
+
+
+def test_by_products_and_by_events_agree(engine, rng):
+    """First potentials that are the same for all channels change the way, and nothing else."""
+    stages, x = network(rng, *NETS["dense on an image"], np.float32), images(rng, (5, 4, 2), 6, np.float32)
+    same = [stages[0]._replace(v_init=np.full(30, 0.5, np.float32)), *stages[1:]]
+    by_events = engine.run(stages, x, 11, 1.0, 0.5, keep_counts=True)
+    assert by_events.n_spikes[0] > 0
+    assert_same(engine.run(same, x, 11, 1.0, 0.5, keep_counts=True), by_events)
+
+
+def test_views_are_accepted(engine, rng):
+    stages, x = network_inside(rng, *INSIDE["currents given"], np.float32), images(rng, (7, 6, 3), 3, np.float32)
+    padded = np.zeros((6, 7, 6, 6), np.float32)
+    padded[::2, ..., ::2] = x
+    padded.flags.writeable = False
+    assert_same(engine.run(stages, padded[::2, ..., ::2], 5), engine.run(stages, x, 5))
 
 
 @pytest.mark.parametrize("busy", [0.0, 1.0])
@@ -100,6 +139,16 @@ def test_samples_do_not_meet(engine, rng):
     (lambda a: a | {"stages": [a["stages"][0]._replace(pool="mean"), a["stages"][1]]}, "pool of stage 1"),
     (lambda a: a | {"stages": [a["stages"][0], a["stages"][1]._replace(w=a["stages"][1].w[1:])]}, "w of stage 2: expected shape"),
     (lambda a: a | {"stages": [a["stages"][0]._replace(b=a["stages"][0].b[1:]), a["stages"][1]]}, "b of stage 1: expected shape"),
+    (lambda a: a | {"stages": [a["stages"][0], a["stages"][1]._replace(w=None)]}, "the last of them dense"),
+    (lambda a: a | {"stages": [a["stages"][0], Stage(None), a["stages"][1]]}, "w of stage 2: expected weights, got None"),
+    (lambda a: a | {"stages": [a["stages"][0]._replace(v_init=np.zeros(2, np.float32)), a["stages"][1]]},
+     "v_init of stage 1: expected shape"),
+    (lambda a: a | {"stages": [a["stages"][0]._replace(v_init=np.zeros(64)), a["stages"][1]]}, "v_init of stage 1 is float64"),
+    (lambda a: a | {"stages": [a["stages"][0]._replace(pool="inside"), a["stages"][1]], "rule": Rule(timing="next")},
+     "rule: expected timing 'same' where neurons pool inside or begin channel by channel, got 'next'"),
+    (lambda a: a | {"x": a["x"][:, :1], "stages": [a["stages"][0]._replace(pool="inside"), a["stages"][1]]},
+     "pool of stage 1: expected a map of at least 2 x 2, got 1 x 6"),
+    (lambda a: a | {"rule": "zero"}, "rule: expected a Rule, got str 'zero'"),
     (lambda a: a | {"threshold": 0.0}, "threshold: expected a positive number"),
     (lambda a: a | {"threshold": np.nan}, "threshold: expected a positive number"),
     (lambda a: a | {"threshold": 1e-50}, "threshold as float32: expected a positive number"),

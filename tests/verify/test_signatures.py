@@ -45,7 +45,7 @@ def test_all_operations_of_the_page_are_here():
     page = (ROOT / "docs/howto/verify-your-gradient.md").read_text()
     table = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
     listed = {name for cell in table for name in re.findall(r"`(\w+)`", cell)} - {"OPERATION"}
-    assert listed == {name for name, _ in LENGTHS} | {"integrate_fire"} == set(OPERATIONS)
+    assert listed == {name for name, _ in LENGTHS} | {"integrate_fire", "pooled_fire"} == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("name, n", LENGTHS)
@@ -66,9 +66,11 @@ def test_wrong_at_each_length(name, n, change, verdicts):
 
 
 @pytest.mark.parametrize("name, n, ignored", [("conv2d", 3, "stride"), ("conv2d", 4, "padding"), ("max_pool2d", 2, "size"),
-                                              ("avg_pool2d", 2, "size"), ("max_pool2d", 3, "stride"), ("relu", 2, "top")])
+                                              ("avg_pool2d", 2, "size"), ("max_pool2d", 3, "stride"), ("relu", 2, "top"),
+                                              ("relu", 3, "levels")])
 def test_an_argument_that_is_taken_and_ignored_is_caught(name, n, ignored, verdicts):
-    default = {"stride": "1" if name == "conv2d" else "size", "padding": "0", "size": "2", "top": "float('inf')"}[ignored]
+    default = {"stride": "1" if name == "conv2d" else "size", "padding": "0", "size": "2", "top": "float('inf')",
+               "levels": "0"}[ignored]
     text = shortened(name, n).replace("    return ours.forward", f"    {ignored} = {default}\n    return ours.forward")
     try:
         found, _ = verdicts(text)
@@ -129,3 +131,31 @@ def test_neurons_wrong_at_each_length(lengths, results, rule, detach, verdicts):
     for change in changes:
         found, said = verdicts(neuron(lengths, results, rule, detach, **change))
         assert "WRONG" in found and "unjudged" not in found, f"{change}\n{said}"
+
+
+# ---- the neuron that pools
+
+def pooling_neuron(n_forward, n_backward, forward="pass", backward="pass"):
+    """Write a neuron that pools, with so many arguments; it returns v_final and dv_init if it takes v_init and dv_final."""
+    taken = ("current", "size", "threshold", "v_init", "rule")[:n_forward]
+    back = "dspikes", "cache", "dv_final", "surrogate", "detach_reset"
+    return (f"from pysnn.conventions import Rule, Surrogate\nfrom pysnn.reference import pooled_fire as ours\n"
+            f"OPERATION, RULE, SURROGATE, DETACH_RESET = 'pooled_fire', ('zero', 'same', '>'), ('atan', 3.0), False\n"
+            f"def forward({', '.join(taken)}):\n"
+            f"    spikes, v_final, cache = ours.forward({', '.join(taken[:4])}, rule=Rule(*RULE))\n"
+            f"    {forward}\n"
+            f"    return spikes, {'v_final, ' * (n_forward > 3)}cache\n"
+            f"def backward({', '.join(back[:n_backward])}):\n"
+            f"    dcurrent, dv_init = ours.backward({', '.join(back[:min(n_backward, 3)])}, surrogate=Surrogate(*SURROGATE), "
+            "detach_reset=DETACH_RESET)\n"
+            f"    {backward}\n"
+            f"    return dcurrent{', dv_init' * (n_forward > 3)}\n")
+
+
+@pytest.mark.parametrize("n_forward, n_backward", [(1, 2), (2, 3), (3, 2), (4, 4), (5, 5)])
+def test_pooling_neurons_at_each_length(n_forward, n_backward, verdicts):
+    found, said = verdicts(pooling_neuron(n_forward, n_backward))
+    assert found == {"right"}, said
+    for change in ({"forward": "spikes = spikes[:, :, ::-1].copy()"}, {"backward": "dcurrent = dcurrent * 1.001"}):
+        found, said = verdicts(pooling_neuron(n_forward, n_backward, **change))
+        assert "WRONG" in found and "unjudged" not in found, said

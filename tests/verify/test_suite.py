@@ -10,7 +10,7 @@ import pytest
 
 from pysnn import cli, losses, training, verify
 from pysnn.operations import OPERATIONS
-from pysnn.reference import integrate_fire, temporal
+from pysnn.reference import integrate_fire, pool, pooled_fire, temporal
 from pysnn.verify import student, suite
 from pysnn.verify.report import ledger
 from pysnn.verify.report.ledger import Entry, Ledger
@@ -128,6 +128,36 @@ def test_first_divergence_of_a_neuron_is_named(at):
     failed = [e for e in found.failed if e.check.startswith("frozen offsets: ") and "far" not in e.check]
     assert failed and {e.first for e in failed} == {"step {}, sample {}, neuron {} (backward)".format(*at)}
     assert "dynamics" not in {e.check.split(":")[0] for e in found.failed}
+
+
+def an_or_of_spikes(current, size, threshold, v_init, rule):
+    """Put a neuron on each pixel, and take the maximum of their spikes."""
+    each, v_final, _ = integrate_fire.forward(current, threshold, v_init, rule)
+    cache = pooled_fire.forward(current, size, threshold, v_init, rule)[2]
+    return np.stack([pool.max_pool2d_forward(s, size)[0] for s in each]), v_final, cache
+
+
+def the_last_of_equals(dspikes, cache, *how):
+    """Turn each window by half a turn: of equal potentials the last one takes the gradient."""
+    h, w = cache.u.shape[2] // 2 * 2, cache.u.shape[3] // 2 * 2
+    turned = np.zeros_like(cache.u)
+    turned[:, :, :h, :w] = cache.u[:, :, :h, :w][:, :, ::-1, ::-1]
+    dv = np.zeros_like(how[0])
+    dv[:, :h, :w] = how[0][:, :h, :w][:, ::-1, ::-1]
+    found = pooled_fire.backward(np.ascontiguousarray(dspikes[:, :, ::-1, ::-1]), cache._replace(u=turned), dv, *how[1:])
+    grads = np.array(np.broadcast_to(how[0], cache.u.shape)), how[0].copy()
+    grads[0][:, :, :h, :w], grads[1][:, :h, :w] = found[0][:, :, :h, :w][:, :, ::-1, ::-1], found[1][:, :h, :w][:, ::-1, ::-1]
+    return grads
+
+
+@pytest.mark.parametrize("wrong, by", [
+    (Op(an_or_of_spikes, pooled_fire.backward), {"dynamics", "two parts", "reference"}),
+    (Op(pooled_fire.forward, the_last_of_equals), {"ties"}),
+    (Op(pooled_fire.forward, lambda *args: pooled_fire.backward(*args[:4], True)), {"frozen offsets", "transpose", "reference"})],
+    ids=["an OR of spikes", "the last of equals", "always detached"])
+def test_wrong_poolings_inside_the_neuron_are_caught(wrong, by):
+    failed = {e.check.split(":")[0] for e in suite.run(["pooled_fire"], op=wrong, few=True).failed}
+    assert failed == by
 
 
 def test_wrong_in_one_learning_rule_is_placed_in_its_last_layer():

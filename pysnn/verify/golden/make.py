@@ -15,6 +15,7 @@ import numpy as np
 
 from ...conventions import RULES, SURROGATES, Rule, Surrogate
 from ..oracle import integrate_fire as oracle_spikes
+from ..oracle import pooled_fire as oracle_pooled
 from ..oracle import relu as maps
 from ..oracle import temporal as oracle
 from ..oracle._numbers import exact, rounded
@@ -27,11 +28,15 @@ MEANING = {
                 "`near` (where given) are within rounding of a decision: leave their z_out out; their dz_out is 0.",
     "integrate_fire": "forward(current, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
                       "detach_reset) -> dcurrent, dv_init. (T, B, n). reset, timing, fire: the rule.",
+    "pooled_fire": "forward(current, size, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
+                   "detach_reset) -> dcurrent, dv_init. (T, B, H, W, C). A neuron has a potential for each place of its window of size x "
+                   "size, fires where the largest reaches the threshold, and all are reset; the gradient goes to the first of the largest.",
     "dense": "forward(x, w, b) -> y; backward(dy) -> dx, dw, db. y = x w + b; without b no db.",
     "conv2d": "forward(x, w, stride, padding) -> y; backward(dy) -> dx, dw. Cross-correlation; (B, H, W, C), (kh, kw, C_in, C_out).",
     "max_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx. Of equal numbers the first in row-major order wins.",
     "avg_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx.",
-    "relu": "forward(x, top) -> y = min(max(x, 0), top); backward(dy) -> dx, 0 where x <= 0 or x >= top.",
+    "relu": "forward(x, top) -> y = min(max(x, 0), top); backward(dy) -> dx, 0 where x <= 0 or x >= top. With levels, y = floor(levels "
+            "min(max(x, 0), top)/top + 1/2) top/levels, and dx as without.",
     "batch_norm": "forward(x, gamma, beta, mean, var, eps) -> y; backward(dy) -> dx, dgamma, dbeta. Without mean and var: of the batch, "
                   "biased variance; given, they are constants.",
     "softmax_z": "loss(z, labels) -> loss, d: mean cross-entropy of softmax(-z); silent outputs count z_max and get gradient 0.",
@@ -173,6 +178,33 @@ def _integrate_fire():
     far = np.array([-64.0, 64.0, 1.0]).reshape(1, 1, 3) * np.ones((4, 1, 1))
     for kind in SURROGATES["kind"]:
         yield _spikes_case(f"far-from-threshold-{kind}", far, (1.0, np.zeros((1, 3))), Rule(), Surrogate(kind, 25.0))
+
+
+def _pooled_fire():
+    """Make the cases of neurons that pool inside: rows left over, equal potentials, potentials at the threshold."""
+    rng = np.random.default_rng(5)
+    slopes = {"atan": 2.0, "fast_sigmoid": 25.0, "sigmoid": 4.0, "triangle": 1.0}
+    for k, (reset, fire, kind, detach) in enumerate(product(("subtract", "zero"), RULES["fire"], SURROGATES["kind"], (True, False))):
+        size, rule, surrogate = (2, 3, 1)[k % 3], Rule(reset, "same", fire), Surrogate(kind, slopes[kind])
+        current, v_init = _whole(rng, -0.5, 1.0, (4, 1, 5, 4, 1), 8), _whole(rng, -0.5, 1.0, (1, 5, 4, 1), 8)
+        current[0, 0, :2], v_init[0, :2] = 0.5, 0.5                      # equal, and exactly at the threshold
+        dspikes, dv_final = _whole(rng, -2, 2, (4, 1, 5 // size, 4 // size, 1), 16), _whole(rng, -2, 2, v_init.shape, 16)
+        spikes, v_final, walk = oracle_pooled.forward(current, size, 1.0, v_init, rule)
+        dcurrent, dv_init = (rounded(g) for g in oracle_pooled.backward(dspikes, walk, dv_final, surrogate, detach))
+        unit = 4 * float(max(np.abs(x).max() for x in (dspikes, dv_final, dcurrent, dv_init)))
+        yield GoldenCase(f"pooled-{reset}-{'ge' if fire == '>=' else 'gt'}-{kind}-{'detached' if detach else 'attached'}", "pooled_fire",
+                         {"size": size, "threshold": 1.0, "reset": reset, "fire": fire, "surrogate": kind, "slope": surrogate.slope,
+                          "detach_reset": detach}, {"current": current, "v_init": v_init, "dspikes": dspikes, "dv_final": dv_final},
+                         {"spikes": spikes, "v_final": rounded(v_final)}, {"dcurrent": dcurrent, "dv_init": dv_init},
+                         {"spikes": 0.0, "v_final": 0.0, "dcurrent": unit, "dv_init": unit}, True)
+
+
+def _levels():
+    """Make the cases of a ReLU with levels; numbers half-way between two of them go up."""
+    rng = np.random.default_rng(6)
+    for levels, top in ((1, 1.0), (3, 1.0), (4, 0.5), (8, 2.0)):
+        x = _whole(rng, -1, 2.5, (4, 6), 16)
+        yield _case(f"relu-levels-{levels}", "relu", {"top": top, "levels": levels}, {"x": x}, (maps.relu(x, top, levels), ("dx",)))
 
 
 def _temporal_training(name, sizes, how, seed):
@@ -381,6 +413,7 @@ def rebuild(folder=FOLDER):
     """
     made = [(case, file) for file, make in {"temporal": _temporal, "integrate_fire": _integrate_fire, "maps": _maps, "losses": _losses,
                                             "training": _trainings}.items() for case in make()]
+    made += [(case, "integrate_fire") for case in _pooled_fire()] + [(case, "maps") for case in _levels()]
     if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)

@@ -12,7 +12,7 @@ from ...foreign import NoAnswer
 from ...operations import OPERATIONS
 from ..report.ledger import Entry
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 FOLDER = Path(__file__).parents[1] / "golden_vectors"
 ROUNDINGS = 4.0          # how many eps times its unit a number may be off
 INFINITE = "inf"         # how JSON holds it
@@ -218,8 +218,10 @@ def _got(op, case):
         return dict(zip(("loss", "d"), op(*args), strict=True))
     record, values = OPERATIONS[case.operation], {**how, **x}
     if "rule" in record.arguments:
-        values |= {"rule": Rule(how["reset"], how["timing"], how["fire"]), "surrogate": Surrogate(how["surrogate"], how["slope"])}
-    *outputs, cache = op.forward(*(values.get(name) for name in record.arguments))
+        rule = Rule(how["reset"], how.get("timing", "same"), how["fire"])
+        values |= {"rule": rule, "surrogate": Surrogate(how["surrogate"], how["slope"])}
+    n_args = max(k for k, name in enumerate(record.arguments, 1) if name in values)
+    *outputs, cache = op.forward(*(values.get(name) for name in record.arguments[:n_args]))
     grads = op.backward(values[f"d{record.outputs[0]}"], cache, *(values[name] for name in record.options))
     grads = grads if isinstance(grads, tuple) else (grads,)
     return dict(zip(record.outputs, outputs, strict=True)) | dict(zip([f"d{name}" for name in record.gradients], grads, strict=False))

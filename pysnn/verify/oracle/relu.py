@@ -87,11 +87,14 @@ def max_pool2d(x, size=2, stride=None):
     return y, pull
 
 
-def relu(x, top=np.inf):
-    """Cut numbers off at 0 and at the top; pull(dy) -> dx, 0 where x <= 0 or x >= top."""
+def relu(x, top=np.inf, levels=0):
+    """Cut numbers off at 0 and at the top, and round them to so many steps; pull(dy) -> dx, 0 where x <= 0 or x >= top."""
     x, top = exact(x), exact(top)[()]
     inside = np.asarray((x > 0) & (x < top), dtype=bool)
-    return np.where(inside, x, np.where(np.asarray(x >= top, dtype=bool), top, exact(0.0)[()])), lambda dy: np.where(inside, exact(dy), 0)
+    y = np.where(inside, x, np.where(np.asarray(x >= top, dtype=bool), top, exact(0.0)[()]))
+    if levels:                           # in halves of a step: 0 is 0, 1 and 2 are 1, 3 and 4 are 2
+        y = np.asarray(np.frompyfunc(lambda a: (context().floor(2 * levels * a / top) + 1) // 2 * top / levels, 1, 1)(y), dtype=object)
+    return y, lambda dy: np.where(inside, exact(dy), 0)
 
 
 def batch_norm(x, gamma, beta, given=None, eps=1e-5):

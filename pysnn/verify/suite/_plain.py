@@ -27,6 +27,7 @@ class Problem(NamedTuple):
     args: tuple               # of forward
     definition: object = None   # definition(*args) -> output, or outputs
     decisions: object = None  # decisions(*args) -> discrete decisions as arrays; None: there are none
+    smooth: object = None     # smooth(*args): what backward is the gradient of, if forward has steps
 
 
 class Own(NamedTuple):
@@ -110,6 +111,8 @@ def gradients_by_differences(op, record, problem):
 
     def forward(*moved):
         *outputs, cache = op.forward(*all_arguments(moved))
+        if problem.smooth:
+            return problem.smooth(*all_arguments(moved)), (cache, [np.shape(y) for y in outputs])
         return outputs[0] if single else np.concatenate([np.ravel(y) for y in outputs]), (cache, [np.shape(y) for y in outputs])
 
     def backward(dout, kept):

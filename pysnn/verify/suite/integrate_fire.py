@@ -1,5 +1,6 @@
-"""The checks of the integrate-and-fire neuron, in every rule with every surrogate."""
+"""The checks of the integrate-and-fire neuron, and of the one that pools inside, in every rule with every surrogate."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -16,9 +17,9 @@ TRANSPOSE, SAME = 1e-12, 1e-13
 FAR = -1e3                    # a current that leaves a potential where a careless sigmoid overflows
 
 
-def _checks(right, few=False, subject=None):
-    """List the checks."""
-    rules = getattr(subject, "rules", None) or (FEW_RULES if few else ALL_RULES)
+def _checks(right, few=False, subject=None, size=0):
+    """List the checks; size: of the windows that neurons pool."""
+    rules = getattr(subject, "rules", None) or _rules(FEW_RULES if few else ALL_RULES, size)
     surrogates = getattr(subject, "surrogates", None) or (SURROGATES[::2] if few else SURROGATES)
     detach = getattr(subject, "detach", None) or (True, False)
     threshold = (getattr(subject, "thresholds", None) or (0.875,))[0]
@@ -28,7 +29,7 @@ def _checks(right, few=False, subject=None):
     def on(check, rule, surrogate, far=False):
         def run(op, rng, recorder):
             for how in detach if surrogate else (True, False):           # dynamics: exact sums, then any
-                case = _case(rng, (rule, surrogate or surrogates[0], how), threshold, highest, surrogate is None and how)
+                case = _case(rng, (rule, surrogate or surrogates[0], how, size), threshold, highest, surrogate is None and how)
                 if far:
                     case.current[0, 0, 0] = FAR
                 check(op, right, case, recorder)
@@ -37,18 +38,34 @@ def _checks(right, few=False, subject=None):
     for name, check in (("frozen offsets", _frozen), ("transpose", _transpose), ("reference", _reference), ("two parts", _two_parts)):
         some = (surrogates[0],) if name == "two parts" else surrogates
         listed += [(f"{name}: {_words(r)}, {_words(s)}", on(check, r, s)) for r in rules for s in some]
-    return listed + [(f"frozen offsets: far from the threshold, {_words(s)}", on(_frozen, rules[0], s, True)) for s in surrogates]
+    listed += [(f"frozen offsets: far from the threshold, {_words(s)}", on(_frozen, rules[0], s, True)) for s in surrogates]
+    return [*listed, ("ties", _ties)] if size else listed
+
+
+def _rules(rules, size):
+    """Leave out what neurons that pool do not know: a reset in the next step."""
+    return tuple(dict.fromkeys(rule._replace(timing="same") for rule in rules)) if size else rules
+
+
+def _ties(op, rng, recorder):
+    recorder.statements(witness.check_ties(op), "current")
 
 
 def _words(words):
     return " ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in words)
 
 
+def _axes(x):
+    """Name the axes after the step: of neurons, or of images."""
+    return ("sample", "row", "column", "channel") if np.ndim(x) > 3 else ("sample", "neuron")
+
+
 def _case(rng, conventions, threshold, highest, exact=False):
     """Draw a case in which some neurons fire and some do not; exact: sums have no rounding, and some potentials meet the threshold."""
+    shape = (2, 5, 4, 2) if conventions[3] else (2, 3)
     for _ in range(1000):
-        current = threshold * (rng.integers(-6, 14, (6, 2, 3)) / 16 if exact else rng.normal(0.3, 0.6, (6, 2, 3)))
-        case = witness.Setup(current, threshold, threshold * rng.integers(-6, highest, (2, 3)) / 16, *conventions)
+        current = threshold * (rng.integers(-6, 14, (6, *shape)) / 16 if exact else rng.normal(0.3, 0.6, (6, *shape)))
+        case = witness.Setup(current, threshold, threshold * rng.integers(-6, highest, shape) / 16, *conventions)
         _, spikes = witness.operating_point(case)
         raster = np.stack([s for k, s in spikes.items() if k > 0])
         if 0.2 < raster.mean() < 0.8 and (raster.any(axis=0) & ~raster.all(axis=0)).mean() > 0.5:
@@ -57,15 +74,15 @@ def _case(rng, conventions, threshold, highest, exact=False):
 
 
 def _dynamics(op, right, case, recorder):
-    spikes, v_final = op.forward(case.current, case.threshold, case.v_init, case.rule)[:2]
+    spikes, v_final = op.forward(case.current, *case.how, case.v_init, case.rule)[:2]
     wanted, v_wanted = witness.walk(case, case.current, witness.start(case), lambda k, v: (witness.fires(case, v),) * 2)
 
     def first(bad):
-        return place(np.argwhere(bad)[0], "step", "sample", "neuron")
+        return place(np.argwhere(bad)[0], "step", *_axes(case.v_init))
     sums = "exact sums" if case.detach_reset else "any sums"
     recorder.compare(spikes, np.stack(wanted), f"spikes, {sums}", 1e-12, first)
     recorder.compare(v_final, v_wanted, f"v_final, {sums}", 1e-12,
-                 lambda bad: "after the last step, " + place(np.argwhere(bad)[0], "sample", "neuron"))
+                 lambda bad: "after the last step, " + place(np.argwhere(bad)[0], *_axes(case.v_init)))
 
 
 def _frozen(op, right, case, recorder):
@@ -83,17 +100,17 @@ def _transpose(op, right, case, recorder):
 def _reference(op, right, case, recorder):
     got, wanted = (_gradients(x, case) for x in (op, right))
     for name, a, b in zip(("spikes", "v_final", "current", "v_init"), got, wanted, strict=True):
-        axes = ("sample", "neuron") if name in ("v_final", "v_init") else ("step", "sample", "neuron")
+        axes = _axes(case.v_init) if name in ("v_final", "v_init") else ("step", *_axes(case.v_init))
         recorder.compare(a, b, f"{name}, {_reset(case)}", SAME * 1e2, lambda bad, axes=axes: place(np.argwhere(bad)[-1], *axes))
 
 
 def _two_parts(op, right, case, recorder):
     """A run in two parts: what flows back into v_init of the second is dv_final of the first."""
     rng = np.random.default_rng(4)
-    dspikes, dv = rng.normal(size=case.current.shape), rng.normal(size=case.current.shape[1:])
+    dspikes, dv = rng.normal(size=_spikes(case)), rng.normal(size=case.current.shape[1:])
 
     def back(v_init, steps, dv_final):
-        _, v, cache = op.forward(case.current[steps], case.threshold, v_init, case.rule)
+        _, v, cache = op.forward(case.current[steps], *case.how, v_init, case.rule)
         return v, lambda d: op.backward(dspikes[steps], cache, d, case.surrogate, case.detach_reset)
     _, whole = back(case.v_init, slice(None), dv)
     dcurrent, dv_init = whole(dv)
@@ -102,7 +119,7 @@ def _two_parts(op, right, case, recorder):
     dx2, between = second(dv)
     dx1, start = first(between)
     recorder.compare(np.concatenate([dx1, dx2]), dcurrent, f"current, {_reset(case)}", SAME * 10,
-                 lambda bad: place(np.argwhere(bad)[-1], "step", "sample", "neuron"))
+                 lambda bad: place(np.argwhere(bad)[-1], "step", *_axes(case.v_init)))
     recorder.compare(start, dv_init, f"v_init, {_reset(case)}", SAME * 10)
 
 
@@ -110,10 +127,16 @@ def _reset(case):
     return "reset detached" if case.detach_reset else "reset attached"
 
 
+def _spikes(case):
+    """Return the shape of the spikes."""
+    n_t, n_b, *more = case.current.shape
+    return (n_t, n_b, more[0] // case.size, more[1] // case.size, more[2]) if case.size else case.current.shape
+
+
 def _gradients(op, case):
     rng = np.random.default_rng(5)
-    spikes, v, cache = op.forward(case.current, case.threshold, case.v_init, case.rule)
-    c = rng.normal(size=case.current.shape), rng.normal(size=case.current.shape[1:])
+    spikes, v, cache = op.forward(case.current, *case.how, case.v_init, case.rule)
+    c = rng.normal(size=_spikes(case)), rng.normal(size=case.current.shape[1:])
     return spikes, v, *op.backward(c[0], cache, c[1], case.surrogate, case.detach_reset)
 
 
@@ -126,20 +149,21 @@ def _first_divergence(op, right, case):
         bad = np.argwhere(relative(got[k], wanted[k]) > 1e-9)
         if len(bad):
             step = bad[:, 0].min() if k == 0 else bad[:, 0].max()
-            return place(bad[bad[:, 0] == step][0], "step", "sample", "neuron") + words
+            return place(bad[bad[:, 0] == step][0], "step", *_axes(case.v_init)) + words
     return ""
 
 
-def _examples(op, right, rng, subject=None):
+def _examples(op, right, rng, subject=None, size=0):
     """Run an operation on fixed arguments."""
     rules, kinds, thresholds, detached = (getattr(subject, name, None) or default for name, default in (
-        ("rules", FEW_RULES), ("surrogates", SURROGATES), ("thresholds", (0.875,)), ("detach", (True, False))))
+        ("rules", _rules(FEW_RULES, size)), ("surrogates", SURROGATES), ("thresholds", (0.875,)), ("detach", (True, False))))
     for rule, kind, detach, far in itertools.product(rules, kinds, detached, (False, True)):
-        case = _case(rng, (Rule(*rule), Surrogate(*kind), detach), thresholds[0], 14)
+        case = _case(rng, (Rule(*rule), Surrogate(*kind), detach, size), thresholds[0], 14)
         case.current[0, 0, 0] = FAR if far else case.current[0, 0, 0]
-        c = rng.normal(size=case.current.shape), rng.normal(size=case.current.shape[1:])
-        spikes, v, cache = op.forward(case.current, case.threshold, witness.start(case), rule)
+        c = rng.normal(size=_spikes(case)), rng.normal(size=case.current.shape[1:])
+        spikes, v, cache = op.forward(case.current, *case.how, witness.start(case), rule)
         yield {"spikes": spikes, "v_final": v, **named(("current", "v_init"), op.backward(c[0], cache, c[1], case.surrogate, detach))}
 
 
-SUITE = {"integrate_fire": Checked(OPERATIONS["integrate_fire"].pair, _checks, _examples, OPERATIONS["integrate_fire"].module)}
+SUITE = {name: Checked(OPERATIONS[name].pair, functools.partial(_checks, size=size), functools.partial(_examples, size=size),
+                       OPERATIONS[name].module) for name, size in (("integrate_fire", 0), ("pooled_fire", 2))}

@@ -41,8 +41,11 @@ def _batch_norm(rng):
 
 
 def _relu(rng):
-    return [Problem(f"top {top:g}", (rng.normal(size=(4, 5)), top), witness.relu, lambda x, top=np.inf: [x > 0, x < top])
-            for top in (np.inf, 0.7)]
+    def inside(x, top=np.inf, levels=0):
+        return [x > 0, x < top]
+    listed = [Problem(f"top {top:g}", (rng.normal(size=(4, 5)), top), witness.relu, inside) for top in (np.inf, 0.7)]
+    return [*listed, Problem("4 levels", (rng.normal(0.3, 0.6, (4, 5)), 0.7, 4), witness.relu, inside,
+                             lambda x, top=np.inf, levels=0: witness.relu(x, top))]
 
 
 def _statistics(op, rng, recorder):

@@ -6,8 +6,10 @@ checks share no code with what they check:
     check_dynamics        spikes and potentials against the definition, step by step
     frozen_offset_check   backward against differences of (I11), whose ordinary gradient the surrogate gradient is
     transpose_identity    backward against a forward-mode pass by dual numbers
+    check_ties            of neurons that pool: which of equal potentials takes the gradient
 
-docs/derivations/integrate-and-fire.md has the equations.
+docs/derivations/integrate-and-fire.md has the equations. With a window of size x size they are those of neurons that pool inside, on
+docs/derivations/pooling-inside-the-neuron.md: a neuron sees the largest potential of its window, and all of them are reset together.
 """
 
 from typing import NamedTuple
@@ -17,6 +19,7 @@ import numpy as np
 from ...conventions import Rule, Surrogate
 from ..compare import compare
 from ..gradcheck import gradcheck
+from .relu import Statements
 
 
 class Setup(NamedTuple):
@@ -28,15 +31,27 @@ class Setup(NamedTuple):
     rule: Rule = Rule()
     surrogate: Surrogate = Surrogate()
     detach_reset: bool = True
+    size: int = 0                         # of the windows that neurons pool, current (T, B, H, W, C); 0: they do not
+
+    @property
+    def how(self):
+        """The arguments of forward between current and v_init.
+
+        Returns
+        -------
+        tuple
+            Size of the windows, if neurons pool, and threshold.
+        """
+        return (self.size, self.threshold) if self.size else (self.threshold,)
 
 
 def check_dynamics(op, case):
-    """Compare forward with the definition, (I1) to (I3).
+    """Compare forward with the definition, (I1) to (I3); of neurons that pool, (I12) and (I13).
 
     Parameters
     ----------
     op : module or object
-        With ``forward(current, threshold, v_init, rule) -> spikes, v_final, cache``.
+        With ``forward(current, threshold, v_init, rule) -> spikes, v_final, cache``; of neurons that pool, size stands before threshold.
     case : Setup
         Where to check. Choose numbers whose sums are exact (eighths, say) if potentials meet the threshold.
 
@@ -46,7 +61,7 @@ def check_dynamics(op, case):
         spikes and v_final (got) and the definition (wanted), within 1e-12.
     """
     def got(current, v_init):
-        return op.forward(current, case.threshold, v_init, case.rule)[:2]
+        return op.forward(current, *case.how, v_init, case.rule)[:2]
 
     def wanted(current, v_init):
         spikes, v_final = walk(case, current, v_init, lambda k, v: (fires(case, v),) * 2)
@@ -85,11 +100,12 @@ def frozen_offset_check(op, case, n=200, rng=None):
 
     def forward(current, v_init):
         spikes, v_final = walk(case, current, v_init, spike)
-        return np.stack([*spikes, v_final]), (current, v_init)
+        return np.concatenate([np.ravel(x) for x in (*spikes, v_final)]), (current, v_init)
 
     def backward(dout, args):
-        cache = op.forward(args[0], case.threshold, args[1], case.rule)[2]
-        return op.backward(dout[:-1], cache, dout[-1], case.surrogate, case.detach_reset)
+        spikes, v_final, cache = op.forward(args[0], *case.how, args[1], case.rule)
+        dspikes, dv_final = dout[:spikes.size].reshape(spikes.shape), dout[spikes.size:].reshape(v_final.shape)
+        return op.backward(dspikes, cache, dv_final, case.surrogate, case.detach_reset)
 
     smooth = np.zeros(0)                  # nothing discrete is left that could change
     args = case.current, start(case)
@@ -127,7 +143,7 @@ def transpose_identity(op, case, rng=None):
     spikes, v_final = walk(case, [Dual(*pair) for pair in zip(args[0], moves[0], strict=True)], Dual(args[1], moves[1]), spike)
     dots = np.stack([s.dot for s in spikes]), v_final.dot
     c = [rng.normal(size=x.shape) for x in dots]
-    cache = op.forward(args[0], case.threshold, args[1], case.rule)[2]
+    cache = op.forward(args[0], *case.how, args[1], case.rule)[2]
     grads = op.backward(c[0], cache, c[1], case.surrogate, case.detach_reset)
     left, right = ([a * b for a, b in zip(x, y, strict=True)] for x, y in ((c, dots), (grads, moves)))
     size = max(sum(float(np.abs(x).sum()) for x in side) for side in (left, right))
@@ -154,6 +170,29 @@ class Dual(NamedTuple):
         if not isinstance(other, Dual):
             return Dual(self.value * other, self.dot * other)
         return Dual(self.value * other.value, self.dot * other.value + self.value * other.dot)
+
+
+def check_ties(op):
+    """Check that of equal potentials in a window the first in row-major order takes the whole gradient, (I15).
+
+    Parameters
+    ----------
+    op : Pair
+        Of neurons that pool, windows of two by two.
+
+    Returns
+    -------
+    pysnn.verify.witness.relu.Statements
+        What was checked, and whether it holds.
+    """
+    lines = []
+    for ties in ((0, 1, 2, 3), (1, 2), (2, 3), (0, 3), (1, 3)):
+        x = np.zeros(4)
+        x[list(ties)] = 0.875
+        spikes, _, cache = op.forward(x.reshape(1, 1, 2, 2, 1), 2, 1.0, 0.0, Rule())
+        dx = op.backward(np.ones_like(spikes), cache, np.zeros((1, 2, 2, 1)), Surrogate(), True)[0].reshape(-1)
+        lines.append((f"places {ties} are equal: {ties[0]} takes the gradient", dx[ties[0]] > 0 and dx[ties[0]] == dx.sum()))
+    return Statements(tuple(lines))
 
 
 def start(case):
@@ -190,6 +229,49 @@ def fires(case, v):
     return (v >= case.threshold if case.rule.fire == ">=" else v > case.threshold) * 1.0
 
 
+def largest(case, v):
+    """Return what a neuron holds against the threshold: its potential, or the first of the largest of its window, (I12) and (I15).
+
+    Parameters
+    ----------
+    case : Setup
+        With the size of the windows.
+    v : (B, ...) array or Dual
+        Potentials; (B, H, W, C) if neurons pool.
+
+    Returns
+    -------
+    (B, ...) array or Dual
+        Of neurons that pool (B, H // size, W // size, C).
+    """
+    if not case.size:
+        return v
+    if isinstance(v, Dual):
+        values, dots = _windows(case, v.value), _windows(case, v.dot)
+        first = values.argmax(axis=-1)[..., None]
+        return Dual(*(np.take_along_axis(x, first, axis=-1)[..., 0] for x in (values, dots)))
+    return _windows(case, v).max(axis=-1)
+
+
+def _windows(case, v):
+    """Put the places of a window side by side: (B, H, W, C) as (B, h, w, C, size^2)."""
+    k, (n, height, width, channels) = case.size, v.shape
+    x = v[:, :height // k * k, :width // k * k].reshape(n, height // k, k, width // k, k, channels)
+    return x.transpose(0, 1, 3, 5, 2, 4).reshape(n, height // k, width // k, channels, k * k)
+
+
+def _to_each(case, s, v):
+    """Give every place of a window the spike of its neuron, (I13); places without a neuron get 0."""
+    if not case.size:
+        return s
+    if isinstance(s, Dual):
+        return Dual(*(_to_each(case, x, y) for x, y in zip(s, v, strict=True)))
+    each = np.zeros_like(v)
+    inner = np.kron(s, np.ones((1, case.size, case.size, 1)))
+    each[:, :inner.shape[1], :inner.shape[2]] = inner
+    return each
+
+
 def walk(case, current, v, spike):
     """Simulate all steps, (I1) to (I3).
 
@@ -202,7 +284,8 @@ def walk(case, current, v, spike):
     v : array or Dual
         Potential before the first step.
     spike : callable
-        ``spike(k, v)`` gives two spikes, that of the output and that of the reset; k counts steps from 1, and 0 is before the first.
+        ``spike(k, v)`` gives two spikes, that of the output and that of the reset; k counts steps from 1, and 0 is before the first; v is
+        what `largest` gives.
 
     Returns
     -------
@@ -218,10 +301,10 @@ def walk(case, current, v, spike):
         if case.rule.timing == "next":
             v = reset(v, spike(t, v)[1])
         v = v + x
-        out, resetting = spike(t + 1, v)
+        out, resetting = spike(t + 1, largest(case, v))
         outputs.append(out)
         if case.rule.timing == "same":
-            v = reset(v, resetting)
+            v = reset(v, _to_each(case, resetting, v))
     return outputs, v
 
 

@@ -101,8 +101,8 @@ def batch_norm(x, gamma, beta, mean=None, var=None, eps=1e-5):
     return gamma * (x - mean) / np.sqrt(var + eps) + beta
 
 
-def relu(x, top=np.inf):
-    """Clip to [0, top].
+def relu(x, top=np.inf, levels=0):
+    """Clip to [0, top]; with levels, go to the nearest of so many steps, half-way up.
 
     Parameters
     ----------
@@ -110,13 +110,18 @@ def relu(x, top=np.inf):
         Any shape.
     top : float
         Where the output ends.
+    levels : int
+        Steps between 0 and top; 0: no rounding.
 
     Returns
     -------
     array like x
         The result.
     """
-    return _loops(x.shape, lambda *at: min(max(x[at], 0.0), top))
+    def value(*at):
+        a = min(max(x[at], 0.0), top)
+        return max((k for k in range(levels + 1) if a >= (k - 0.5) * top / levels), default=0) * top / levels if levels else a
+    return _loops(x.shape, value)
 
 
 class Statements(NamedTuple):
