@@ -67,7 +67,7 @@ def test_importing_and_fitting_needs_neither_scikit_learn_nor_numba():
             "from pysnn.estimators import ProxyClassifier, TemporalClassifier\n"
             "x = [[0, 0], [0, 1], [5, 5], [5, 6]] * 5; y = ['low', 'low', 'high', 'high'] * 5\n"
             "for kind in (ProxyClassifier, TemporalClassifier):\n"
-            "    m = kind(hidden=20, random_state=0).fit(x, y); print(m.score(x, y), m.predict([[0, 0.5]]), m.classes_)")
+            "    m = kind(hidden=20, epochs=20, random_state=0).fit(x, y); print(m.score(x, y), m.predict([[0, 0.5]]), m.classes_)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["1.0 ['low'] ['high' 'low']"] * 2
