@@ -32,8 +32,9 @@ def checks(*models):
         return [pytest.param(None, None, marks=pytest.mark.skip("scikit-learn is not installed"))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return [pytest.param(*pair, id=f"{type(model).__name__}-{getattr(pair[1], 'func', pair[1]).__name__}")
-                for model in models for pair in estimator_checks_generator(model)]
+        return [pytest.param(*pair, id=f"{type(model).__name__}-{getattr(pair[1], 'func', pair[1]).__name__}",
+                             marks=[pytest.mark.slow] * (getattr(pair[1], "keywords", None) == {"readonly_memmap": True}))
+                for model in models for pair in estimator_checks_generator(model)]      # float32 in read-only memory is not slow
 
 
 @pytest.mark.parametrize("model, check", checks(TemporalClassifier(hidden=20, epochs=20)))
