@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from pysnn import datasets, training
 from pysnn.datasets import points
@@ -32,6 +33,13 @@ def coarse_regions(monkeypatch):
     """Let figures of decision regions ask for fewer points than the 40,000 of a fine picture."""
     from pysnn import plots
     monkeypatch.setattr(plots, "decision_regions", functools.partial(plots.decision_regions, n=40))
+
+
+def write_only(monkeypatch, *names):
+    """Let figures of other names be made, but neither drawn nor written."""
+    from pysnn import plots
+    real = plots.save
+    monkeypatch.setattr(plots, "save", lambda figure, path: real(figure, path) if Path(path).stem in names else path)
 
 
 def small_yin_yang(monkeypatch):
