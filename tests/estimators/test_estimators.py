@@ -465,7 +465,7 @@ def wide_clouds(n_features, n=300):
 
 
 @both
-@pytest.mark.parametrize("n_features", [64, 512, 1460])
+@pytest.mark.parametrize("n_features", [64, pytest.param(512, marks=pytest.mark.slow), 1460])
 def test_many_features(kind, n_features):
     """One learning rate for any number of inputs drove all hidden neurons to silence or to a spike in every step."""
     x, y = wide_clouds(n_features)
