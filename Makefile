@@ -29,8 +29,11 @@ demo: .venv/ready  ## train on the shipped sample, evaluate, draw
 	$(BIN)/pysnn plot all runs/demo-proxy.npz --out figures/proxy
 	@echo "== done: look at figures/raster.png and figures/proxy/raster.png first; next: $(BIN)/python examples/01_one_neuron.py"
 
+# Written down once, compiled Python need not be compiled anew by each of the hundreds of processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 # $(call both,OPTIONS): two processes of pytest, one for each core; the folders of the second take about half of the time.
-SECOND := tests/evaluation tests/house tests/learning tests/ops tests/plots tests/tools tests/verify
+SECOND := tests/evaluation tests/house tests/learning tests/ops tests/tools tests/verify
 define both
 @mkdir -p runs; echo "== two processes: first all but the folders $(notdir $(SECOND)), whose output follows"; \
 $(RUN) -m pytest -p no:cacheprovider $(1) $(SECOND) > runs/test-second.log 2>&1 & second=$$!; \

@@ -223,11 +223,13 @@ def _run(path):
 
 def reference(thing):
     """Name an object of a user's file as FILE.py:NAME, without the folder; a ValueError if no loaded file holds it under a name."""
+    home = getattr(thing, "__module__", None) if hasattr(thing, "__qualname__") else None      # of a class or a function
     for module in list(sys.modules.values()):
         file = getattr(module, "__file__", None)
-        name = next((name for name, value in vars(module).items() if value is thing and not name.startswith("_")), None) if file else None
-        home = getattr(thing, "__module__", None) if hasattr(thing, "__qualname__") else None      # of a class or a function
-        if name is None or not file.endswith(".py") or home not in (None, module.__name__):
+        if not file or not file.endswith(".py") or home not in (None, getattr(module, "__name__", None)):
+            continue
+        name = next((name for name, value in vars(module).items() if value is thing and not name.startswith("_")), None)
+        if name is None:
             continue
         path = Path(file)
         known, digest = _LOADED.get(path.name, (None, ""))

@@ -1,11 +1,19 @@
 """What all tests share: the backends, and randomness that does not depend on the order of tests."""
 
+import gc
+
 import numpy as np
 import pytest
 
 pytest.register_assert_rewrite("tests.cases")
 
 from tests.cases.backends import operation  # noqa: E402
+
+
+def pytest_collection_finish(session):
+    """Keep modules and the tests themselves out of garbage collections, which some tests ask for: they are a million objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(params=["reference", "numba"])

@@ -7,6 +7,8 @@ gives a network the same total input. The generator here was written from that d
 authors' program draws its random numbers, and reproduces their published files bit by bit.
 """
 
+import math
+
 import numpy as np
 
 YIN_YANG_SETS = {"train": (5000, 42), "validation": (1000, 41), "test": (1000, 40)}  # published: size, seed
@@ -61,7 +63,7 @@ def yin_yang(n, seed, r_big=0.5, r_small=0.1):
     for b in range(n):
         labels[b] = rng.randint(3)
         while True:  # rejection: throw until a point of the wanted class is hit
-            px, py = rng.rand(2) * 2.0 * r_big
+            px, py = (rng.rand(2) * 2.0 * r_big).tolist()
             if yin_yang_class(px, py, r_big, r_small) == labels[b]:
                 break
         x[b] = px, py, 1.0 - px, 1.0 - py
@@ -104,4 +106,4 @@ def yin_yang_validation():
 
 
 def _distance(px, py, cx, cy):
-    return np.sqrt((px - cx) ** 2 + (py - cy) ** 2)
+    return math.sqrt((px - cx) ** 2 + (py - cy) ** 2)

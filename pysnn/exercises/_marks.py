@@ -135,13 +135,20 @@ def _known(exercise, seed, mistake=None):
     return [None if case.differences else case.answer(functions) for case in exercise.draw_cases(seed)]
 
 
+@functools.lru_cache(200)
+def _changed(exercise, seed, mistake):
+    """Find the results that a mistake changes: pairs of the number of the case and the output."""
+    right, faulty = _known(exercise, seed), _known(exercise, seed, mistake)
+    return frozenset((k, out) for k, case in enumerate(exercise.draw_cases(seed)) if not case.differences for out in case.outputs
+                     if not _same(faulty[k][out], right[k][out]))
+
+
 def _mistakes(exercise, seed, answers, wrong, n_wrong):
     """Yield hints for known mistakes, those that explain most of the wrong results first. A result is (number of the case, output)."""
-    cases, right, candidates = exercise.draw_cases(seed), _known(exercise, seed), []
+    cases, candidates = exercise.draw_cases(seed), []
     for mistake in exercise.mistakes if wrong else ():
         faulty = _known(exercise, seed, mistake)
-        changed = {(k, out) for k, case in enumerate(cases) if not case.differences for out in case.outputs
-                   if not _same(faulty[k][out], right[k][out])}
+        changed = _changed(exercise, seed, mistake)
         explained = {(k, out) for k, out in changed & wrong if _same(answers[k][out], faulty[k][out])}
         for output in {out for _, out in explained}:        # one equal number may be chance: half of what the mistake changes must agree
             of_output = {result for result in changed if result[1] == output}

@@ -51,7 +51,7 @@ def conv2d_forward(x, w, stride=1, padding=0):
         For shapes that do not fit, a kernel larger than the padded image, an empty batch, a stride below 1 or a padding below 0.
     """
     x, w, stride, padding, shape = _checks.conv2d(x, w, stride, padding)
-    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    padded = _padded(x, padding)
     y = np.zeros(shape, x.dtype)
     with one_thread():                                                   # the same bits for any number of threads
         for i, j, rows, cols in _taps(w, shape, stride):
@@ -85,7 +85,7 @@ def conv2d_backward(dy, cache, need_dx=True):
     """
     x, w, stride, padding, shape = cache
     dy = _checks.gradient(dy, (shape, x.dtype))
-    padded = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    padded = _padded(x, padding)
     dpadded, dw = np.zeros_like(padded), np.empty_like(w)
     with one_thread():
         for i, j, rows, cols in _taps(w, shape, stride):
@@ -95,6 +95,11 @@ def conv2d_backward(dy, cache, need_dx=True):
                 dpadded[:, rows, cols] += dy @ w[i, j].T                 # (R4)
     dx = dpadded[:, padding:padding + x.shape[1], padding:padding + x.shape[2]]
     return np.ascontiguousarray(dx) if need_dx else None, dw
+
+
+def _padded(x, padding):
+    """Put rows and columns of zeros around images."""
+    return np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0))) if padding else x
 
 
 def _taps(w, shape, stride):

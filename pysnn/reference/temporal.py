@@ -54,15 +54,14 @@ def forward(z_in, w, threshold=1.0):
     margin = np.ones_like(z_out)
     z_bound = np.zeros_like(z_out)
     for b, z in enumerate(z_in):
-        order = np.argsort(z, kind="stable")
-        order = order[np.isfinite(z[order])]
+        order = np.argsort(z, kind="stable")[:np.isfinite(z).sum()]      # inputs that never come are the last
         if order.size == 0:
             continue
-        z_sorted = z[order]
-        scale = _scale(z_sorted[-1], w[order])
+        z_sorted, w_sorted = z[order], w[order]
+        scale = _scale(z_sorted[-1], w_sorted)
         z_next = np.append(z_sorted[1:], w.dtype.type(np.inf))[:, None]
-        sum_w = np.cumsum(w[order], axis=0)                              # [k, j]: inputs up to rank k in time, neuron j
-        sum_wz = np.cumsum(w[order] * (z_sorted * scale)[:, None], axis=0)
+        sum_w = np.cumsum(w_sorted, axis=0)                              # [k, j]: inputs up to rank k in time, neuron j
+        sum_wz = np.cumsum(w_sorted * (z_sorted * scale)[:, None], axis=0)
         a = sum_w - threshold
         excitable = a > 0                                                # (T4) the causal weights exceed the threshold
         crossing = np.divide(sum_wz, a, out=np.full_like(a, np.inf), where=excitable)     # (T3)

@@ -229,8 +229,9 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
     for k, (x, grad, name) in enumerate(zip(args, grads, names, strict=True)):
         chosen = np.arange(x.size) if n is None or x.size <= n else np.sort(rng.choice(x.size, n, replace=False))
         where = [tuple(int(i) for i in np.unravel_index(flat, x.shape)) for flat in chosen]
-        rows.append(_summarise(name, "coordinates", where, [_coordinate(point, k, grad, at) for at in where], RTOL))
-        along = [_direction(point, k, grad, rng) for _ in range(DIRECTIONS if np.isfinite(x).any() else 0)]
+        size = _scale(x)
+        rows.append(_summarise(name, "coordinates", where, [_coordinate(point, k, grad, size, at) for at in where], RTOL))
+        along = [_direction(point, k, grad, size, rng) for _ in range(DIRECTIONS if np.isfinite(x).any() else 0)]
         rows.append(_summarise(name, "directions", [(i,) for i in range(len(along))], along, RTOL))
     return Report(tuple(rows), n_outputs=point.out.size, n_silent=int(np.isinf(point.out).sum()))
 
@@ -292,20 +293,19 @@ def _scale(x):
     return np.where(finite, np.exp2(np.floor(np.log2(np.where(finite, scale, 1.0)))), 0)
 
 
-def _coordinate(point, k, grad, at):
-    """Check one coordinate of argument k."""
+def _coordinate(point, k, grad, size, at):
+    """Check one coordinate of argument k, by steps of this size."""
     if np.isinf(point.args[k][at]):
         return Outcome("at inf") if grad[at] == 0 else Outcome("smooth", np.inf, float(grad[at]), 0.0)
     step = np.zeros_like(point.args[k])
-    step[at] = _scale(point.args[k])[at]
+    step[at] = size[at]
     outcome = _differences(point, k, step, float(grad[at] * step[at]))
     return outcome.scaled(1 / step[at])
 
 
-def _direction(point, k, grad, rng):
-    """Check one random direction in argument k."""
-    x = point.args[k]
-    step = _scale(x) * rng.choice([-1.0, 1.0], x.shape) * 2.0 ** rng.integers(-2, 1, x.shape)
+def _direction(point, k, grad, size, rng):
+    """Check one random direction in argument k, by steps of this size."""
+    step = size * rng.choice([-1.0, 1.0], size.shape) * 2.0 ** rng.integers(-2, 1, size.shape)
     moves = step != 0
     return _differences(point, k, step, float(grad[moves] @ step[moves]))
 

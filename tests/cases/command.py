@@ -5,8 +5,9 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-from pysnn import training
+from pysnn import datasets, training
 from pysnn.datasets import points
 from tests.cases import ROOT
 
@@ -34,10 +35,24 @@ def coarse_regions(monkeypatch):
     monkeypatch.setattr(plots, "decision_regions", functools.partial(plots.decision_regions, n=40))
 
 
+def write_only(monkeypatch, *names):
+    """Let figures of other names be made, but neither drawn nor written."""
+    from pysnn import plots
+    real = plots.save
+    monkeypatch.setattr(plots, "save", lambda figure, path: real(figure, path) if Path(path).stem in names else path)
+
+
 def small_yin_yang(monkeypatch):
     """Let the Yin-Yang data set have fewer points."""
     for name, size in {"train": (300, 42), "validation": (60, 41), "test": (60, 40)}.items():
         monkeypatch.setitem(points.YIN_YANG_SETS, name, size)
+
+
+def few_images(monkeypatch, n_train, n_test):
+    """Let the sample of Fashion-MNIST be fewer images, and every other data set be these."""
+    of = datasets.load("fashion-sample")
+    few = of._replace(x_train=of.x_train[:n_train], y_train=of.y_train[:n_train], x_test=of.x_test[:n_test], y_test=of.y_test[:n_test])
+    monkeypatch.setattr(datasets, "load", lambda *args: few)
 
 
 class Guarded:

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from itertools import product
 
 import pytest
 
@@ -32,8 +33,11 @@ def terminal(encoding):
     return io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict", write_through=True)
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "cp437"])
-@pytest.mark.parametrize("verb", ["compare", "verify", "check"])
+QUICK = {(verb, "ascii") for verb in ("compare", "verify", "check")} | {("compare", "cp1252"), ("verify", "cp437"), ("check", "latin-1")}
+
+
+@pytest.mark.parametrize("verb, encoding", [pytest.param(*case, marks=[pytest.mark.slow] * (case not in QUICK)) for case in
+                                            product(("compare", "verify", "check"), ("ascii", "cp1252", "latin-1", "cp437"))])
 def test_every_encoding(verb, encoding, commands, tmp_path, monkeypatch):
     args, files = commands[verb]
     monkeypatch.setattr(sys, "stdout", terminal(encoding))

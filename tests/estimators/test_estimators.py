@@ -32,8 +32,9 @@ def checks(*models):
         return [pytest.param(None, None, marks=pytest.mark.skip("scikit-learn is not installed"))]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        return [pytest.param(*pair, id=f"{type(model).__name__}-{getattr(pair[1], 'func', pair[1]).__name__}")
-                for model in models for pair in estimator_checks_generator(model)]
+        return [pytest.param(*pair, id=f"{type(model).__name__}-{getattr(pair[1], 'func', pair[1]).__name__}",
+                             marks=[pytest.mark.slow] * (getattr(pair[1], "keywords", None) == {"readonly_memmap": True}))
+                for model in models for pair in estimator_checks_generator(model)]      # float32 in read-only memory is not slow
 
 
 @pytest.mark.parametrize("model, check", checks(TemporalClassifier(hidden=20, epochs=20)))
@@ -67,7 +68,7 @@ def test_importing_and_fitting_needs_neither_scikit_learn_nor_numba():
             "from pysnn.estimators import ProxyClassifier, TemporalClassifier\n"
             "x = [[0, 0], [0, 1], [5, 5], [5, 6]] * 5; y = ['low', 'low', 'high', 'high'] * 5\n"
             "for kind in (ProxyClassifier, TemporalClassifier):\n"
-            "    m = kind(hidden=20, random_state=0).fit(x, y); print(m.score(x, y), m.predict([[0, 0.5]]), m.classes_)")
+            "    m = kind(hidden=20, epochs=20, random_state=0).fit(x, y); print(m.score(x, y), m.predict([[0, 0.5]]), m.classes_)")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["1.0 ['low'] ['high' 'low']"] * 2
@@ -464,7 +465,7 @@ def wide_clouds(n_features, n=300):
 
 
 @both
-@pytest.mark.parametrize("n_features", [64, 512, 1460])
+@pytest.mark.parametrize("n_features", [64, pytest.param(512, marks=pytest.mark.slow), 1460])
 def test_many_features(kind, n_features):
     """One learning rate for any number of inputs drove all hidden neurons to silence or to a spike in every step."""
     x, y = wide_clouds(n_features)

@@ -267,7 +267,7 @@ def test_agreement_by_its_definition():
 @pytest.mark.parametrize("readout", ["spikes", "potential"])
 def test_a_conversion_agrees_in_the_units_of_its_network(readout):
     """(P6), (P7): rates times scale, of every layer, are the activations."""
-    nets, (x, _) = drawn(conversion, model="6x6x2-6C3-A2-8-3", percentile=100.0, n_steps=2000, readout=readout, bias=True), samples()
+    nets, (x, _) = drawn(conversion, model="6x6x2-6C3-A2-8-3", percentile=100.0, n_steps=1000, readout=readout, bias=True), samples()
     conversion.end_epoch(nets, x)
     for row in diagnostics.agreement(nets, x):
         assert row["slope"] == pytest.approx(1, abs=0.01) and row["correlation"] > 0.999
@@ -295,7 +295,7 @@ def test_without_hidden_layers_proxy_and_tandem_are_parallel():
 
 def test_with_many_steps_the_proxy_gradient_is_that_of_the_limit():
     """(P2), (P3): average pooling, reset by subtraction, threshold 1, outputs between 0 and 1: nothing is left to tell them apart."""
-    nets, (x, y) = drawn(model="6x6x2-3C3-A2-4C3-6-3", n_steps=2000), samples()
+    nets, (x, y) = drawn(model="6x6x2-3C3-A2-4C3-6-3", n_steps=1000), samples()
     nets.net.params["w4"] *= 0.3
     nets.net.params["b4"][...] = 0.5
     outputs, _ = nets.net.forward(x)

@@ -207,10 +207,10 @@ def test_presets_fit_every_data_set(preset, data):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_learn(preset):
-    settings = temporal.settings_for("fashion-mnist", preset, model="36-20-3", epochs=30, batch=6, backend="reference")
+    settings = temporal.settings_for("fashion-mnist", preset, model="36-20-3", epochs=10, batch=6, backend="reference")
     run = training.start("temporal", settings)
     records = list(training.epochs(run, images(48), images(48, seed=1)))
-    assert len(records) == 30 and records[-1]["val_accuracy"] > 0.8
+    assert len(records) == 10 and records[-1]["val_accuracy"] > 0.8
 
 
 def test_settings_are_stronger_the_more_the_user_said():

@@ -191,8 +191,11 @@ def test_timing_changes_neither_spikes_nor_gradients_unless_v_init_fires(if_neur
 SHAPES = [(1, 1, 1), (1, 7), (9, 1, 1), (5, 3, 4), (4, 2, 3, 3, 5), (15, 1), (3, 2, 8192), (3, 4100, 5)]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("threshold", [0.3, 0.7, 1, 2])
+QUICK = [(np.float32, 0.3), (np.float32, 0.7), (np.float64, 0.7), (np.float64, 1)]      # in float32 the first two are other numbers
+
+
+@pytest.mark.parametrize("dtype, threshold", [pytest.param(*case, marks=[pytest.mark.slow] * (case not in QUICK))
+                                              for case in itertools.product((np.float32, np.float64), (0.3, 0.7, 1, 2))])
 @pytest.mark.parametrize("rule", EVERY_RULE, ids=spelt)
 def test_kernel_is_the_reference(if_kernel, rng, rule, threshold, dtype):
     eps = np.finfo(dtype).eps

@@ -24,17 +24,16 @@ OPERATION = "temporal"
 def forward(z_in, w):
     z_out = np.full((len(z_in), w.shape[1]), np.inf)
     for b, z in enumerate(z_in):
-        order = np.argsort(z)
-        z_sorted, w_sorted = z[order], w[order]
-        z_next = np.append(z_sorted[1:], np.inf)
-        for j in range(w.shape[1]):
-            total = moment = 0.0
-            for k in np.flatnonzero(np.isfinite(z_sorted)):
-                total += w_sorted[k, j]
-                moment += w_sorted[k, j] * z_sorted[k]
-                if total > 1 and moment / (total - 1) <= z_next[k]:
-                    z_out[b, j] = moment / (total - 1)
-                    break
+        order = np.argsort(z)[:np.isfinite(z).sum()]
+        if len(order):
+            z_sorted, w_sorted = z[order], w[order]
+            z_next = np.append(z_sorted[1:], np.inf)[:, None]
+            total = w_sorted.cumsum(axis=0) - 1
+            moment = (w_sorted * z_sorted[:, None]).cumsum(axis=0)
+            crossing = np.where(total > 0, moment, np.inf) / np.where(total > 0, total, 1)
+            fires = (total > 0) & (crossing <= z_next)
+            first = crossing[fires.argmax(axis=0), np.arange(w.shape[1])]
+            z_out[b] = np.where(fires.any(axis=0), first, np.inf)
     return z_out, (z_in, w, z_out)
 
 

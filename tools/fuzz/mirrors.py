@@ -207,7 +207,7 @@ class _served:
         self.server = Server(("127.0.0.1", 0), Handler)
 
     def __enter__(self):
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()        # so soon it sees `shutdown`
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def __exit__(self, *error):

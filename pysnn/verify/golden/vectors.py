@@ -90,14 +90,15 @@ def cases(operation=None, folder=FOLDER):
     if len(sums) != len(schema["cases"]):
         raise ValueError(f"{folder / 'SHA256SUMS'}: expected a hash for each of {len(schema['cases'])} cases, got {len(sums)}")
     wanted = [e for e in schema["cases"] if operation in (None, e["operation"])]
-    archives, listed = {}, []
+    names, archives, listed = {e["name"] for e in wanted}, {}, []
     for entry in wanted:
         file = entry["file"]
         if file not in archives:
             with np.load(folder / file, allow_pickle=False) as held:
                 archives[file] = {}
                 for key in held.files:
-                    archives[file].setdefault(key.split("/")[0], {})[key] = held[key]
+                    if (name := key.split("/")[0]) in names:
+                        archives[file].setdefault(name, {})[key] = held[key]
         arrays = archives[file][entry["name"]]
         if digest(arrays) != sums[f"{file}/{entry['name']}"]:
             raise ValueError(f"{folder / file}: case {entry['name']} does not have the hash of SHA256SUMS")

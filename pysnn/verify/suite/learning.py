@@ -233,10 +233,11 @@ def check_gradients(nets, step, forward, n=12):
     """
     names = list(nets.net.params)
 
-    def named(ws):
-        return forward(dict(zip(names, ws, strict=True)))
-    return gradcheck(lambda *ws: (np.float64(named(ws)[0]), None), lambda d, cache: [d * step.grads[name] for name in names],
-                     [nets.net.params[name].copy() for name in names], lambda ws, out, cache: named(ws)[1], names, n)
+    def named(*ws):
+        value, decisions = forward(dict(zip(names, ws, strict=True)))
+        return np.float64(value), decisions
+    return gradcheck(named, lambda d, cache: [d * step.grads[name] for name in names],
+                     [nets.net.params[name].copy() for name in names], lambda ws, out, decisions: decisions, names, n)
 
 
 def _checks(method, right, few=False, subject=None):
