@@ -138,7 +138,7 @@ def epochs(run, train, validation=None, progress=None):
     dict
         The epoch's record. Of the training batches, with their dropout and augmentation: loss, train_accuracy, n_silent (samples without
         any output spike), movable (see `pysnn.learning.method.movable`) and what else the method counts. After the epoch: val_accuracy,
-        val_strict, val_inclusive; what the method's `report` says of up to REPORTED validation (without any: training) samples; lr, seconds;
+        val_strict, val_inclusive; what the method's `report` says of up to REPORTED validation (or training) samples; lr, seconds;
         and a warning, where nothing in a layer can move, or hardly an output spikes.
 
     Raises

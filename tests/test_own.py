@@ -486,7 +486,7 @@ def test_inside_the_package(place):
 
 
 @pytest.mark.parametrize("page, file, tables", [
-    ("neuron", "pysnn/operations.py", ["OPERATIONS"]), ("neuron", "pysnn/models.py", ["SPECS"]),
+    ("neuron", "pysnn/operations.py", ["OPERATIONS"]), ("neuron", "pysnn/models/specs.py", ["SPECS"]),
     ("learning-rule", "pysnn/learning/__init__.py", ["METHODS"]), ("data-set", "pysnn/datasets/loading.py", ["READERS"]),
     ("loss", "pysnn/learning/settings.py", ["RATE_LOSSES"]), ("loss", "pysnn/optim.py", ["OPTIMISERS", "SCHEDULES"]),
 ])

@@ -94,6 +94,7 @@ class Method(NamedTuple):
     trains_with_steps: bool = True                               # whether training depends on the number of time steps
     family: str = ""             # temporal or rate: which evaluation and figures fit; "": accuracy alone
     begin: object = lambda nets, x_train: None                   # before the first epoch
+    best: dict = MappingProxyType({})            # name of a data set -> model and settings, with presets other than "authors"
     model_settings: dict = MappingProxyType({})  # name of a model -> settings that it needs, with presets other than "authors"
 
     def settings_for(self, data, preset="ours", **chosen):
@@ -124,9 +125,11 @@ class Method(NamedTuple):
         if unknown := sorted(set(chosen) - set(names)):
             raise ValueError(f"unknown setting {unknown[0]!r}: expected one of {', '.join(names)}")
         needed = {name: value for name, value in self.data_settings.get(data, {}).items() if preset != "authors" or name in self.needed}
-        name = {**self.presets[preset], **needed, **chosen}.get("model", self.Settings.model)
+        best = self.best.get(data, {}) if preset != "authors" else {}
+        best = best if chosen.get("model", best.get("model")) == best.get("model") else {}
+        name = {**self.presets[preset], **needed, **best, **chosen}.get("model", self.Settings.model)
         named = self.model_settings.get(str(name).partition(":")[0], {}) if preset != "authors" else {}
-        given = {**self.presets[preset], **needed, **named}
+        given = {**self.presets[preset], **needed, **named, **best}
         if "crop" in names and len(self.Settings(model={**given, **chosen}.get("model", self.Settings.model)).model.shape) != 3:
             given = {name: value for name, value in given.items() if name not in OF_IMAGES}
         return self.Settings(**{**given, **chosen})

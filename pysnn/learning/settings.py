@@ -197,7 +197,7 @@ class Common(Settings):
         if getattr(self, "readout", "spikes") == "potential" and len(self.model.neuron_layers) < 2:
             raise ValueError(f"readout: expected a model with a hidden layer for 'potential', or no neuron spikes, got {self.model}")
         if any(getattr(self, name) for name in OF_IMAGES[:-1]) and len(shape) != 3:
-            raise ValueError(f"crop, shift, flip, erase: expected a model on images such as 28x28x1-..., got {self.model}")
+            raise ValueError(f"crop, shift, flip: expected a model on images such as 28x28x1-..., got {self.model}")
         if self.crop > min(shape[:2]):
             raise ValueError(f"crop: expected at most the side of an image, {min(shape[:2])}, got {self.crop}")
 

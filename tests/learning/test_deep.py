@@ -122,8 +122,8 @@ def test_spiking_run_step_by_step():
 
 
 def test_the_twins_share_the_first_layer():
-    nets, (x, y) = nets_for(), samples(8)
-    x = rate.encode_batch(nets, x)
+    nets = nets_for()
+    x = rate.encode_batch(nets, samples(8)[0])
     outputs, caches = nets.net.forward(x, None, "batch")
     used = nets.net.batch_stats(caches)
     shared, whole = proxy.run_snn(nets, x, used, outputs)[0], nets.snn.run(x, used)
@@ -209,7 +209,7 @@ def test_settings_that_models_need_come_with_their_names():
     assert rule.settings_for("fashion-mnist", "warm").warm == 0.7
     assert rule.settings_for("fashion-mnist", model="784-30-10").optimiser == "adam"
     assert rule.settings_for("fashion-mnist", model="fashion-fast:8", lr=0.1).lr == 0.1
-    assert rule.settings_for("fashion-mnist", "authors").optimiser == "adam"
+    assert rule.settings_for("fashion-mnist", "authors").model == "fashion-proxy"
 
 
 def test_own_encodings_of_images_turn_by_epoch():

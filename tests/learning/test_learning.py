@@ -391,7 +391,7 @@ def test_settings_and_presets(method):
             assert s.model.shape == tuple(map(int, spec.split("x")))
     s = rule.settings_for("fashion-mnist")
     if method == "proxy":
-        assert s == replace(rule.Settings(**rule.model_settings["fashion-fast"]), model=s.model, epochs=24) and s.model == "fashion-fast"
+        assert s == rule.Settings(**rule.model_settings["fashion-fast"], model="fashion-fast")
     else:
         assert replace(s, crop=0, flip=False) == rule.Settings() and s.model == "fashion-proxy:32"
     assert rule.settings_for("mnist", lr=0.5, model="784-10").lr == 0.5
@@ -418,7 +418,7 @@ def test_settings_and_presets(method):
     with pytest.raises(ValueError, match=r"batch: expected a whole number, got 2\.5"):
         replace(s, batch=2.5)
     with pytest.raises(ValueError, match="crop, shift, flip: expected a model on images"):
-        replace(s, model="784-10", shift=1)
+        replace(s, model="784-20-10", shift=1)
     for name, value in {"crop": 4, "flip": True, "shift": 2}.items():                # typed, hence refused; what comes along is dropped
         with pytest.raises(ValueError, match="crop, shift, flip: expected a model on images"):
             rule.settings_for("mnist", model="784-10", **{name: value})
@@ -437,7 +437,8 @@ def test_methods_have_no_options_that_they_do_not_use():
     fields = {name: set(rule.Settings.__dataclass_fields__) for name, rule in RATE.items()}
     everywhere = set.intersection(*fields.values())
     assert fields["ann"] - everywhere == {"drop"} and "n_steps" not in everywhere
-    assert fields["proxy"] - fields["tandem"] == {"statistics", "drop", "clip"} and fields["tandem"] < fields["proxy"]
+    of_proxy = {"statistics", "drop", "clip", "levels", "pooling", "calibrate", "warm"}
+    assert fields["proxy"] - fields["tandem"] == of_proxy and fields["tandem"] < fields["proxy"]
     assert fields["surrogate"] - fields["tandem"] == {"surrogate", "slope", "detach_reset"}
     assert "threshold" not in fields["conversion"] and "percentile" in fields["conversion"]
 
@@ -464,7 +465,8 @@ def test_records(method):
         expected |= {"silent", "ceiling", "never", "movable"}
         expected |= {"n_silent"} if method in ("proxy", "tandem", "surrogate") else set()
         expected |= {"rates"} if method != "ann" else set()
-        expected |= {"agreement"} if method in ("proxy", "tandem", "conversion") else set()
+        twins = {"agreement", "correlation", "bias", "relu_accuracy", "distance"}
+        expected |= twins if method in ("proxy", "tandem", "conversion") else set()
         assert set(record) == expected and record["epoch"] == k
         assert all(np.isfinite(value).all() for value in record.values())
         n_firing = 2 if method == "ann" else 3
