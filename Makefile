@@ -21,8 +21,8 @@ demo: .venv/ready  ## train on the shipped sample, evaluate, draw
 	@echo "== figures"
 	$(BIN)/pysnn plot all runs/demo.npz --out figures
 	$(BIN)/pysnn plot neuron --out figures/neuron.png
-	@echo "== proxy learning: two convolutions and two dense layers on the same images, 15 time steps"
-	$(BIN)/pysnn train proxy --data fashion-sample --out runs/demo-proxy.npz
+	@echo "== proxy learning: six convolutions on the same images, 4 time steps; in the first epochs the ReLU network alone (warm)"
+	$(BIN)/pysnn train proxy --data fashion-sample --preset warm --out runs/demo-proxy.npz
 	@echo "== the same network on the test images: other numbers of steps, spikes, operations"
 	$(BIN)/pysnn evaluate runs/demo-proxy.npz
 	@echo "== figures"

@@ -23,8 +23,8 @@ EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the 
     "mnist-authors": ("temporal", "mnist", "authors", range(3), {}),
     "fashion-ours": ("temporal", "fashion-mnist", "ours", range(3), {}),
     "yin-yang-ours": ("temporal", "yin-yang", "ours", range(5), {}),
-    "proxy-fashion-mnist": ("proxy", "fashion-mnist", "ours", range(1), {}),
-    "proxy-cifar10": ("proxy", "cifar10", "ours", range(1), {"n_steps": 8, "epochs": 24}),
+    "proxy-fashion-mnist": ("proxy", "fashion-mnist", "ours", range(1), {"model": "fashion-proxy:32"}),
+    "proxy-cifar10": ("proxy", "cifar10", "ours", range(1), {"model": "cifar-vgg:16", "n_steps": 8, "epochs": 24}),
 }
 XOR_RATES = (None, 0.01, 0.1, 0.3)   # None: the default
 XOR_SEEDS = 300

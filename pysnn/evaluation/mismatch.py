@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers import SpikingLayer, stages
+from ..layers import SpikingLayer, special, stages
 from ..learning import rate
 from ..operations import backend_of
 from ..reference import integrate_fire, pool
@@ -94,10 +94,12 @@ def trace(nets, x):
             s = y.reshape(*s.shape[:2], *y.shape[1:])
             continue
         current = np.broadcast_to(s, (f.n_steps, *s.shape[1:]))
-        s, state, v = np.empty_like(current), None, []
-        for t in range(f.n_steps):
-            s[t], state = layer.step(state, current[t])
+        s, state, v = [], None, []
+        for now in current:
+            spikes, state = layer.step(state, now)
+            s.append(spikes)
             v.append(state)
+        s = np.stack(s)
         trains.append(s)
     if f.output:
         return trains, np.stack(v)
@@ -172,9 +174,9 @@ def _pooled(stage, s):
 def _stages(nets):
     """Return the weight layers with their neurons, or say which networks these analyses are for."""
     folded = stages(nets.snn.folded_layers())
-    if folded is None:
-        raise ValueError("mismatch: expected 3 x 3 convolutions with padding 1, dense layers, and pooling of spikes in 2 x 2 places, got "
-                         f"{nets.settings.model}")
+    if folded is None or special(folded):
+        raise ValueError("mismatch: expected 3 x 3 convolutions with padding 1, dense layers, and pooling of spikes in 2 x 2 places, none "
+                         f"inside neurons, got {nets.settings.model}")
     return folded
 
 

@@ -161,5 +161,5 @@ METHOD = rate.METHOD._replace(name="proxy", Settings=Settings, presets=PRESETS, 
                               update_running_stats=update_running_stats,
                               model_settings={"fashion-fast": GREY, "cifar-fast": IMAGES}, best={
                                   "fashion-mnist": {"model": "fashion-fast"}, "cifar10": {"model": "cifar-fast"},
-                                  "fashion-sample": {"model": "fashion-fast:16", "batch": 100, "lr": 0.1, "epochs": 8}})
+                                  "fashion-sample": {"model": "fashion-fast:16", "batch": 50, "lr": 0.06, "epochs": 6}})
 predict, score, settings_for = METHOD.predict, METHOD.score, METHOD.settings_for
