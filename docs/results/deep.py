@@ -3,7 +3,8 @@
 Run: python docs/results/deep.py train NAME ...      e.g. fashion-warm-0; a run that was stopped goes on; hours each
      python docs/results/deep.py record               evaluates the finished runs on the test set, writes deep.json
 
-The settings are those of the presets, chosen on validation images (5,000 of the training set). The test set is seen once, by `record`. Each row says whether the potentials were calibrated, which the paper does not do; a run with calibration off stands beside it.
+The settings are those of the presets, chosen on validation images (5,000 of the training set). The test set is seen once, by `record`.
+Each row says whether the potentials were calibrated, which the paper does not do; a run with calibration off stands beside it.
 """
 
 import sys

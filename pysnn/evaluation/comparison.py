@@ -75,6 +75,8 @@ def plan(data, methods, steps, seeds, chosen):
     jobs = []
     for m in methods:
         mine = {k: v for k, v in chosen.items() if k in names[m]} | {k[len(m) + 1:]: v for k, v in chosen.items() if k.startswith(f"{m}.")}
+        if data in rules[m].best and "model" in names[m]:        # equal terms: the model that all have, not one method's best
+            mine = {"model": rules[m].data_settings.get(data, {}).get("model", rules[m].Settings.model)} | mine
         anew = "n_steps" in names[m] and rules[m].trains_with_steps
         for t in steps if anew else [max(steps)] if "n_steps" in names[m] else [None]:
             s = rules[m].settings_for(data, **mine | ({} if t is None else {"n_steps": t}))

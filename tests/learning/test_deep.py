@@ -228,3 +228,11 @@ def test_a_run_is_copied_with_its_potentials():
     np.testing.assert_array_equal(twin.nets.state["v_init2"], run.nets.state["v_init2"])
     x = samples(10, seed=3)[0]
     np.testing.assert_array_equal(rate.predict(twin.nets, x), rate.predict(run.nets, x))
+
+
+def test_comparisons_give_all_methods_the_same_model():
+    from pysnn.evaluation import comparison
+    for data in ("fashion-sample", "fashion-mnist", "cifar10"):
+        assert len({str(job.settings.model) for job in comparison.plan(data, comparison.METHODS, [4], [0], {})}) == 1
+    (job,) = comparison.plan("fashion-mnist", ["proxy"], [4], [0], {"model": "fashion-fast:8"})
+    assert job.settings.model == "fashion-fast:8" and job.settings.optimiser == "nesterov"
