@@ -99,6 +99,25 @@ def proxy():
     return rows
 
 
+def deep():
+    """Deep convolutional networks trained by proxy, from scratch and with a ReLU phase first."""
+    rows = ["| network | T | seeds | epochs | test % | strict % | ReLU network % | alike % | T = 1 | T = 2 | T = 8 | T = 16 | hours |",
+            "|---|---|---|---|---|---|---|---|---|---|---|---|---|"]
+    names = {"ours": "from scratch", "warm": "`warm`", "plain": "`warm`", "authors": "`authors`"}
+    runs = (load("deep") or {"runs": []})["runs"]
+    for row in dict.fromkeys(r["name"].rpartition("-")[0] for r in runs):
+        some = [r for r in runs if r["name"].rpartition("-")[0] == row]
+        s, (data, preset) = some[0]["settings"], row.split("-")
+        calibrated = "calibrated" if s["calibrate"] else "not calibrated"
+        values = [[r["test"]["expected"], r["test"]["strict"], r["relu"]["expected"], r["agreement"],
+                   *(r["by_steps"][t]["expected"] for t in ("1", "2", "8", "16"))] for r in some]
+        test, *others = (spread(list(column)) for column in zip(*values, strict=True))
+        data = "Fashion-MNIST" if data == "fashion" else "CIFAR-10"
+        rows.append(f"| {data}, `{s['model']}`, {names[preset]}, {calibrated} | {s['n_steps']} | {len(some)} | {s['epochs']} "
+                    f"| **{test}** | {' | '.join(others)} | {np.median([r['training_seconds'] for r in some]) / 3600:.1f} |")
+    return rows
+
+
 def steps():
     """Accuracy of the same networks at other numbers of steps."""
     rows = []
@@ -305,7 +324,8 @@ def real_steps():
 
 
 TABLES = {"real": real, "real-steps": real_steps,
-          "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy, "steps": steps,
+          "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy,
+          "steps": steps, "deep": deep,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
           "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates,
           "mutation": mutation, "verify": verify, "newcomer": newcomer}
