@@ -33,7 +33,7 @@ def clean(part, least):
 
 
 def test_a_short_run_finds_nothing(tmp_path):
-    numbers = (60, 20, 1, 1)
+    numbers = (120, 40, 1, 1)
     parts = run(tmp_path, *numbers)
     for name, n in zip(PARTS, numbers, strict=True):
         clean(parts[name], n)
