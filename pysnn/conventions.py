@@ -65,6 +65,17 @@ class Stage(NamedTuple):
     pool: str = ""                  # "max" or "avg": 2 x 2 pooling of this stage's spikes; "inside": max pooling by its neurons; "": none
     v_init: np.ndarray | None = None    # (C,) potential before the first step, channel by channel; None: the same for all
 
+    @property
+    def plain(self):
+        """Whether it has weights, and neurons that do not pool inside and all begin alike: kernels then go by events.
+
+        Returns
+        -------
+        bool
+            Whether it is so.
+        """
+        return self.w is not None and self.pool != "inside" and self.v_init is None
+
 
 class Run(NamedTuple):
     """What running a network of integrate-and-fire neurons over T steps returns."""

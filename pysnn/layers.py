@@ -498,13 +498,15 @@ class Whiten(Layer):
         return None, {}
 
 
-def stages(layers):
+def stages(layers, shape=()):
     """Turn folded layers into the stages that `spiking.run` of a backend takes.
 
     Parameters
     ----------
     layers : list of Layer
         From `pysnn.network.SpikingNetwork.folded_layers`.
+    shape : tuple of int, optional
+        Of a sample of their input, (H, W, C); without it the mean of a whole map is not known as such.
 
     Returns
     -------
@@ -513,6 +515,7 @@ def stages(layers):
         pooled 2 x 2, at the end the mean of a whole map; None if there are other layers, or another order.
     """
     made, fires, mean = [], True, 1              # fires: the last weight layer so far has its neurons behind it; mean: of so many pixels
+    size = tuple(shape[:-1])                     # of the map
     for i, layer in enumerate(layers):
         standard = type(layer) is Conv and layer.w.shape[:2] == (3, 3) and (layer.stride, layer.padding) == (1, 1)
         if standard or type(layer) is Dense:
@@ -523,38 +526,14 @@ def stages(layers):
         elif type(layer) in (IntegrateFire, PooledFire) and (i == 0 or (made and not fires)) and layer.window in ((), (2,)):
             made = made or [Stage(None)]
             made[-1] = made[-1]._replace(pool="inside" if layer.window else "", v_init=layer.v_init)
-            fires = True
-        elif type(layer) is AvgPool and special(made) and fires and _spans(layers[i:], made[-1]):
-            mean = layer.options[0] ** 2
+            fires, size = True, tuple(n // 2 for n in size) if layer.window else size
+        elif type(layer) is AvgPool and fires and not all(stage.plain for stage in made) and size == (layer.options[0],) * 2:
+            mean = size[0] ** 2
         elif type(layer) in (MaxPool, AvgPool):
-            if not (made and fires and made[-1].w.ndim == 4 and not made[-1].pool and layer.options in ((2, None), (2, 2))):
+            if not (made and fires and np.ndim(made[-1].w) == 4 and not made[-1].pool and layer.options in ((2, None), (2, 2))):
                 return None
             made[-1] = made[-1]._replace(pool="max" if isinstance(layer, MaxPool) else "avg")
+            size = tuple(n // 2 for n in size)
         elif type(layer) is not Flatten:
             return None
-    mixed = special(made) and any(stage.pool in ("max", "avg") for stage in made)
-    if not made or np.ndim(made[-1].w) != 2 or mixed:
-        return None
-    return made
-
-
-def special(made):
-    """Tell whether there are neurons that pool inside or begin channel by channel, or whose currents are given.
-
-    Parameters
-    ----------
-    made : list of pysnn.conventions.Stage
-        The stages.
-
-    Returns
-    -------
-    bool
-        Whether there are.
-    """
-    return any(stage.pool == "inside" or stage.v_init is not None or stage.w is None for stage in made)
-
-
-def _spans(layers, stage):
-    """Tell whether the first of the layers, a mean, leaves one number a channel to the dense layer behind it."""
-    dense = [layer for layer in layers[1:3] if type(layer) is Dense]
-    return bool(dense) and stage.w is not None and dense[0].w.shape[0] == stage.w.shape[-1]
+    return made if made and np.ndim(made[-1].w) == 2 else None

@@ -166,12 +166,11 @@ class SpikingNetwork(Network):
         """
         layers, c = self.folded_layers(statistics, begin), self.config
         n = next((i for i, layer in enumerate(layers) if isinstance(layer, (Conv, Dense, SpikingLayer))), 0)
-        as_stages, backend = stages(layers[n:]), self.layers[-1].backend
-        if as_stages is None:
-            return _by_steps(layers, c, x, (statistics, at, keep_counts, None))
-        for layer in layers[:n]:
+        for layer in layers[:n]:                                         # once: their input is constant
             x, _ = layer.forward(x, None, statistics)
-        op = backend_of("spiking", backend)
+        if (as_stages := stages(layers[n:], x.shape[1:])) is None:
+            return _by_steps(layers[n:], c, x, (statistics, at, keep_counts, None))
+        op = backend_of("spiking", self.layers[-1].backend)
         return op.run(as_stages, x, c.n_steps, c.threshold, c.v_init, c.rule, c.output, at, keep_counts)
 
     def run_watched(self, x, statistics=None):
@@ -200,7 +199,7 @@ def _by_steps(layers, config, x, how):
     statistics, at, keep_counts, stats = how
     at = _checks.steps(config.n_steps, at)
     first = next((i for i, layer in enumerate(layers) if isinstance(layer, SpikingLayer)), len(layers))
-    totals, v, n_spikes, counts = {}, {}, {}, []
+    totals, v, n_spikes, channels, counts = {}, {}, {}, {}, []
 
     def through(layer, x):
         y, cache = layer.forward(x, None, statistics)
@@ -218,6 +217,7 @@ def _by_steps(layers, config, x, how):
                 continue
             s, v[i] = layer.step(v.get(i), s)
             n_spikes[i] = n_spikes.get(i, 0.0) + float(s.sum(dtype=np.float64))
+            channels[i] = channels.get(i, 0.0) + s.reshape(-1, s.shape[-1]).sum(axis=0, dtype=np.float64)
             if keep_counts:
                 totals[i] = totals.get(i, 0.0) + s
         totals["out"] = totals.get("out", 0.0) + s
@@ -226,4 +226,5 @@ def _by_steps(layers, config, x, how):
     out, fires = totals.pop("out"), isinstance(layers[-1], SpikingLayer)
     potential = v[max(v)] if isinstance(layers[-1], IntegrateFire) else out + out.dtype.type(config.v_init)
     layer_counts = [*totals.values(), *([] if fires else [out])] if keep_counts else None
-    return Run(np.stack(counts), potential, [*n_spikes.values(), *([] if fires else [0.0])], layer_counts)
+    none = [] if fires else [np.zeros(out.shape[-1])]
+    return Run(np.stack(counts), potential, [*n_spikes.values(), *([] if fires else [0.0])], layer_counts, [*channels.values(), *none])

@@ -222,9 +222,9 @@ def _stuck(record, n):
     for k, (silent, ceiling, movable) in enumerate(zip_longest(*shares, fillvalue=0.5)):
         if silent == 1 or ceiling == 1 or movable < 0.01:
             return f"layer {k + 1} cannot learn ({silent:.0%} silent, {ceiling:.0%} at the ceiling, {movable:.0%} can move): {cure}"
-    if record.get("distance", 0) > 0.05 and record["agreement"] < 0.8:
+    if record.get("distance", 0) > 0.05 and record.get("agreement", 1) < 0.8:
         return f"the networks part: the ReLU network is right for {record['distance']:.1%} more, and they decide alike in " \
-               f"{record['agreement']:.1%}: try settings that bring them together, such as pooling=inside, calibrate=0.05, more steps"
+               f"{record['agreement']:.1%}: try more steps, or, of proxy, pooling=inside and calibrate=0.05"
     silent = record.get("n_silent", 0)
     return f"no output spiked for {silent} of {n} training samples: {cure}" if silent > 0.9 * n else ""
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..layers import SpikingLayer, special, stages
+from ..layers import SpikingLayer, stages
 from ..learning import rate
 from ..operations import backend_of
 from ..reference import integrate_fire, pool
@@ -174,7 +174,7 @@ def _pooled(stage, s):
 def _stages(nets):
     """Return the weight layers with their neurons, or say which networks these analyses are for."""
     folded = stages(nets.snn.folded_layers())
-    if folded is None or special(folded):
+    if folded is None or not all(stage.plain for stage in folded):
         raise ValueError("mismatch: expected 3 x 3 convolutions with padding 1, dense layers, and pooling of spikes in 2 x 2 places, none "
                          f"inside neurons, got {nets.settings.model}")
     return folded

@@ -18,11 +18,6 @@ _IMAGES = 16          # at most so many images at a time,
 _BYTES = 20_000_000   # fewer where the currents of the largest layer would take more
 
 
-def suits(stages):
-    """Tell whether stages have what this way alone can do."""
-    return any(stage.w is None or stage.pool == "inside" or stage.v_init is not None for stage in stages)
-
-
 def _shapes(stages, shape):
     """List the shape of an image's neurons, layer by layer, before pooling."""
     shapes = []

@@ -31,7 +31,7 @@ def run(stages, x, n_steps, threshold=1.0, v_init=0.0, rule=Rule(), spiking_outp
     at = _checks.spiking(stages, x, n_steps, at, rule)
     threshold, v_init = _checks.firing(threshold, v_init, x.dtype)
     x, how = np.ascontiguousarray(x), (n_steps, _neuron(threshold, rule), v_init)
-    if by_products.suits(stages):
+    if not all(stage.plain for stage in stages):
         return by_products.run(stages, x, how, spiking_output, at, keep_counts)
     net = _Net(stages, x, _neuron(threshold, rule), v_init, keep_counts)
     n_blocks = ceil(n_steps / _STEPS)

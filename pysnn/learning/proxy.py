@@ -83,7 +83,7 @@ def gradients(nets, x, y, rng=None):
     else:                                                  # its own output is not used
         run, own_stats = run_snn(nets, x, used, outputs)
         counts = run.counts[-1]
-        own_stats |= gaps(nets, outputs, run) if s.calibrate else {}
+        own_stats |= gaps(nets, outputs, run) if "v_init2" in nets.state else {}
     loss, dy = rate.loss_and_grad(s, counts, y)
     _, grads = nets.net.backward(dy, caches)               # (P2)
     return rate.step(nets, (loss, counts), grads, {**used, **own_stats} if mode else {})
@@ -116,6 +116,7 @@ def run_snn(nets, x, used, outputs):
             run, stats = nets.snn.run_watched(x, "batch" if kind == "separate" else None)
             return run, {f"snn/{name}": values for name, values in stats.items()}
         statistics = None
+    # With pooling inside, the ReLU network's first currents serve both; else the folded network computes its own, equal up to rounding.
     n = next(i for i, layer in enumerate(nets.net.layers) if isinstance(layer, (Conv, Dense)))
     if nets.settings.pooling == "inside" and type(nets.net.layers[n]) is type(nets.snn.layers[n]) is Conv:
         return nets.snn.run(outputs[n], statistics, begin=n + 1), {}

@@ -208,8 +208,8 @@ def step(nets, loss_and_y, grads, batch_stats):
     stats = {"movable": movable(grads, nets.settings.model.weights)}
     decay, often = nets.settings.weight_decay, nets.settings.bias_rate
     for name, param in nets.settings.model.params(None, nets.settings.bias).items() if often != 1 else ():
-        if param.role in ("bias", "shift"):
-            grads[name] *= grads[name].dtype.type(often)
+        if param.role in ("bias", "shift") and name in grads:
+            grads[name] = grads[name] * grads[name].dtype.type(often)
     for name, dw in grads.items() if decay else ():
         w = nets.net.params[name]
         dw += w.dtype.type(decay) * w
@@ -302,7 +302,7 @@ def report(nets, x, y=None):
             row[1] += float((n == top).mean()) * len(n) / len(x)
             row[2] &= (n == 0).all(axis=0)
             if twins and k < len(activations):
-                scale = snn.config.threshold / top * getattr(snn, "scales", sizes * 0 + 1)[k]
+                scale = snn.config.threshold / top * (snn.scales[k] if hasattr(snn, "scales") else 1)
                 rate, a = (v.astype(np.float64).ravel() for v in (n * scale, activations[k]))
                 row[3] += [v / len(rate) * len(n) / len(x) for v in (rate.sum(), a.sum(), rate @ rate, a @ a, rate @ a)]
     record = {"silent": [row[0] for row in layers], "ceiling": [row[1] for row in layers],

@@ -1,7 +1,5 @@
 """The step of proxy learning for images against PyTorch's autograd, in float64. Run by `make test-frameworks`."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -10,18 +8,6 @@ from tests.cases.tolerances import tol
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")]
 MODEL = "12x12x3-W2-32c3-P2-B0.45-N-32c3-B0.45-N-40c3-P2-B0.45-N-A2-5d"
-
-
-@pytest.fixture(scope="module")
-def torch():
-    """PyTorch; missing is a reason to skip on a user's machine, and a failure where CI=true."""
-    try:
-        import torch
-    except ImportError:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("PyTorch is not installed, and CI=true demands it")
-        pytest.skip("PyTorch is not installed")
-    return torch
 
 
 def error_of(torch, nets, counts, labels):

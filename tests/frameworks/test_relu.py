@@ -1,7 +1,5 @@
 """The operations of a ReLU network against PyTorch's autograd, in float64. Run by `make test-frameworks`."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -11,18 +9,6 @@ from tests.cases.backends import operation
 from tests.cases.tolerances import tol
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")]
-
-
-@pytest.fixture(scope="module")
-def torch():
-    """PyTorch; missing is a reason to skip on a user's machine, and a failure where CI=true."""
-    try:
-        import torch
-    except ImportError:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("PyTorch is not installed, and CI=true demands it")
-        pytest.skip("PyTorch is not installed")
-    return torch
 
 
 @pytest.fixture(params=["reference", "numba"])

@@ -3,7 +3,6 @@
 A third route to the gradients: nothing here knows an equation of the backward pass. Run by `make test-frameworks`.
 """
 
-import os
 from itertools import pairwise
 
 import numpy as np
@@ -18,18 +17,6 @@ INF = np.inf
 CLOSE = 1e-10          # relative to the largest entry, float64: 800 roundings of 1e-16, divided by margins above 1e-3
 ADAM = 1e-12           # relative, float64: 20 steps of a dozen roundings each; the ways to write Adam differ by where eps is scaled
 BENCHMARKS = str(ROOT / "benchmarks")
-
-
-@pytest.fixture(scope="module")
-def torch():
-    """PyTorch; missing is a reason to skip on a user's machine, and a failure where CI=true."""
-    try:
-        import torch
-    except ImportError:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail("PyTorch is not installed, and CI=true demands it")
-        pytest.skip("PyTorch is not installed")
-    return torch
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import copy
 import numpy as np
 import pytest
 
-from pysnn import datasets, encode, models, network, training
+from pysnn import models, network, training
+from pysnn.layers import Conv, stages
 from pysnn.learning import METHODS, proxy, rate
 from pysnn.verify.suite.learning import check_gradients, frozen_loss
 from tests.cases.tolerances import tol
@@ -107,10 +108,16 @@ def test_gradient_against_frozen_offsets(chosen):
     assert all(np.abs(dw).max() > 0 for dw in step.grads.values())
 
 
-def test_spiking_run_step_by_step():
-    """The run by products, layer by layer over all steps, against one step of all layers after the other: exact in counts."""
+@pytest.mark.parametrize("model, staged", [
+    (MODEL, True), ("8x8x2-4c3-P2-B0.45-N-6c3-B0.45-N-P2-6c3-B0.45-N-A2-5d", True),        # inside, and of spikes
+    ("8x8x2-4c3-B0.45-N-6c3-B0.45-N-A3-20-5d", False), ("8x8x2-W2-4c3-B0.45-N-6c3-B0.45-N-A6-5d", False)])    # a mean of a part of the map
+def test_spiking_run_step_by_step(model, staged):
+    """The run by products, layer by layer over some steps, against one step of all layers after the other: exact in counts."""
     for dtype in ("float64", "float32"):
-        nets = nets_for(dtype=dtype)
+        nets = nets_for(dtype=dtype, model=model)
+        first = next(i for i, layer in enumerate(nets.snn.layers) if isinstance(layer, Conv))
+        shape = nets.settings.model.shapes[first - 1] if first else nets.settings.model.shape
+        assert (stages(nets.snn.folded_layers()[first:], shape) is not None) == staged
         x = rate.encode_batch(nets, samples(37)[0])
         got = nets.snn.run(x, at=[1, 2, 4], keep_counts=True)
         ref = network._by_steps(nets.snn.layers, nets.snn.config, x, (None, [1, 2, 4], True, None))
@@ -118,7 +125,10 @@ def test_spiking_run_step_by_step():
         for a, b in zip(got.layer_counts[:-1], ref.layer_counts[:-1], strict=True):
             np.testing.assert_array_equal(a, b)
         assert got.n_spikes == ref.n_spikes
-        assert 0.02 < got.n_spikes[1] / (len(x) * 4 * 54) < 0.9
+        for a, b in zip(got.channels, ref.channels, strict=True):
+            np.testing.assert_array_equal(a, b)
+        size = np.prod(nets.settings.model.neuron_layers[1][1])
+        assert 0.02 < got.n_spikes[1] / (len(x) * 4 * size) < 0.9
 
 
 def test_the_twins_share_the_first_layer():
@@ -162,6 +172,12 @@ def test_scale_of_the_output_and_rate_of_biases():
     plain, scaled, fast = (proxy.gradients(nets_for(**chosen), x, y) for chosen in ({"bias_rate": 1.0, "weight_decay": 0.0}, {
         "bias_rate": 1.0, "weight_decay": 0.0, "scale": 4.0}, {"bias_rate": 13.0, "weight_decay": 0.0}))
     assert plain.loss != scaled.loss
+    for scale in (2.0, 3.0):                                              # the gradient is that of y/T, so it has the factor s
+        settings, y_, d = proxy.Settings(**{**DEEP, "scale": scale}), plain.y.copy(), 1e-6
+        slope = rate.loss_and_grad(settings, plain.y, y)[1]
+        y_[3, 2] += 4 * d
+        moved = rate.loss_and_grad(settings, y_, y)[0] - rate.loss_and_grad(settings, plain.y, y)[0]
+        assert moved / d == pytest.approx(slope[3, 2], rel=1e-4)
     for name, dw in plain.grads.items():
         np.testing.assert_allclose(fast.grads[name], dw * (13 if name.startswith("beta") else 1), rtol=1e-12)
 
@@ -210,14 +226,6 @@ def test_settings_that_models_need_come_with_their_names():
     assert rule.settings_for("fashion-mnist", model="784-30-10").optimiser == "adam"
     assert rule.settings_for("fashion-mnist", model="fashion-fast:8", lr=0.1).lr == 0.1
     assert rule.settings_for("fashion-mnist", "authors").model == "fashion-proxy"
-
-
-def test_own_encodings_of_images_turn_by_epoch():
-    x = datasets.load("fashion-sample").x_train[:50]
-    even, odd = encode.flip_by_turns(x, 0), encode.flip_by_turns(x, 1)
-    first, second = ((some == x).all(axis=(1, 2)) for some in (even, odd))
-    assert (first ^ second).all() and 10 < first.sum() < 40
-    np.testing.assert_array_equal(np.where(first[:, None, None], odd, even), x[:, :, ::-1])
 
 
 def test_a_run_is_copied_with_its_potentials():

@@ -105,7 +105,7 @@ def test_neurons_begin_channel_by_channel_and_pool(rng, first):
 def test_a_network_by_its_stages_is_the_network_step_by_step(backend):
     """Pooling inside, potentials by channel, a mean before the output; from the image, and from the current of the first neurons."""
     net, x = network_of_layers(backend)
-    assert layers.special(layers.stages(net.folded_layers()))
+    assert not all(stage.plain for stage in layers.stages(net.folded_layers(), x.shape[1:]))
     wanted = network._by_steps(net.folded_layers(), net.config, x, (None, [2, 5], False, None))
     got = net.run(x, at=[2, 5])
     assert_same(got, wanted)
