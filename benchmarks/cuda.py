@@ -1,9 +1,10 @@
-"""Time the CUDA operations on a GPU, hold each against its reference, and compare with what an H100 could do at best.
+"""Time the CUDA operations on a GPU, hold each against its reference in float64, and compare with what an H100 could do at best.
 
 Run: python benchmarks/cuda.py [--quick] [--json FILE]      on a card, or with NUMBA_ENABLE_CUDASIM=1 --quick to see that it runs
      python benchmarks/cuda.py --roofline                   only the estimates, no GPU needed: the table of docs/cuda.md
 
-Arrays are on the device before the clock starts. Bytes count every array once, as if caches were perfect; operations count additions,
+Arrays are on the device before the clock starts. Two times are given: that of the whole call, and that of its kernels alone, between two
+events of the device around each launch; the rest is Python, its checks and the memory of the results. Bytes count every array once, as if caches were perfect; operations count additions,
 multiplications, comparisons. The estimate is the longer of bytes / 3.35 TB/s and operations / 67 T/s, the memory bandwidth and the float32
 rate of the H100 SXM by NVIDIA's data sheet. Times in the simulator say nothing about a GPU.
 """
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pysnn import training
-from pysnn.reference import batch_norm, conv, dense, integrate_fire, pool, temporal
+from pysnn.reference import batch_norm, conv, dense, integrate_fire, pool, pooled_fire, temporal
 
 BANDWIDTH, RATE = 3.35e12, 67e12
 SIZES = {False: {"batch": 100, "side": 28, "channels": 32, "steps": 15, "n_in": 784, "n_out": 800},
@@ -54,6 +55,7 @@ def cases(quick):
     half = draw(b, s["side"] // 2, s["side"] // 2, c)
     z, weights = np.exp(np.abs(draw(b, n_in))), np.float32(4 / n_in) + np.float32(0.56 / np.sqrt(n_in)) * draw(n_in, n_out)
     flat, wide, dz, current = draw(b, n_in), draw(n_in, n_out), draw(b, n_out), draw(t, b, n * c)
+    maps, pooled = current.reshape(t, *x.shape), draw(t, *half.shape)
     one, image, square = np.ones(c, np.float32), 4 * b * n * c, 4 * (b * n_in + n_in * n_out + b * n_out)
     macs = 9 * b * n * c * c
     return [
@@ -64,6 +66,9 @@ def cases(quick):
         Case("integrate_fire forward", integrate_fire, lambda m, a: m.forward(*a)[:2], (current,), 3 * t * image, 4 * t * b * n * c),
         Case("integrate_fire backward", integrate_fire, lambda m, a: m.backward(a[1], _cache(m.forward, a[:1])), (current, current),
              3 * t * image, 10 * t * b * n * c),
+        Case("pooled_fire forward", pooled_fire, lambda m, a: m.forward(*a)[:1], (maps,), t * image * 9 // 4, 5 * t * b * n * c),
+        Case("pooled_fire backward", pooled_fire, lambda m, a: m.backward(a[1], _cache(m.forward, a[:1])), (maps, pooled),
+             t * image * 9 // 4, 10 * t * b * n * c),
         Case("conv2d forward", conv, lambda m, a: m.conv2d_forward(*a, 1, 1)[:1], (x, w), 2 * image + w.nbytes, 2 * macs),
         Case("conv2d backward", conv, lambda m, a: m.conv2d_backward(a[2], _cache(m.conv2d_forward, (*a[:2], 1, 1))), (x, w, dy),
              3 * image + 2 * w.nbytes, 4 * macs),
@@ -100,7 +105,8 @@ def measure(case, target, repeat):
     op = __import__(f"pysnn.cuda.{case.module.__name__.rpartition('.')[2]}", fromlist=["x"])
     arrays = tuple(target.send(a, a, "input") for a in case.arrays)
     off, differ, n = 0.0, 0, 0
-    for got, ref in zip(case.call(op, arrays), case.call(case.module, case.arrays), strict=True):
+    exact = case._replace(arrays=tuple(a.astype(np.float64) for a in case.arrays))
+    for got, ref in zip(case.call(op, arrays), case.call(case.module, exact.arrays), strict=True):
         got = got.copy_to_host() if target.on_device(got) else got
         both = np.isfinite(got) & np.isfinite(ref)
         n += got.size
@@ -114,9 +120,32 @@ def measure(case, target, repeat):
         case.call(op, arrays)
         target.cuda.synchronize()
         seconds.append(time.perf_counter() - began)
+    inside = [_in_kernels(target, lambda: case.call(op, arrays)) for _ in range(repeat)]
     estimate, bound = best(case)
-    return {"pass": case.name, "seconds": None if target.SIMULATED else statistics.median(seconds), "of": repeat, "off": off,
+    return {"pass": case.name, "seconds": None if target.SIMULATED else statistics.median(seconds),
+            "kernel_seconds": None if target.SIMULATED else statistics.median(inside), "of": repeat, "off": off,
             "differ": differ, "n": n, "bytes": case.n_bytes, "operations": case.n_operations, "h100": estimate, "bound": bound}
+
+
+def _in_kernels(target, call):
+    """Return how long the kernels of a call run on the device, in seconds; 0 in the simulator."""
+    if target.SIMULATED:
+        return 0.0
+    run, events = target.Kernel.run, []
+
+    def timed(kernel, *args):
+        events.append((target.cuda.event(), target.cuda.event()))
+        events[-1][0].record()
+        run(kernel, *args)
+        events[-1][1].record()
+
+    target.Kernel.run = timed
+    try:
+        call()
+        target.cuda.synchronize()
+    finally:
+        target.Kernel.run = run
+    return sum(begin.elapsed_time(end) for begin, end in events) / 1e3
 
 
 def roofline(quick):
@@ -147,8 +176,9 @@ def main(argv=None):
     print(target.describe()["cuda"])
     rows = [measure(case, target, 1 if args.quick else 20) for case in cases(args.quick)]
     for row in rows:
-        took = "simulated" if row["seconds"] is None else f"{row['seconds'] * 1e6:,.0f} us (an H100 at best {row['h100'] * 1e6:.1f} us)"
-        print(f"{row['pass']:26s} {took:>44s}, off by {row['off']:.1e}, {row['differ']} decisions differ")
+        took = "simulated" if row["seconds"] is None else (f"{row['seconds'] * 1e6:,.0f} us, kernels "
+                                                                      f"{row['kernel_seconds'] * 1e6:,.1f} us (an H100 at best {row['h100'] * 1e6:.1f} us)")
+        print(f"{row['pass']:26s} {took:>60s}, off by {row['off']:.1e}, {row['differ']} decisions differ")
     if args.json:
         record = {"command": "python benchmarks/cuda.py", "date": datetime.date.today().isoformat(), "versions": training.versions(),
                   "cpu": f"{os.cpu_count()} cores", "device": target.describe()["cuda"], "rows": rows}

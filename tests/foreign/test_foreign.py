@@ -70,11 +70,12 @@ def gone(word, seconds=5.0):
 
 # ---- it leaves its process
 
+# whoever kills the keeper lives until the system has told both, and would answer meanwhile: so it waits
 LEAVES = {"sys.exit()": "exits|raises SystemExit", "raise KeyboardInterrupt": "raises KeyboardInterrupt",
           "raise BaseException('x')": "raises BaseException: x", "os._exit(0)": r"ended the Python process \(exit code 0\)",
           "os.abort()": r"ended the Python process \(exit code -6\)", "os.closerange(0, 999)": "ended|closed",
-          "os.kill(os.getppid(), 9)": "ended the Python process", "os.killpg(os.getpgid(os.getppid()), 9)": "ended the Python process",
-          "os.killpg(0, 9)": "ended the Python process"}
+          "os.kill(os.getppid(), 9); time.sleep(9)": "ended the Python process", "os.killpg(0, 9)": "ended the Python process",
+          "os.killpg(os.getpgid(os.getppid()), 9); time.sleep(9)": "ended the Python process"}
 
 
 def mostly_slow(cases, quick):
