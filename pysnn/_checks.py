@@ -237,6 +237,9 @@ def words(x, name, kind, allowed):
     for field, choices in allowed.items():
         if getattr(x, field) not in choices:
             raise ValueError(f"{name}: expected {field} to be one of {', '.join(choices)}, got {getattr(x, field)!r}")
+    for field, default in x._field_defaults.items():
+        if isinstance(default, str) and field not in allowed and getattr(x, field) != default:
+            raise ValueError(f"{name}: expected {field} to be {default!r} here, got {getattr(x, field)!r}")
     return x
 
 
@@ -276,6 +279,72 @@ def integrate_fire_backward(dspikes, dv_final, u, detach_reset):
     dv_final = np.zeros_like(u[0]) if dv_final is None else array(dv_final, "dv_final", shape=u.shape[1:])
     same_dtype(dspikes=dspikes, dv_final=dv_final, current=u)
     return dspikes, dv_final
+
+
+def per_neuron(x, name, like, positive=False):
+    """Pass a parameter of neurons through in the dtype of `like`: one number, or an array with one for each of its last axis."""
+    kind, what = like.dtype.type, f"{'positive' if positive else 'finite'} number"
+    if isinstance(x, np.ndarray):
+        x = array(x, name, shape=like.shape[-1:])
+        same_dtype(**{name: x, "current": like})
+    elif not np.isscalar(x) or isinstance(x, (str, bytes, bool, complex)):
+        raise ValueError(f"{name}: expected a {what} or an array of shape {like.shape[-1:]}, got {describe(x)}")
+    with np.errstate(over="ignore", under="ignore"):
+        held = x if isinstance(x, np.ndarray) else kind(x)
+    if not np.isfinite(held).all() or (positive and not (held > 0).all()):
+        raise ValueError(f"{name}: expected {what}s in {like.dtype}, got {describe(x)}")
+    return held
+
+
+def leaky_forward(current, beta, threshold, v_init, more):
+    """Let only good arguments of a leaky forward pass through; `more` is rule, alpha and w_rec. The same for all backends."""
+    current, v_init = leaky_current(current, v_init)
+    return current, leaky_parameters(current, beta, threshold, *more), v_init
+
+
+def leaky_current(current, v_init):
+    """Let only a good current and first potential through."""
+    current = array(current, "current")
+    if current.ndim < 3:
+        raise ValueError(f"current: expected shape (T, B, ..., n), got {describe(current)}")
+    return current, membrane(v_init, "v_init", current[0])
+
+
+def leaky_parameters(like, beta, threshold, rule, alpha, w_rec):
+    """Let only good parameters of leaky neurons through; return beta, threshold, rule, alpha and w_rec as one tuple."""
+    if rule.order == "leak first" and rule.timing != "next":
+        raise ValueError(f"rule: expected timing 'next' with the order 'leak first', got {rule.timing!r}")
+    beta, threshold = per_neuron(beta, "beta", like), per_neuron(threshold, "threshold", like, positive=True)
+    alpha = None if alpha is None else per_neuron(alpha, "alpha", like)
+    if w_rec is not None:
+        w_rec = array(w_rec, "w_rec", shape=2 * like.shape[-1:])
+        same_dtype(w_rec=w_rec, current=like)
+    return beta, threshold, rule, alpha, w_rec
+
+
+def leaky_step(state, current_t):
+    """Let only a good state and current of one step through; a state is a potential, or potential, current and spikes."""
+    current_t = array(current_t, "current_t")
+    if current_t.ndim < 2:
+        raise ValueError(f"current_t: expected shape (B, ..., n), got {describe(current_t)}")
+    if not isinstance(state, tuple):
+        return (membrane(state, "state", current_t),), current_t
+    return tuple(membrane(x, f"state: {name}", current_t) for name, x in zip(("v", "i", "s"), state, strict=True)), current_t
+
+
+def leaky_backward(dspikes, dv_final, dv, u, detach_reset):
+    """Let only gradients that fit the spikes and the potentials through; dv may be None. The same for all backends."""
+    dspikes, dv_final = integrate_fire_backward(dspikes, dv_final, u, detach_reset)
+    if dv is not None:
+        dv = array(dv, "dv", shape=u.shape)
+        same_dtype(dv=dv, current=u)
+    return dspikes, dv_final, dv
+
+
+def leaky_integrate(current, beta, v_init, alpha):
+    """Let only good arguments of a readout that does not fire through; the same for all backends."""
+    current, v_init = leaky_current(current, v_init)
+    return current, per_neuron(beta, "beta", current), v_init, None if alpha is None else per_neuron(alpha, "alpha", current)
 
 
 def pooled_fire(current, size, threshold, v_init, rule):

@@ -13,26 +13,35 @@ Z_MAX = 1e3
 
 
 class Rule(NamedTuple):
-    """What an integrate-and-fire neuron does in one time step; (I1) to (I3) of docs/derivations/integrate-and-fire.md."""
+    """What a neuron does in one time step; (I1) to (I3) of docs/derivations/integrate-and-fire.md, (D1) to (D4) of leaky.md.
 
-    reset: str = "subtract"     # after a spike V <- V - threshold, or "zero": V <- 0
+    The last two fields are of leaky neurons only; with the integrate-and-fire neuron they keep their defaults.
+    """
+
+    reset: str = "subtract"     # after a spike V <- V - threshold, or "zero": V <- 0; of leaky neurons also "none"
     timing: str = "same"        # the reset ends the step of the spike, or "next": it begins the step after it
     fire: str = ">="            # fires where V >= threshold, or ">": where V > threshold
+    gain: str = "1"             # what the current is multiplied by, or "1 - beta"
+    order: str = "reset first"  # timing "next": the reset, then the leak and the current; or "leak first": then the reset
 
     @property
     def codes(self):
-        """The three words as integers, for kernels, which know no strings.
+        """The first three words as integers, for kernels, which know no strings.
 
         Returns
         -------
         tuple of int
-            0 is the default, 1 the other word, field by field.
+            Of reset, timing and fire: 0 is the default, 1 the other word, 2 a reset "none".
         """
-        return tuple(words.index(word) for words, word in zip(RULES.values(), self, strict=True))
+        return tuple(words.index(word) for words, word in zip(LEAKY_RULES.values(), self[:3], strict=False))
 
 
 RULES = {"reset": ("subtract", "zero"), "timing": ("same", "next"), "fire": (">=", ">")}
-"""The words that a Rule may hold."""
+"""The words that a Rule of an integrate-and-fire neuron may hold."""
+
+LEAKY_RULES = {"reset": (*RULES["reset"], "none"), "timing": RULES["timing"], "fire": RULES["fire"], "gain": ("1", "1 - beta"),
+               "order": ("reset first", "leak first")}
+"""The words that a Rule of a leaky neuron may hold; "leak first" only with timing "next"."""
 
 
 class Surrogate(NamedTuple):
