@@ -335,10 +335,14 @@ def leaky_step(state, current_t):
 def leaky_backward(dspikes, dv_final, dv, u, detach_reset):
     """Let only gradients that fit the spikes and the potentials through; dv may be None. The same for all backends."""
     dspikes, dv_final = integrate_fire_backward(dspikes, dv_final, u, detach_reset)
-    if dv is not None:
-        dv = array(dv, "dv", shape=u.shape)
-        same_dtype(dv=dv, current=u)
-    return dspikes, dv_final, dv
+    return dspikes, dv_final, None if dv is None else leaky_potentials(dv, u)
+
+
+def leaky_potentials(dv, u):
+    """Let only a gradient that fits the potentials of all steps through."""
+    dv = array(dv, "dv", shape=u.shape)
+    same_dtype(dv=dv, current=u)
+    return dv
 
 
 def leaky_integrate(current, beta, v_init, alpha):

@@ -4,6 +4,7 @@
   Each block owns what it writes and no block depends on how many threads there are, so the bits do not either; and there are no second
   thread pool and threading layer to disturb the BLAS.
 - `fastmath` only with `contract` (fused multiply-add) and `nsz` (no care for the sign of 0). Never `nnan` or `ninf`: inf means "no spike".
+- `exact` compiles without `contract`: for kernels of a product and a sum on which a spike depends, so that they decide as NumPy does.
 - `error_model="numpy"`: 1/0 is inf and needs no branch in the inner loop. Denominators are tested all the same.
 - Freed memory stays with the process: a step needs some 20 arrays of 0.1 to 3 MB, and with glibc's first thresholds each would go back to
   the system and be faulted in anew, which doubled the time of a step. Freeing one large array, never touched, raises these thresholds.
@@ -93,15 +94,20 @@ class _Cache(caching.FunctionCache):
                              "compiling anew")
 
 
-def njit(function):
+def njit(function, flags=("contract", "nsz")):
     """Compile a kernel by the policy above."""
-    compiled = numba.njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz"})(function)
+    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=set(flags))(function)
     if not numba.config.DISABLE_JIT:
         try:
             compiled._cache = _Cache(function)
         except (RuntimeError, OSError):                 # no folder to write in
             _SayOnce.when = "each time, for no folder can be written to keep them: set NUMBA_CACHE_DIR"
     return compiled
+
+
+def exact(function):
+    """Compile a kernel without fused products."""
+    return njit(function, ("nsz",))
 
 
 def _stop():

@@ -44,6 +44,25 @@ LEAKY_RULES = {"reset": (*RULES["reset"], "none"), "timing": RULES["timing"], "f
 """The words that a Rule of a leaky neuron may hold; "leak first" only with timing "next"."""
 
 
+class LeakyState(NamedTuple):
+    """What a step of leaky neurons leaves for the next."""
+
+    v: np.ndarray        # (B, ..., n) membrane potential
+    i: np.ndarray        # (B, ..., n) current; matters with alpha
+    s: np.ndarray        # (B, ..., n) spikes; matter with w_rec or timing "next"
+
+
+class LeakyGradients(NamedTuple):
+    """Gradients of leaky neurons; None where forward had no such argument."""
+
+    dcurrent: np.ndarray            # (T, B, ..., n)
+    dbeta: np.ndarray               # in the shape of what was given: a number or (n,); summed over steps and batch
+    dthreshold: np.ndarray | None
+    dv_init: np.ndarray             # (B, ..., n)
+    dalpha: np.ndarray | None
+    dw_rec: np.ndarray | None       # (n, n)
+
+
 class Surrogate(NamedTuple):
     """What stands for the derivative of a spike with respect to x = V - threshold; (I7) of docs/derivations/integrate-and-fire.md."""
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._blas import one_thread
-from ..conventions import LEAKY_RULES, SURROGATES, Rule, Surrogate
+from .._blas import matmul
+from ..conventions import LEAKY_RULES, SURROGATES, LeakyGradients, LeakyState, Rule, Surrogate
 from .integrate_fire import surrogate_grad
 
 
@@ -22,25 +22,6 @@ class Cache(NamedTuple):
     u: np.ndarray        # (T, B, ..., n), the potential as it is held against the threshold; see `potentials`
     i: np.ndarray        # (T, B, ..., n), the current as it reaches the membrane, before the gain
     how: tuple           # beta, threshold, rule, alpha, w_rec; numbers in the dtype of the arrays
-
-
-class State(NamedTuple):
-    """What a step leaves for the next."""
-
-    v: np.ndarray        # (B, ..., n) membrane potential
-    i: np.ndarray        # (B, ..., n) current; matters with alpha
-    s: np.ndarray        # (B, ..., n) spikes; matter with w_rec or timing "next"
-
-
-class Gradients(NamedTuple):
-    """What backward returns; None where forward had no such argument."""
-
-    dcurrent: np.ndarray
-    dbeta: np.ndarray
-    dthreshold: np.ndarray
-    dv_init: np.ndarray
-    dalpha: np.ndarray
-    dw_rec: np.ndarray
 
 
 def forward(current, beta, threshold=1.0, v_init=0.0, rule=Rule(), alpha=None, w_rec=None):
@@ -95,7 +76,7 @@ def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=N
 
     Parameters
     ----------
-    state : float, (B, ..., n) array or State
+    state : float, (B, ..., n) array or LeakyState
         What the step before returned; before the first step the membrane potential.
     current_t : (B, ..., n) array, float32 or float64
         Input of the step.
@@ -106,7 +87,7 @@ def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=N
     -------
     spikes_t : (B, ..., n) array
         0 or 1.
-    state : State
+    state : LeakyState
         For the next step; its v is the membrane potential.
 
     Raises
@@ -117,14 +98,14 @@ def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=N
     _checks.words(rule, "rule", Rule, LEAKY_RULES)
     state, current_t = _checks.leaky_step(state, current_t)
     how = _checks.leaky_parameters(current_t, beta, threshold, rule, alpha, w_rec)
-    _, state = _advance(State(*state) if len(state) > 1 else _start(*state, how), current_t, how)
+    _, state = _advance(LeakyState(*state) if len(state) > 1 else _start(*state, how), current_t, how)
     return state.s.copy(), state
 
 
 def _start(v, how):
     """Return the state before the first step: with timing "next" a potential above the threshold counts as a spike."""
     _, threshold, rule, _, _ = how
-    return State(v, np.zeros_like(v), _fires(v, threshold, rule) if rule.timing == "next" else np.zeros_like(v))
+    return LeakyState(v, np.zeros_like(v), _fires(v, threshold, rule) if rule.timing == "next" else np.zeros_like(v))
 
 
 def _advance(state, x, how):
@@ -137,7 +118,7 @@ def _advance(state, x, how):
     u = beta * kept + _gain(beta, rule) * i                              # (D2) leak and integrate,
     u = _reset(u, state.s, threshold, rule) if resets_last else u        # (D4)
     s = _fires(u, threshold, rule)                                       # (D2) and fire
-    return u, State(_reset(u, s, threshold, rule) if rule.timing == "same" else u, i, s)  # (D3)
+    return u, LeakyState(_reset(u, s, threshold, rule) if rule.timing == "same" else u, i, s)  # (D3)
 
 
 def _order(rule):
@@ -160,8 +141,7 @@ def _reset(u, s, threshold, rule):
 
 def _through(x, w):
     """Multiply the last axis by a matrix."""
-    with one_thread():                                                   # the same bits for any number of threads
-        return (x.reshape(-1, len(w)) @ w).reshape(x.shape)
+    return matmul(x.reshape(-1, len(w)), w).reshape(x.shape)
 
 
 def potentials(cache):
@@ -201,7 +181,7 @@ def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan",
 
     Returns
     -------
-    Gradients
+    LeakyGradients
         dcurrent (T, B, ..., n); dbeta, dthreshold and dalpha in the shape of what was given, a number or (n,), summed over steps and
         batch; dv_init (B, ..., n), to be summed where v_init was one number; dw_rec (n, n). dalpha and dw_rec are None without alpha
         and w_rec.
@@ -211,6 +191,7 @@ def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan",
     TypeError, ValueError
         If a gradient is not like what it is the gradient of, or the surrogate is unknown or its slope not positive.
     """
+    _checks.words(surrogate, "surrogate", Surrogate, SURROGATES)
     v_init, u, i, how = cache
     beta, threshold, rule, alpha, w_rec = how
     dspikes, dv_next, dv = _checks.leaky_backward(dspikes, dv_final, dv, u, detach_reset)
@@ -249,12 +230,11 @@ def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan",
             dalpha += di * i[t - 1]                                      # (D11)
         if w_rec is not None:
             later = later + _through(di, w_rec.T)
-            with one_thread():
-                dw_rec += s.reshape(-1, len(w_rec)).T @ di.reshape(-1, len(w_rec))
+            dw_rec += matmul(s.reshape(-1, len(w_rec)).T, di.reshape(-1, len(w_rec)))    # (D11)
     if rule.timing == "next":                                            # s before the first step = fires(v_init)
         slope = surrogate_grad(v_init - threshold, surrogate)
         dv_next, dthreshold = dv_next + slope * later, dthreshold - slope * later
-    return Gradients(dcurrent, _like(beta, dbeta), _like(threshold, dthreshold), dv_next.copy(),
+    return LeakyGradients(dcurrent, _like(beta, dbeta), _like(threshold, dthreshold), dv_next.copy(),
                      None if alpha is None else _like(alpha, dalpha), dw_rec)
 
 
@@ -336,7 +316,7 @@ def integrate_backward(dv, cache):
 
     Returns
     -------
-    Gradients
+    LeakyGradients
         As of `backward`, with None for dthreshold and dw_rec.
 
     Raises
@@ -345,7 +325,7 @@ def integrate_backward(dv, cache):
         If dv is not like the potentials.
     """
     v_init, v, i, beta, alpha = cache
-    dv = _checks.leaky_backward(dv, None, None, v, True)[0]
+    dv = _checks.leaky_potentials(dv, v)
     dcurrent, du, di = np.empty_like(v), np.zeros_like(v_init), np.zeros_like(v_init)
     dbeta, dalpha = np.zeros_like(v_init), np.zeros_like(v_init)
     for t in reversed(range(len(v))):
@@ -354,4 +334,4 @@ def integrate_backward(dv, cache):
         dcurrent[t] = di
         dbeta += du * (v[t - 1] if t > 0 else v_init)
         dalpha += di * (i[t - 1] if t > 0 else 0)
-    return Gradients(dcurrent, _like(beta, dbeta), None, beta * du, None if alpha is None else _like(alpha, dalpha), None)
+    return LeakyGradients(dcurrent, _like(beta, dbeta), None, beta * du, None if alpha is None else _like(alpha, dalpha), None)

@@ -1,0 +1,289 @@
+"""The leaky integrate-and-fire neuron, written to be fast (Numba); the same names, arguments and results as reference/leaky.py.
+
+Without w_rec neurons do not meet: a kernel takes a block of whole rows of neurons through all steps. With w_rec it takes one step at a
+time, and between two steps stands one matrix product. Parameters are laid out once for a block, so that all inner loops run over numbers
+side by side; forward is compiled without fused products, so it cannot differ from the reference in a single bit.
+
+Backward keeps, for each neuron, what flows back (potential, spike, current) and the sums for its parameters; what neurons share is added
+up afterwards, in order. So no number depends on how many threads there are.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _checks
+from .._blas import matmul
+from .._jit import exact, njit
+from .._threads import cut, spread
+from ..conventions import LEAKY_RULES, SURROGATES, LeakyGradients, LeakyState, Rule, Surrogate
+from .integrate_fire import surrogate_of
+
+_BLOCK = 4096        # numbers a block, or one row if it is longer
+
+
+class Cache(NamedTuple):
+    """What backward needs of forward; opaque."""
+
+    v_init: np.ndarray
+    u: np.ndarray
+    i: np.ndarray        # the current itself, where there is neither alpha nor w_rec
+    how: tuple           # beta, threshold, rule, alpha, w_rec
+
+
+def _plan(how, n):
+    """Turn parameters into rows for a block and codes; return them and the length of a block."""
+    beta, threshold, rule, alpha, _ = how
+    gain = 1 - beta if rule.gain == "1 - beta" else np.ones_like(beta)
+    with np.errstate(over="ignore", under="ignore"):
+        bar = np.nextafter(threshold, np.asarray(np.inf, threshold.dtype)) if rule.fire == ">" else threshold
+    per = max(1, _BLOCK // n)
+    rows = tuple(np.tile(np.broadcast_to(x, (n,)), per) for x in (beta, gain, threshold, bar, beta if alpha is None else alpha))
+    reset, later, _ = rule.codes
+    return (rows, (reset, bool(later), rule.order == "leak first", alpha is not None, rule.gain != "1")), per * n
+
+
+def forward(current, beta, threshold=1.0, v_init=0.0, rule=Rule(), alpha=None, w_rec=None):
+    """Run neurons over T time steps; see `pysnn.reference.leaky.forward`."""
+    _checks.words(rule, "rule", Rule, LEAKY_RULES)
+    current, how, v_init = _checks.leaky_forward(current, beta, threshold, v_init, (rule, alpha, w_rec))
+    spikes, u, v = np.empty_like(current), np.empty_like(current), v_init.copy()
+    i = current if alpha is None and w_rec is None else np.empty_like(current)
+    _all_steps((current, i, spikes, u), v, how, _spikes_before(v_init, how))
+    return spikes, v, Cache(v_init, u, i, how)
+
+
+def _all_steps(arrays, v, how, s, first=0):
+    """Fill i, spikes and u of (current, i, spikes, u) from a step on; v holds the potential before it and is left with the last.
+
+    s are the spikes before it; where it is not step 0, i holds the current before it.
+    """
+    current, i, spikes, _ = arrays
+    w_rec, n = how[-1], v.shape[-1]
+    plan, width = _plan(how, n)
+    rows, flat, blocks = [x.reshape(len(x), -1) for x in arrays], v.reshape(-1), cut(v.size, width)
+    if w_rec is None:
+        spread(lambda i0, i1: _run(tuple(rows), flat, plan, (first, len(current), i0, i1)), blocks)
+        return
+    rows[0] = rows[1]
+    for t in range(first, len(current)):
+        np.add(current[t], matmul(s.reshape(-1, n), w_rec).reshape(s.shape), out=i[t])       # (D1)
+        spread(lambda i0, i1, t=t: _run(tuple(rows), flat, plan, (t, t + 1, i0, i1)), blocks)
+        s = spikes[t]
+
+
+def _fires(v, how):
+    _, threshold, rule, _, _ = how
+    return (v >= threshold if rule.fire == ">=" else v > threshold).astype(v.dtype)
+
+
+def _spikes_before(v_init, how):
+    return _fires(v_init, how) if how[2].timing == "next" else np.zeros_like(v_init)
+
+
+def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=None):
+    """Run neurons over one time step; see `pysnn.reference.leaky.step`."""
+    _checks.words(rule, "rule", Rule, LEAKY_RULES)
+    state, current_t = _checks.leaky_step(state, current_t)
+    how = _checks.leaky_parameters(current_t, beta, threshold, rule, alpha, w_rec)
+    v, i, s = state if len(state) > 1 else (*state, np.zeros_like(current_t), _spikes_before(*state, how))
+    arrays = [np.empty((2, *v.shape), v.dtype) for _ in range(4)]              # the first of the two steps is the one before
+    arrays[0][1], arrays[1][0], v = current_t, i, v.copy()
+    _all_steps(arrays, v, how, s, first=1)
+    _, i, spikes, _ = (x[1] for x in arrays)
+    return spikes, LeakyState(v, i if alpha is not None or w_rec is not None else current_t.copy(), spikes.copy())
+
+
+@exact
+def _after(v, threshold, kind):
+    """(D3) the potential after a reset."""
+    return v - threshold if kind == 0 else threshold - threshold if kind == 1 else v
+
+
+@exact
+def _run(arrays, v, plan, span):
+    """Forward for some steps of some neurons; v holds the potential before and is left with the one after."""
+    (current, i, spikes, u), (t0, t1, i0, i1) = arrays, span
+    (beta, gain, threshold, bar, alpha), (kind, later, last, decays, _) = plan
+    zero, one, state = u.dtype.type(0), u.dtype.type(1), v[i0:i1]
+    for t in range(t0, t1):
+        drive, i_t, s, u_t = current[t, i0:i1], i[t, i0:i1], spikes[t, i0:i1], u[t, i0:i1]
+        if decays and t > 0:
+            before = i[t - 1, i0:i1]
+            for k in range(i1 - i0):
+                i_t[k] = alpha[k] * before[k] + drive[k]                        # (D1)
+            drive = i_t
+        elif decays:
+            for k in range(i1 - i0):
+                i_t[k] = drive[k]
+        if last:
+            for k in range(i1 - i0):
+                now = beta[k] * state[k] + gain[k] * drive[k]                   # (D2)
+                now = _after(now, threshold[k], kind) if state[k] >= bar[k] else now             # (D4)
+                u_t[k], s[k], state[k] = now, one if now >= bar[k] else zero, now
+        elif later:
+            for k in range(i1 - i0):
+                kept = _after(state[k], threshold[k], kind) if state[k] >= bar[k] else state[k]  # (D3)
+                now = beta[k] * kept + gain[k] * drive[k]
+                u_t[k], s[k], state[k] = now, one if now >= bar[k] else zero, now
+        else:
+            for k in range(i1 - i0):
+                now = beta[k] * state[k] + gain[k] * drive[k]
+                u_t[k], s[k] = now, one if now >= bar[k] else zero
+                state[k] = _after(now, threshold[k], kind) if now >= bar[k] else now             # (D3)
+
+
+def potentials(cache):
+    """Return the potentials of all steps; see `pysnn.reference.leaky.potentials`."""
+    return cache.u
+
+
+def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan", slope=2.0), detach_reset=True):
+    """Pull a gradient back through `forward`; see `pysnn.reference.leaky.backward`."""
+    _checks.words(surrogate, "surrogate", Surrogate, SURROGATES)
+    dspikes, dv_next, dv = _checks.leaky_backward(dspikes, dv_final, dv, cache.u, detach_reset)
+    beta, threshold, rule, alpha, w_rec = cache.how
+    slope = threshold.dtype.type(_checks.positive(surrogate.slope, "surrogate: slope"))
+    dcurrent, carry = _all_back(dspikes, cache, (dv_next.copy(), dv), (not detach_reset, surrogate.code, slope))
+    dv_next, later, _, dbeta, dthreshold, dalpha = carry
+    dw_rec, n = None, cache.u.shape[-1]
+    if w_rec is not None:
+        s, di = _fires(cache.u[:-1], cache.how).reshape(-1, n), dcurrent.reshape(len(dcurrent), -1, n)
+        dw_rec = matmul(_spikes_before(cache.v_init, cache.how).reshape(-1, n).T, di[0])     # (D11)
+        dw_rec = dw_rec + matmul(s.T, di[1:].reshape(-1, n)) if len(s) else dw_rec
+    return LeakyGradients(dcurrent, _like(beta, dbeta, n), _like(threshold, dthreshold, n), dv_next.reshape(cache.v_init.shape),
+                          None if alpha is None else _like(alpha, dalpha, n), dw_rec)
+
+
+def _like(parameter, total, n):
+    """Sum what all neurons say about a parameter to its shape."""
+    total = total.reshape(-1, n).sum(axis=0)
+    return total if np.ndim(parameter) else total.sum()
+
+
+def _all_back(dspikes, cache, dvs, surrogate):
+    """Go back through all steps; return dcurrent and what is carried: dv, ds of later steps, di, and the sums for the parameters."""
+    v_init, u, i, how = cache
+    w_rec, n, n_steps = how[-1], u.shape[-1], len(u)
+    plan, width = _plan(how, n)
+    dcurrent, carry = np.empty_like(u), (dvs[0].reshape(-1), *(np.zeros(v_init.size, u.dtype) for _ in range(5)))
+    given = dspikes if dvs[1] is None else dvs[1]
+    rows = tuple(x.reshape(n_steps, -1) for x in (dspikes, u, i, dcurrent, given))
+    flat, blocks, how = v_init.reshape(-1), cut(v_init.size, width), (*surrogate, dvs[1] is not None)
+    if w_rec is None:
+        spread(lambda i0, i1: _pull(rows, carry, flat, plan, how, (0, n_steps, i0, i1)), blocks)
+    for t in range(n_steps - 1, -1, -1) if w_rec is not None else ():
+        spread(lambda i0, i1, t=t: _pull(rows, carry, flat, plan, how, (t, t + 1, i0, i1)), blocks)
+        carry[1].__iadd__(matmul(dcurrent[t].reshape(-1, n), w_rec.T).reshape(-1))           # (D10)
+    spread(lambda i0, i1: _pull_start(carry, flat, plan, how, i0, i1), blocks if plan[1][1] else [])
+    return dcurrent, carry
+
+
+@njit
+def _slopes(u, threshold, how, d):
+    """(I7) what stands for the derivative of a spike, for a row of neurons."""
+    for k in range(len(d)):
+        d[k] = u[k] - threshold[k]
+    surrogate_of(d, d.dtype.type(0), how[1], how[2], d)
+
+
+@njit
+def _pull(arrays, carry, v_init, plan, how, span):
+    """Backward for some steps of some neurons."""
+    (dspikes, u, i, dcurrent, given), (t0, t1, i0, i1) = arrays, span
+    (beta, gain, threshold, bar, alpha), (kind, later, last, decays, leaks) = plan
+    dv, back, di, dbeta, dtheta, dalpha = (carry[0][i0:i1], carry[1][i0:i1], carry[2][i0:i1], carry[3][i0:i1], carry[4][i0:i1],
+                                           carry[5][i0:i1])
+    d, zero, attached = np.empty(i1 - i0, u.dtype), u.dtype.type(0), how[0]
+    for t in range(t1 - 1, t0 - 1, -1):
+        u_t, i_t, ds, out = u[t, i0:i1], i[t, i0:i1], dspikes[t, i0:i1], dcurrent[t, i0:i1]
+        before = u[t - 1, i0:i1] if t > 0 else v_init[i0:i1]
+        _slopes(u_t, threshold, how, d)
+        if not last and (not later or t < len(u) - 1):
+            _pull_reset(u_t, d, (dv, dtheta), plan, attached)                   # (D8)
+        for k in range(i1 - i0):
+            back[k] += ds[k]                                                    # (D7)
+            dtheta[k] -= d[k] * back[k]                                         # (D11)
+        for k in range(i1 - i0):
+            dv[k] = d[k] * back[k] + dv[k]                                      # (D9)
+            back[k] = zero
+        if how[3]:
+            more = given[t, i0:i1]
+            for k in range(i1 - i0):
+                dv[k] += more[k]
+        if last:
+            for k in range(i1 - i0):
+                on, now = before[k] >= bar[k], beta[k] * before[k] + gain[k] * i_t[k]
+                dropped = threshold[k] if kind == 0 else now if kind == 1 else zero
+                back[k] = -dropped * dv[k] if attached else zero
+                dtheta[k] -= dv[k] if kind == 0 and on else zero
+                dv[k] = zero if kind == 1 and on else dv[k]
+        resets = not last and (t > 0 or later)
+        for k in range(i1 - i0):
+            kept = _after(before[k], threshold[k], kind) if resets and before[k] >= bar[k] else before[k]
+            dbeta[k] += dv[k] * (kept - i_t[k] if leaks else kept)              # (D11)
+            out[k] = gain[k] * dv[k]                                            # (D10)
+            dv[k] = beta[k] * dv[k]
+        if decays:
+            sent = i[t - 1, i0:i1] if t > 0 else d
+            for k in range(i1 - i0):
+                di[k] = out[k] + alpha[k] * di[k]
+                out[k] = di[k]
+                dalpha[k] += di[k] * sent[k] if t > 0 else zero
+
+
+@njit
+def _pull_reset(u, d, grads, plan, attached):
+    """(D8) dv back through the reset of u, in place."""
+    (_, _, threshold, bar, _), (kind, _, _, _, _) = plan
+    (dv, dtheta), zero = grads, u.dtype.type(0)
+    for k in range(len(dv)):
+        dropped = threshold[k] if kind == 0 else u[k] if kind == 1 else zero
+        more = d[k] * dropped if attached else zero
+        dtheta[k] += dv[k] * (more - (d.dtype.type(1) if kind == 0 and u[k] >= bar[k] else zero))
+    if attached:                        # loops apart, and written as in integrate_fire.py: compiled alike, they give the same bits
+        for k in range(len(dv)):
+            through = zero if kind == 1 and u[k] >= bar[k] else dv[k]
+            dropped = threshold[k] if kind == 0 else u[k] if kind == 1 else zero
+            dv[k] = through - d[k] * (dropped * dv[k])
+    elif kind == 1:
+        for k in range(len(dv)):
+            dv[k] = zero if u[k] >= bar[k] else dv[k]
+
+
+@njit
+def _pull_start(carry, v_init, plan, how, i0, i1):
+    """(D7), (D8) to the first potential, which counts as a spike with timing "next" where it reaches the threshold."""
+    dv, back, dtheta, v = carry[0][i0:i1], carry[1][i0:i1], carry[4][i0:i1], v_init[i0:i1]
+    d = np.empty(i1 - i0, v.dtype)
+    _slopes(v, plan[0][2], how, d)
+    if not plan[1][2]:
+        _pull_reset(v, d, (dv, dtheta), plan, how[0])
+    for k in range(i1 - i0):
+        dv[k] += d[k] * back[k]
+        dtheta[k] -= d[k] * back[k]
+
+
+class Readout(NamedTuple):
+    """What `integrate_backward` needs; opaque."""
+
+    cache: Cache
+
+
+def integrate(current, beta, v_init=0.0, alpha=None):
+    """Run a readout that leaks and does not fire; see `pysnn.reference.leaky.integrate`."""
+    current, beta, v_init, alpha = _checks.leaky_integrate(current, beta, v_init, alpha)
+    how, v = (beta, current.dtype.type(np.inf), Rule(reset="none"), alpha, None), v_init.copy()
+    u, i = np.empty_like(current), current if alpha is None else np.empty_like(current)
+    _all_steps((current, i, np.empty_like(current), u), v, how, None)                        # (D12) no potential reaches inf
+    return u, Readout(Cache(v_init, u, i, how))
+
+
+def integrate_backward(dv, cache):
+    """Pull a gradient back through `integrate`; see `pysnn.reference.leaky.integrate_backward`."""
+    cache = cache.cache
+    dv, beta, alpha, n = _checks.leaky_potentials(dv, cache.u), cache.how[0], cache.how[3], cache.u.shape[-1]
+    nothing = np.zeros_like(dv), np.zeros_like(cache.v_init), dv.dtype.type(1)
+    dcurrent, carry = _all_back(nothing[0], cache, (nothing[1], dv), (False, 0, nothing[2]))  # (D12)
+    return LeakyGradients(dcurrent, _like(beta, carry[3], n), None, carry[0].reshape(nothing[1].shape),
+                          None if alpha is None else _like(alpha, carry[5], n), None)
