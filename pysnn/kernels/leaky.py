@@ -2,7 +2,7 @@
 
 Without w_rec neurons do not meet: a kernel takes a block of whole rows of neurons through all steps. With w_rec it takes one step at a
 time, and between two steps stands one matrix product. Parameters are laid out once for a block, so that all inner loops run over numbers
-side by side; forward is compiled without fused products, so it cannot differ from the reference in a single bit.
+side by side, and loops are short, for with many arrays in one the compiler does not fill vectors; forward is compiled without fused products, so it cannot differ from the reference in a single bit.
 
 Backward keeps, for each neuron, what flows back (potential, spike, current) and the sums for its parameters; what neurons share is added
 up afterwards, in order. So no number depends on how many threads there are.
@@ -182,9 +182,10 @@ def _all_back(dspikes, cache, dvs, surrogate):
 @njit
 def _slopes(u, threshold, how, d):
     """(I7) what stands for the derivative of a spike, for a row of neurons."""
+    apart = np.empty_like(d)            # not d itself: a loop that may overwrite what it reads does not fill vectors
     for k in range(len(d)):
-        d[k] = u[k] - threshold[k]
-    surrogate_of(d, d.dtype.type(0), how[1], how[2], d)
+        apart[k] = u[k] - threshold[k]
+    surrogate_of(apart, d.dtype.type(0), how[1], how[2], d)
 
 
 @njit
@@ -213,42 +214,54 @@ def _pull(arrays, carry, v_init, plan, how, span):
                 dv[k] += more[k]
         if last:
             for k in range(i1 - i0):
-                on, now = before[k] >= bar[k], beta[k] * before[k] + gain[k] * i_t[k]
-                dropped = threshold[k] if kind == 0 else now if kind == 1 else zero
-                back[k] = -dropped * dv[k] if attached else zero
-                dtheta[k] -= dv[k] if kind == 0 and on else zero
-                dv[k] = zero if kind == 1 and on else dv[k]
+                now, bound = beta[k] * before[k] + gain[k] * i_t[k], threshold[k]
+                dropped = bound if kind == 0 else now if kind == 1 else zero
+                back[k] = -dropped * dv[k] if attached else zero                # (D8)
+            for k in range(i1 - i0):
+                now = dv[k]
+                dtheta[k] -= now if kind == 0 and before[k] >= bar[k] else zero
+            for k in range(i1 - i0):
+                now = dv[k]
+                dv[k] = zero if kind == 1 and before[k] >= bar[k] else now
         resets = not last and (t > 0 or later)
         for k in range(i1 - i0):
-            kept = _after(before[k], threshold[k], kind) if resets and before[k] >= bar[k] else before[k]
-            dbeta[k] += dv[k] * (kept - i_t[k] if leaks else kept)              # (D11)
+            now, x = before[k], i_t[k]
+            after, on = _after(now, threshold[k], kind), now >= bar[k]
+            kept = after if resets and on else now
+            dbeta[k] += dv[k] * (kept - x if leaks else kept)                   # (D11)
+        for k in range(i1 - i0):
             out[k] = gain[k] * dv[k]                                            # (D10)
             dv[k] = beta[k] * dv[k]
         if decays:
-            sent = i[t - 1, i0:i1] if t > 0 else d
             for k in range(i1 - i0):
                 di[k] = out[k] + alpha[k] * di[k]
                 out[k] = di[k]
-                dalpha[k] += di[k] * sent[k] if t > 0 else zero
+        if decays and t > 0:
+            sent = i[t - 1, i0:i1]
+            for k in range(i1 - i0):
+                dalpha[k] += di[k] * sent[k]                                    # (D11)
 
 
 @njit
 def _pull_reset(u, d, grads, plan, attached):
     """(D8) dv back through the reset of u, in place."""
     (_, _, threshold, bar, _), (kind, _, _, _, _) = plan
-    (dv, dtheta), zero = grads, u.dtype.type(0)
+    (dv, dtheta), zero, one = grads, u.dtype.type(0), u.dtype.type(1)
     for k in range(len(dv)):
-        dropped = threshold[k] if kind == 0 else u[k] if kind == 1 else zero
-        more = d[k] * dropped if attached else zero
-        dtheta[k] += dv[k] * (more - (d.dtype.type(1) if kind == 0 and u[k] >= bar[k] else zero))
+        now, bound, on = u[k], threshold[k], u[k] >= bar[k]
+        more = d[k] * (bound if kind == 0 else now if kind == 1 else zero)
+        more = more if attached else zero
+        dtheta[k] += dv[k] * (more - one if kind == 0 and on else more)
     if attached:                        # loops apart, and written as in integrate_fire.py: compiled alike, they give the same bits
         for k in range(len(dv)):
-            through = zero if kind == 1 and u[k] >= bar[k] else dv[k]
-            dropped = threshold[k] if kind == 0 else u[k] if kind == 1 else zero
-            dv[k] = through - d[k] * (dropped * dv[k])
+            now, bound, grad = u[k], threshold[k], dv[k]
+            through = zero if kind == 1 and now >= bar[k] else grad
+            dropped = bound if kind == 0 else now if kind == 1 else zero
+            dv[k] = through - d[k] * (dropped * grad)
     elif kind == 1:
         for k in range(len(dv)):
-            dv[k] = zero if u[k] >= bar[k] else dv[k]
+            grad = dv[k]
+            dv[k] = zero if u[k] >= bar[k] else grad
 
 
 @njit

@@ -2,7 +2,7 @@
 
     gradcheck     compares backward with differences of forward
     compare       sets two functions side by side
-    witness       checks of the temporal neuron, of integrate-and-fire neurons and of ReLU networks that share no code with them
+    witness       checks of the temporal neuron, of integrate-and-fire and leaky neurons and of ReLU networks that share no code with them
     oracle        solves their definitions to 50 digits, or without rounding (needs mpmath)
     golden        the test vectors made from the oracle
     suite         runs all checks of an operation: of ours, or of yours
@@ -22,10 +22,10 @@ from .gradcheck import Report, gradcheck
 from .identify import Identified, identify
 from .report import ledger
 from .report.ledger import Entry, Ledger
-from .witness import integrate_fire, relu, temporal
+from .witness import integrate_fire, leaky, relu, temporal
 
 __all__ = ["Comparison", "Entry", "Identified", "Ledger", "Report", "adapters", "compare", "findings", "golden", "gradcheck",
-           "identify", "integrate_fire", "ledger", "neurons", "oracle", "relu", "temporal", "zoo"]
+           "identify", "integrate_fire", "leaky", "ledger", "neurons", "oracle", "relu", "temporal", "zoo"]
 
 for _module in (adapters, findings, ledger):       # their paths in version 0.1: pysnn.verify.ledger, ...
     sys.modules[f"{__name__}.{_module.__name__.rpartition('.')[2]}"] = _module

@@ -27,7 +27,7 @@ class Watched:
         """Run backward."""
         grads = self._call(self._op.backward, args)
         listed = [g for g in (grads if isinstance(grads, (tuple, list)) else (grads,)) if g is not None]
-        places = [k for k in map(self._record.arguments.index, self._record.gradients) if k < len(self._args)]
+        places = [k for k in map(self._record.arguments.index, self._record.gradients) if k < len(self._args) and self._args[k] is not None]
         shapes, wanted = [getattr(g, "shape", None) for g in listed], [np.shape(self._args[k]) for k in places]
         if shapes != wanted:
             self.fault = f"backward: expected gradients of shape {', '.join(map(str, wanted))}, got {', '.join(map(str, shapes))}"

@@ -10,11 +10,11 @@ from ... import operations as table
 from ...foreign import NoAnswer, one_line
 from ..report.ledger import UNJUDGED, Entry, Ledger, joined
 from . import _plain as plain
-from . import integrate_fire, learning, losses, relu, temporal
+from . import integrate_fire, leaky, learning, losses, relu, temporal
 from ._recorder import Recorder
 from ._watched import Watched
 
-SUITE = {**temporal.SUITE, **integrate_fire.SUITE, **relu.SUITE, **losses.SUITE, **learning.SUITE}
+SUITE = {**temporal.SUITE, **integrate_fire.SUITE, **leaky.SUITE, **relu.SUITE, **losses.SUITE, **learning.SUITE}
 """All that has checks, by name."""
 
 OPERATIONS = tuple(table.OPERATIONS)

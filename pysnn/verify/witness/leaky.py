@@ -312,30 +312,3 @@ def operating_point(case):
     walk(case, case.args, spike)
     return kept
 
-
-def constant_current(a, beta, threshold, n_steps, rule=Rule()):
-    """Count the spikes of a constant current from V = 0 with reset to zero, by the closed form (D5).
-
-    Parameters
-    ----------
-    a, beta, threshold : float
-        Current of each step, decay, threshold; 0 <= beta <= 1.
-    n_steps : int
-        T.
-    rule : Rule
-        Its reset must be "zero", its order "reset first"; timing does not matter.
-
-    Returns
-    -------
-    int
-        Spikes in T steps.
-    """
-    a = a * (1 - beta) if rule.gain == "1 - beta" else a
-    first = a > 0 and next((n for n in range(1, n_steps + 1) if fires_at(a, beta, n, threshold, rule)), 0)
-    return n_steps // first if first else 0
-
-
-def fires_at(a, beta, n, threshold, rule):
-    """Say whether n steps of a current bring the potential from 0 to the threshold, (D5)."""
-    u = a * sum(beta ** k for k in range(n))
-    return u >= threshold if rule.fire == ">=" else u > threshold
