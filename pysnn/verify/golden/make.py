@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...conventions import RULES, SURROGATES, Rule, Surrogate
+from ...conventions import LEAKY_RULES, RULES, SURROGATES, Rule, Surrogate
 from ..oracle import integrate_fire as oracle_spikes
+from ..oracle import leaky as oracle_leaky
 from ..oracle import pooled_fire as oracle_pooled
 from ..oracle import relu as maps
 from ..oracle import temporal as oracle
@@ -31,6 +32,11 @@ MEANING = {
     "pooled_fire": "forward(current, size, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
                    "detach_reset) -> dcurrent, dv_init. (T, B, H, W, C). A neuron has a potential for each place of its window of size x "
                    "size, fires where the largest reaches the threshold, and all are reset; the gradient goes to the first of the largest.",
+    "leaky": "forward(current, beta, threshold, v_init, rule, alpha, w_rec) -> spikes, v_final; backward(dspikes, dv_final, dv, surrogate, "
+             "detach_reset) -> dcurrent, dbeta, dthreshold, dv_init, dalpha, dw_rec. (T, B, n). i = alpha i + current + s w_rec; u = beta v + "
+             "gain i, gain 1 or 1 - beta; reset, timing, fire: as of integrate_fire, or no reset; timing next: v is reset before it leaks, or, "
+             "with the order leak first, u is, and a v_init at the threshold counts as a spike s. dv: of all u, before a reset of timing same. "
+             "Detached: the reset takes s as a constant, not the threshold. Without alpha, i = current + s w_rec.",
     "dense": "forward(x, w, b) -> y; backward(dy) -> dx, dw, db. y = x w + b; without b no db.",
     "conv2d": "forward(x, w, stride, padding) -> y; backward(dy) -> dx, dw. Cross-correlation; (B, H, W, C), (kh, kw, C_in, C_out).",
     "max_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx. Of equal numbers the first in row-major order wins.",
@@ -150,7 +156,7 @@ def _spikes_case(name, current, rest, rule, surrogate=Surrogate(), detach_reset=
     spikes, v_final, walk = oracle_spikes.forward(current, threshold, v_init, rule)
     dcurrent, dv_init = (rounded(g) for g in oracle_spikes.backward(dspikes, walk, dv_final, surrogate, detach_reset))
     unit = 4 * float(max(np.abs(x).max() for x in (dspikes, dv_final, dcurrent, dv_init)))
-    convention = {"threshold": threshold, **rule._asdict(), "surrogate": surrogate.kind, "slope": surrogate.slope,
+    convention = {"threshold": threshold, **dict(zip(RULES, rule, strict=False)), "surrogate": surrogate.kind, "slope": surrogate.slope,
                   "detach_reset": detach_reset}
     return GoldenCase(name, "integrate_fire", convention, {"current": current, "v_init": v_init, "dspikes": dspikes, "dv_final": dv_final},
                 {"spikes": spikes, "v_final": rounded(v_final)}, {"dcurrent": dcurrent, "dv_init": dv_init},
@@ -197,6 +203,43 @@ def _pooled_fire():
                           "detach_reset": detach}, {"current": current, "v_init": v_init, "dspikes": dspikes, "dv_final": dv_final},
                          {"spikes": spikes, "v_final": rounded(v_final)}, {"dcurrent": dcurrent, "dv_init": dv_init},
                          {"spikes": 0.0, "v_final": 0.0, "dcurrent": unit, "dv_init": unit}, True)
+
+
+def _leaky():
+    """Make the cases of leaky neurons: every rule, detached and attached, twice with other parts and surrogates."""
+    rng, slopes = np.random.default_rng(7), {"atan": 2.0, "fast_sigmoid": 25.0, "sigmoid": 4.0, "triangle": 1.0}
+    places = ("same", "reset first"), ("next", "reset first"), ("next", "leak first")
+    every = product(LEAKY_RULES["reset"], places, LEAKY_RULES["fire"], LEAKY_RULES["gain"], (True, False))
+    for k, (reset, (timing, order), fire, gain, detach) in enumerate(every):
+        for turn in range(2):
+            rule, kind = Rule(reset, timing, fire, gain, order), SURROGATES["kind"][(k // 2 + turn) % 4]
+            n_t, n_b, n = 4 if k % 9 else 1, 2, 2 + k % 2
+            inputs = {"current": _whole(rng, -0.5, 2, (n_t, n_b, n), 8), "beta": _whole(rng, 0.25, 1.25, n, 4),
+                      "threshold": _whole(rng, 0.5, 1.25, n, 4), "v_init": _whole(rng, -0.5, 1.5, (n_b, n), 8)}
+            if gain == "1 - beta":
+                inputs["beta"] = np.where(inputs["beta"] < 0.75, 0.5, 0.75)          # 1 - beta is a power of two
+            inputs["v_init"][0], inputs["current"][0, 0] = 0, inputs["threshold"] / (1 - inputs["beta"] if gain == "1 - beta" else 1)
+            parts = (3 * (k // 4) + k + 2 * turn) % 4                    # the first current brings one sample to its thresholds
+            inputs |= {"alpha": _whole(rng, 0.25, 1, n, 4)} if parts % 2 else {}
+            inputs |= {"w_rec": _whole(rng, -1, 1.25, (n, n), 4)} if parts // 2 else {}
+            upstream = {name: _whole(rng, -2, 2, x.shape, 16) for name, x in zip(
+                ("dspikes", "dv_final", "dv"), (inputs["current"], inputs["v_init"], inputs["current"]), strict=True)}
+            name = (f"leaky-{reset}-{timing}-{order.replace(' ', '-')}-{'ge' if fire == '>=' else 'gt'}-{gain.replace(' ', '')}-"
+                    f"{'detached' if detach else 'attached'}-{turn}")
+            yield _leaky_case(name, inputs, upstream, rule, (Surrogate(kind, slopes[kind]), detach))
+
+
+def _leaky_case(name, inputs, upstream, rule, how):
+    """Make one case of leaky neurons; meant for float32, too, where no potential rounds there."""
+    surrogate, detach = how
+    spikes, v_final, walk = oracle_leaky.forward(**inputs, rule=rule)
+    grads = {f"d{key}": rounded(g) for key, g in oracle_leaky.backward(
+        upstream["dspikes"], walk, upstream["dv_final"], upstream["dv"], surrogate, detach).items()}
+    unit = 4 * float(max(np.abs(x).max() for x in (*upstream.values(), *grads.values())))
+    single = all((rounded(x) == rounded(x).astype(np.float32)).all() for step in walk.steps for x in (step.drive, step.p, step.u, step.v))
+    return GoldenCase(name, "leaky", {**rule._asdict(), "surrogate": surrogate.kind, "slope": surrogate.slope, "detach_reset": detach},
+                      inputs | upstream, {"spikes": spikes, "v_final": rounded(v_final)}, grads,
+                      {"spikes": 0.0, "v_final": 0.0, **dict.fromkeys(grads, unit)}, bool(single))
 
 
 def _levels():
@@ -414,6 +457,7 @@ def rebuild(folder=FOLDER):
     made = [(case, file) for file, make in {"temporal": _temporal, "integrate_fire": _integrate_fire, "maps": _maps, "losses": _losses,
                                             "training": _trainings}.items() for case in make()]
     made += [(case, "integrate_fire") for case in _pooled_fire()] + [(case, "maps") for case in _levels()]
+    made += [(case, "leaky") for case in _leaky()]
     if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)

@@ -12,7 +12,7 @@ from ...foreign import NoAnswer
 from ...operations import OPERATIONS
 from ..report.ledger import Entry
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 FOLDER = Path(__file__).parents[1] / "golden_vectors"
 ROUNDINGS = 4.0          # how many eps times its unit a number may be off
 INFINITE = "inf"         # how JSON holds it
@@ -219,7 +219,7 @@ def _got(op, case):
         return dict(zip(("loss", "d"), op(*args), strict=True))
     record, values = OPERATIONS[case.operation], {**how, **x}
     if "rule" in record.arguments:
-        rule = Rule(how["reset"], how.get("timing", "same"), how["fire"])
+        rule = Rule(**{field: how[field] for field in Rule._fields if field in how})
         values |= {"rule": rule, "surrogate": Surrogate(how["surrogate"], how["slope"])}
     n_args = max(k for k, name in enumerate(record.arguments, 1) if name in values)
     *outputs, cache = op.forward(*(values.get(name) for name in record.arguments[:n_args]))
