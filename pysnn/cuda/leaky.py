@@ -39,9 +39,10 @@ def _plan(how, like, first, last):
     gain, (_, *shape), kind = 1 - beta if rule.gain == "1 - beta" else np.ones_like(beta), like.shape, like.dtype
     with np.errstate(over="ignore", under="ignore"):
         bar = np.nextafter(threshold, np.asarray(np.inf, kind)) if rule.fire == ">" else threshold
-    parts = np.concatenate([np.broadcast_to(x, shape[-1:]) for x in (beta, gain, threshold, bar, beta if alpha is None else alpha)]).astype(kind)
+    each = beta, gain, threshold, bar, beta if alpha is None else alpha
+    parts = np.concatenate([np.broadcast_to(x, shape[-1:]) for x in each]).astype(kind)
     reset, later, _ = rule.codes
-    codes = reset, later, rule.order == "leak first", alpha is not None, rule.gain != "1", shape[-1], first, last, int(np.prod(shape))
+    codes = reset, later, rule.order == "leak first", alpha is not None, rule.gain != "1", shape[-1], first, last, np.prod(shape)
     return send(parts, parts, "parameters"), tuple(int(code) for code in codes)
 
 

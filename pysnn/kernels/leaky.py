@@ -2,7 +2,8 @@
 
 Without w_rec neurons do not meet: a kernel takes a block of whole rows of neurons through all steps. With w_rec it takes one step at a
 time, and between two steps stands one matrix product. Parameters are laid out once for a block, so that all inner loops run over numbers
-side by side, and loops are short, for with many arrays in one the compiler does not fill vectors; forward is compiled without fused products, so it cannot differ from the reference in a single bit.
+side by side; loops are short, since with many arrays in one loop the compiler fills no vectors. Forward is compiled without fused
+products, so it cannot differ from the reference in a single bit.
 
 Backward keeps, for each neuron, what flows back (potential, spike, current) and the sums for its parameters; what neurons share is added
 up afterwards, in order. So no number depends on how many threads there are.
@@ -142,10 +143,10 @@ def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan",
     """Pull a gradient back through `forward`; see `pysnn.reference.leaky.backward`."""
     _checks.words(surrogate, "surrogate", Surrogate, SURROGATES)
     dspikes, dv_next, dv = _checks.leaky_backward(dspikes, dv_final, dv, cache.u, detach_reset)
-    beta, threshold, rule, alpha, w_rec = cache.how
+    beta, threshold, _, alpha, w_rec = cache.how
     slope = threshold.dtype.type(_checks.positive(surrogate.slope, "surrogate: slope"))
     dcurrent, carry = _all_back(dspikes, cache, (dv_next.copy(), dv), (not detach_reset, surrogate.code, slope))
-    dv_next, later, _, dbeta, dthreshold, dalpha = carry
+    dv_next, _, _, dbeta, dthreshold, dalpha = carry
     dw_rec, n = None, cache.u.shape[-1]
     if w_rec is not None:
         s, di = _fires(cache.u[:-1], cache.how).reshape(-1, n), dcurrent.reshape(len(dcurrent), -1, n)

@@ -80,7 +80,11 @@ def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=N
         What the step before returned; before the first step the membrane potential.
     current_t : (B, ..., n) array, float32 or float64
         Input of the step.
-    beta, threshold, rule, alpha, w_rec
+    beta, threshold, alpha : float or (n,) array
+        As for `forward`.
+    rule : Rule
+        As for `forward`.
+    w_rec : (n, n) array, optional
         As for `forward`.
 
     Returns
@@ -281,8 +285,12 @@ def integrate(current, beta, v_init=0.0, alpha=None):
 
     Parameters
     ----------
-    current, beta, v_init, alpha
-        As for `forward`.
+    current : (T, B, ..., n) array, float32 or float64
+        As for `forward`; so are the others.
+    beta, alpha : float or (n,) array
+        Factors by which the potential and the current decay; alpha may be None.
+    v_init : float or (B, ..., n) array
+        Membrane potential before the first step.
 
     Returns
     -------

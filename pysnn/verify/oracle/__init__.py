@@ -1,7 +1,7 @@
 """Oracles: outputs and gradients to 50 digits, or without any rounding; they need mpmath.
 
-`temporal` solves the temporal neuron, `integrate_fire` and `pooled_fire` run integrate-and-fire neurons in whole numbers, `leaky` runs leaky
-ones, `relu` holds the operations of a ReLU network and the losses; `check` compares a temporal operation with its oracle.
+`temporal` solves the temporal neuron, `integrate_fire` and `pooled_fire` run integrate-and-fire neurons in whole numbers, `leaky` runs
+leaky ones, `relu` holds the operations of a ReLU network and the losses; `check` compares a temporal operation with its oracle.
 """
 
 from . import integrate_fire, leaky, pooled_fire, relu, temporal

@@ -249,8 +249,8 @@ def walk(case, args, spike):
     args : sequence of arrays, or of Dual
         In the order of the case's names; of the current one a step.
     spike : callable
-        ``spike(k, v, threshold)`` gives two spikes, one that is seen, by the output and by w_rec, and that of the reset; k counts steps from
-        1, and 0 is before the first.
+        ``spike(k, v, threshold)`` gives two spikes, one that is seen, by the output and by w_rec, and that of the reset; k counts steps
+        from 1, and 0 is before the first.
 
     Returns
     -------
