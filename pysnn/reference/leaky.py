@@ -80,12 +80,14 @@ def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=N
         What the step before returned; before the first step the membrane potential.
     current_t : (B, ..., n) array, float32 or float64
         Input of the step.
-    beta, threshold, alpha : float or (n,) array
-        As for `forward`.
+    beta, threshold : float or (n,) array
+        As for `forward`; so are the others.
     rule : Rule
-        As for `forward`.
+        Reset, comparison and gain.
+    alpha : float or (n,) array, optional
+        Decay of the current.
     w_rec : (n, n) array, optional
-        As for `forward`.
+        Recurrent weights.
 
     Returns
     -------
@@ -287,10 +289,12 @@ def integrate(current, beta, v_init=0.0, alpha=None):
     ----------
     current : (T, B, ..., n) array, float32 or float64
         As for `forward`; so are the others.
-    beta, alpha : float or (n,) array
-        Factors by which the potential and the current decay; alpha may be None.
+    beta : float or (n,) array
+        Factor by which the potential decays.
     v_init : float or (B, ..., n) array
         Membrane potential before the first step.
+    alpha : float or (n,) array, optional
+        Factor by which the current decays.
 
     Returns
     -------

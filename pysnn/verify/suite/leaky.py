@@ -15,7 +15,8 @@ PARTS = ((), ("alpha",), ("w_rec",), ("alpha", "w_rec"))
 PLACES = (("same", "reset first"), ("next", "reset first"), ("next", "leak first"))
 AXES = ("step", "sample", "neuron")
 EVERY = tuple((Rule(reset, timing, LEAKY_RULES["fire"][(k + k // 2) % 2], gain, order), PARTS[(k + k // 4) % 4],
-               SURROGATES[(k + k // 3) % 4]) for k, (reset, (timing, order), gain) in enumerate(itertools.product(LEAKY_RULES["reset"], PLACES, LEAKY_RULES["gain"])))
+               SURROGATES[(k + k // 3) % 4]) for k, (reset, (timing, order), gain) in enumerate(
+                   itertools.product(LEAKY_RULES["reset"], PLACES, LEAKY_RULES["gain"])))
 FEW = ((Rule(), (), SURROGATES[0]), (Rule("zero", "next", ">=", "1 - beta"), ("alpha", "w_rec"), SURROGATES[1]),
        (Rule("subtract", "next", ">", order="leak first"), ("w_rec",), SURROGATES[2]),
        (Rule("zero", "same", ">", "1 - beta"), ("alpha",), SURROGATES[3]))
