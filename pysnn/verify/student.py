@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from ..conventions import RULES, SURROGATES, Rule, Surrogate
+from ..conventions import LEAKY_RULES, RULES, SURROGATES, Rule, Surrogate
 from ..foreign import Function, NoAnswer, import_file, one_line
 from ..learning import METHODS, Step
 from ..operations import OPERATIONS, Operation, Pair
@@ -238,11 +238,24 @@ def _subject(operation, functions, module, name):
         return subject._replace(thresholds=None if only is None else (_checks.positive(only, f"{name}: THRESHOLD"),))
     if "rule" not in record.arguments:
         return subject
-    chosen, window = {}, "size" in record.arguments
-    n_forward -= window                     # counted without the size of the windows
-    for key, field, kind, words, takes in (("RULE", "rules", Rule, RULES, n_forward > 3), ("SURROGATE", "surrogates", Surrogate, SURROGATES,
-                                                                                          n_backward > 3)):
-        value = getattr(module, key, None if takes else ())
+    if operation == "leaky":
+        if n_forward < 4 or n_backward < 4:
+            raise ValueError(f"{name}: expected forward(current, beta, threshold, v_init, ...) and backward(dspikes, cache, dv_final, dv, ...)")
+        return subject._replace(**_choices(module, name, LEAKY_RULES, (n_forward > 4, n_backward > 4, True, n_backward > 5)))
+    n_forward -= "size" in record.arguments      # counted without the size of the windows
+    chosen = _choices(module, name, RULES, (n_forward > 3, n_backward > 3, n_forward > 3, n_backward > 4))
+    late = n_forward < 3 and any(rule.timing == "next" for rule in chosen.get("rules", ()))
+    if late:                                # from rest both timings have the same spikes and gradients
+        chosen["rules"] = tuple(rule._replace(timing="same") for rule in chosen["rules"])
+    return _whole(subject._replace(**chosen), (n_forward, n_backward), late)
+
+
+def _choices(module, name, rules, takes):
+    """Read what a file declares; takes: whether its functions take a rule, a surrogate, a threshold and detach_reset."""
+    chosen = {}
+    for key, field, kind, words, taken in (("RULE", "rules", Rule, rules, takes[0]), ("SURROGATE", "surrogates", Surrogate, SURROGATES,
+                                                                                    takes[1])):
+        value = getattr(module, key, None if taken else ())
         if value is not None:
             try:
                 given = kind(*value)
@@ -250,14 +263,11 @@ def _subject(operation, functions, module, name):
             except TypeError:
                 raise ValueError(f"{name}: {key}: expected {tuple(kind())!r} or the like, got {value!r}") from None
             chosen[field] = (given,)
-    if n_forward < 4 or hasattr(module, "THRESHOLD"):
+    if not takes[2] or hasattr(module, "THRESHOLD"):
         chosen["thresholds"] = (_checks.positive(getattr(module, "THRESHOLD", 1.0), f"{name}: THRESHOLD"),)
-    if n_backward < 5 or hasattr(module, "DETACH_RESET"):
+    if not takes[3] or hasattr(module, "DETACH_RESET"):
         chosen["detach"] = (bool(getattr(module, "DETACH_RESET", True)),)
-    late = n_forward < 3 and any(rule.timing == "next" for rule in chosen.get("rules", ()))
-    if late:                                # from rest both timings have the same spikes and gradients
-        chosen["rules"] = tuple(rule._replace(timing="same") for rule in chosen["rules"])
-    return _whole(subject._replace(**chosen), (n_forward, n_backward), late)
+    return chosen
 
 
 def _whole(subject, taken, late):

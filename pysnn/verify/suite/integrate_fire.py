@@ -52,7 +52,7 @@ def _ties(op, rng, recorder):
 
 
 def _words(words):
-    return " ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in words)
+    return " ".join(f"{x:g}" if isinstance(x, float) else str(x) for x in words[:3])          # of a rule what these neurons know
 
 
 def _axes(x):

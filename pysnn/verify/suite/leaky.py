@@ -156,7 +156,7 @@ def _examples(op, right, rng, subject=None):
     cases, detached = _listed(True, subject)
     for (rule, parts, kind), detach in itertools.product(cases, detached):
         what = Rule(*rule), parts, Surrogate(*kind)
-        case = _case(rng, what, detach, getattr(subject, "thresholds", None))
+        case = _case(rng, what, detach, getattr(subject, "thresholds", None), True)
         shape = case.current.shape
         c = tuple(rng.normal(size=x) for x in (shape, shape[1:], shape))
         spikes, v, cache = witness.run(op, case)
