@@ -49,7 +49,7 @@ class LeakyState(NamedTuple):
 
     v: np.ndarray        # (B, ..., n) membrane potential
     i: np.ndarray        # (B, ..., n) current; matters with alpha
-    s: np.ndarray        # (B, ..., n) spikes; matter with w_rec or timing "next"
+    s: np.ndarray        # (B, ..., n) spikes; matter with w_rec
 
 
 class LeakyGradients(NamedTuple):

@@ -55,10 +55,16 @@ def forward(current, beta, threshold=1.0, v_init=0.0, rule=Rule(), alpha=None, w
     current, v_init, how = send(current, x, "current"), send(v_init, v, "v_init"), _with_weights(how, w_rec)
     spikes, u = (empty(x.shape, x.dtype, name) for name in ("spikes", "u"))
     i = current if how[3] is None and w_rec is None else empty(x.shape, x.dtype, "i")
-    s, v_final = empty(v.shape, x.dtype, "spikes before"), empty(v.shape, x.dtype, "v_final")
-    _before.over(v.size, flat(v_init), flat(s), flat(v_final), *_plan(how, x, 0, 1))
+    s, v_final = _zeros(v), empty(v.shape, x.dtype, "v_final")
+    v_final[:] = v_init
     _all_steps((current, i, spikes, u), v_final, how, s)
     return *give(home, spikes, v_final), Cache(v_init, u, i, spikes, s, how)
+
+
+def _zeros(like):
+    """Return zeros on the device."""
+    zeros = np.zeros(like.shape, like.dtype)
+    return send(zeros, zeros, "zeros")
 
 
 def _with_weights(how, w_rec):
@@ -90,12 +96,10 @@ def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=N
     how = _checks.leaky_parameters(x, _host(beta), _host(threshold), rule, None if alpha is None else _host(alpha), stand_in(w_rec))
     how, like = _with_weights(how, w_rec), np.broadcast_to(x, (2, *x.shape))         # the first of the two steps is the one before
     arrays = [empty(like.shape, x.dtype, name) for name in ("current", "i", "spikes", "u")]
-    v, s = empty(x.shape, x.dtype, "v"), empty(x.shape, x.dtype, "spikes before")
     before = [send(a, b, "state") for a, b in zip(given, seen, strict=True)]
-    _before.over(x.size, flat(before[0]), flat(s), flat(v), *_plan(how, like, 0, 1))
-    arrays[0][1] = send(current_t, x, "current_t")
-    arrays[1][0] = before[1] if len(before) > 1 else cuda.to_device(np.zeros_like(x))
-    _all_steps(arrays, v, how, before[2] if len(before) > 1 else s, first=1)
+    before, v = before if len(before) > 1 else (*before, _zeros(x), _zeros(x)), empty(x.shape, x.dtype, "v")
+    v[:], arrays[0][1], arrays[1][0] = before[0], send(current_t, x, "current_t"), before[1]
+    _all_steps(arrays, v, how, before[2], first=1)
     i = arrays[1] if how[3] is not None or w_rec is not None else arrays[0]
     spikes, v, i = give(home, arrays[2][1], v, i[1])
     return spikes, LeakyState(v, i, spikes)
@@ -107,15 +111,6 @@ def after(v, threshold, kind):
     if kind == 0:
         return v - threshold
     return threshold - threshold if kind == 1 else v
-
-
-@kernel("T1 T1 T1 T1 i9")
-def _before(v_init, s, v, parts, codes):
-    """Copy the first potential; with timing "next" it counts as a spike from the threshold on."""
-    (_, later, _, _, _, n, _, _, size), zero = codes, v_init.dtype.type(0)
-    for k in range(cuda.grid(1), size, cuda.gridsize(1)):
-        v[k] = v_init[k]
-        s[k] = v_init.dtype.type(1) if later and v_init[k] >= parts[3 * n + k % n] else zero
 
 
 @kernel("T1 T1 T1 i")
@@ -175,8 +170,7 @@ def _all_back(upstream, cache, how):
     n_t, size = len(u), int(np.prod(v_init.shape))
     levels = slope, slope.dtype.type(np.pi) * (slope / slope.dtype.type(2))
     out, dw_rec = empty(u.shape, u.dtype, "dcurrent"), None
-    start = np.zeros((6, *v_init.shape), u.dtype)
-    carry = send(start, start, "carried gradients")
+    carry = _zeros(np.broadcast_to(stand_in(v_init), (6, *v_init.shape)))
     carry[0] = dv_final
     rows = [flat(a) for a in (dspikes, u, i, out, dspikes if dv is None else dv, v_init)]
     more = attached, kind, int(dv is not None), n_t
@@ -188,7 +182,8 @@ def _all_back(upstream, cache, how):
             n = w_rec.shape[0]
             before = (spikes[t0 - 1] if t0 > 0 else s).reshape(size // n, n)
             later, dw, _ = dense.dense_backward(out[t0].reshape(size // n, n), dense.Cache(before, w_rec, False))      # (D10)
-            _add.over(size, flat(carry[1]), flat(later), flat(carry[1]), size)
+            if t0 > 0:                                                   # before the first step nothing comes back
+                _add.over(size, flat(carry[1]), flat(later), flat(carry[1]), size)
             if dw_rec is not None:
                 _add.over(n * n, flat(dw_rec), flat(dw), flat(dw), n * n)
             dw_rec = dw
@@ -274,7 +269,7 @@ def _pull(dspikes, u, i, out, given, v_init, carry, parts, levels, codes):
 
 @kernel("T1 T1 T1 t2 i13")
 def _pull_start(v_init, carry, parts, levels, codes):
-    """(D7), (D8) to the first potential, with timing "next": a thread a neuron."""
+    """(D8) to the first potential, which with timing "next" is reset where it reaches the threshold: a thread a neuron."""
     (slope, wide), (kind, _, last, _, _, n, _, _, size, attached, surrogate, _, _) = levels, codes
     for k in range(cuda.grid(1), size, cuda.gridsize(1)):
         j, v, dv, back = k % n, v_init[k], carry[k], carry[size + k]
@@ -304,8 +299,8 @@ def integrate(current, beta, v_init=0.0, alpha=None):
     how = beta, x.dtype.type(np.inf), Rule(reset="none"), alpha, None
     current, v_init = send(current, x, "current"), send(v_init, v, "v_init")
     i, spikes, u = current if alpha is None else empty(x.shape, x.dtype, "i"), *(empty(x.shape, x.dtype, k) for k in ("spikes", "u"))
-    v_final, s = empty(v.shape, x.dtype, "v_final"), empty(v.shape, x.dtype, "spikes before")
-    _before.over(v.size, flat(v_init), flat(s), flat(v_final), *_plan(how, x, 0, 1))
+    v_final, s = empty(v.shape, x.dtype, "v_final"), _zeros(v)
+    v_final[:] = v_init
     _all_steps((current, i, spikes, u), v_final, how, s)                                     # (D12) no potential reaches inf
     return give(home, u), Cache(v_init, u, i, spikes, s, how)
 
@@ -314,7 +309,6 @@ def integrate_backward(dv, cache):
     """Pull a gradient back through `integrate`; see `pysnn.reference.leaky.integrate_backward`."""
     home, like = at_home(dv), stand_in(cache.u)
     dv = send(dv, _checks.leaky_potentials(stand_in(dv), like), "dv")
-    nothing = np.zeros_like(like)
-    upstream = send(nothing, nothing, "dspikes"), send(nothing[0], nothing[0], "dv_final"), dv
+    upstream = _zeros(like), _zeros(like[0]), dv
     found = _all_back(upstream, cache, (like.dtype.type(1), 0, 0))                           # (D12)
     return _gradients(home, cache, found, False)

@@ -50,7 +50,7 @@ def forward(current, beta, threshold=1.0, v_init=0.0, rule=Rule(), alpha=None, w
     current, how, v_init = _checks.leaky_forward(current, beta, threshold, v_init, (rule, alpha, w_rec))
     spikes, u, v = np.empty_like(current), np.empty_like(current), v_init.copy()
     i = current if alpha is None and w_rec is None else np.empty_like(current)
-    _all_steps((current, i, spikes, u), v, how, _spikes_before(v_init, how))
+    _all_steps((current, i, spikes, u), v, how, np.zeros_like(v))
     return spikes, v, Cache(v_init, u, i, how)
 
 
@@ -78,16 +78,12 @@ def _fires(v, how):
     return (v >= threshold if rule.fire == ">=" else v > threshold).astype(v.dtype)
 
 
-def _spikes_before(v_init, how):
-    return _fires(v_init, how) if how[2].timing == "next" else np.zeros_like(v_init)
-
-
 def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=None):
     """Run neurons over one time step; see `pysnn.reference.leaky.step`."""
     _checks.words(rule, "rule", Rule, LEAKY_RULES)
     state, current_t = _checks.leaky_step(state, current_t)
     how = _checks.leaky_parameters(current_t, beta, threshold, rule, alpha, w_rec)
-    v, i, s = state if len(state) > 1 else (*state, np.zeros_like(current_t), _spikes_before(*state, how))
+    v, i, s = state if len(state) > 1 else (*state, np.zeros_like(current_t), np.zeros_like(current_t))
     arrays = [np.empty((2, *v.shape), v.dtype) for _ in range(4)]              # the first of the two steps is the one before
     arrays[0][1], arrays[1][0], v = current_t, i, v.copy()
     _all_steps(arrays, v, how, s, first=1)
@@ -150,8 +146,7 @@ def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan",
     dw_rec, n = None, cache.u.shape[-1]
     if w_rec is not None:
         s, di = _fires(cache.u[:-1], cache.how).reshape(-1, n), dcurrent.reshape(len(dcurrent), -1, n)
-        dw_rec = matmul(_spikes_before(cache.v_init, cache.how).reshape(-1, n).T, di[0])     # (D11)
-        dw_rec = dw_rec + matmul(s.T, di[1:].reshape(-1, n)) if len(s) else dw_rec
+        dw_rec = matmul(s.T, di[1:].reshape(-1, n)) if len(s) else np.zeros_like(w_rec)      # (D11)
     return LeakyGradients(dcurrent, _like(beta, dbeta, n), _like(threshold, dthreshold, n), dv_next.reshape(cache.v_init.shape),
                           None if alpha is None else _like(alpha, dalpha, n), dw_rec)
 
@@ -175,7 +170,8 @@ def _all_back(dspikes, cache, dvs, surrogate):
         spread(lambda i0, i1: _pull(rows, carry, flat, plan, how, (0, n_steps, i0, i1)), blocks)
     for t in range(n_steps - 1, -1, -1) if w_rec is not None else ():
         spread(lambda i0, i1, t=t: _pull(rows, carry, flat, plan, how, (t, t + 1, i0, i1)), blocks)
-        carry[1].__iadd__(matmul(dcurrent[t].reshape(-1, n), w_rec.T).reshape(-1))           # (D10)
+        if t > 0:                                                        # before the first step nothing comes back
+            carry[1].__iadd__(matmul(dcurrent[t].reshape(-1, n), w_rec.T).reshape(-1))       # (D10)
     spread(lambda i0, i1: _pull_start(carry, flat, plan, how, i0, i1), blocks if plan[1][1] else [])
     return dcurrent, carry
 
@@ -267,7 +263,7 @@ def _pull_reset(u, d, grads, plan, attached):
 
 @njit
 def _pull_start(carry, v_init, plan, how, i0, i1):
-    """(D7), (D8) to the first potential, which counts as a spike with timing "next" where it reaches the threshold."""
+    """(D8) to the first potential, which with timing "next" is reset where it reaches the threshold."""
     dv, back, dtheta, v = carry[0][i0:i1], carry[1][i0:i1], carry[4][i0:i1], v_init[i0:i1]
     d = np.empty(i1 - i0, v.dtype)
     _slopes(v, plan[0][2], how, d)

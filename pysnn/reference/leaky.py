@@ -64,7 +64,7 @@ def forward(current, beta, threshold=1.0, v_init=0.0, rule=Rule(), alpha=None, w
     _checks.words(rule, "rule", Rule, LEAKY_RULES)
     current, how, v_init = _checks.leaky_forward(current, beta, threshold, v_init, (rule, alpha, w_rec))
     u, i, spikes = np.empty_like(current), np.empty_like(current), np.empty_like(current)
-    state = _start(v_init, how)
+    state = _start(v_init)
     for t, x in enumerate(current):
         u[t], state = _advance(state, x, how)
         i[t], spikes[t] = state.i, state.s
@@ -104,14 +104,13 @@ def step(state, current_t, beta, threshold=1.0, rule=Rule(), alpha=None, w_rec=N
     _checks.words(rule, "rule", Rule, LEAKY_RULES)
     state, current_t = _checks.leaky_step(state, current_t)
     how = _checks.leaky_parameters(current_t, beta, threshold, rule, alpha, w_rec)
-    _, state = _advance(LeakyState(*state) if len(state) > 1 else _start(*state, how), current_t, how)
+    _, state = _advance(LeakyState(*state) if len(state) > 1 else _start(*state), current_t, how)
     return state.s.copy(), state
 
 
-def _start(v, how):
-    """Return the state before the first step: with timing "next" a potential above the threshold counts as a spike."""
-    _, threshold, rule, _, _ = how
-    return LeakyState(v, np.zeros_like(v), _fires(v, threshold, rule) if rule.timing == "next" else np.zeros_like(v))
+def _start(v):
+    """Return the state before the first step: no current, and no spike that comes back."""
+    return LeakyState(v, np.zeros_like(v), np.zeros_like(v))
 
 
 def _advance(state, x, how):
@@ -119,10 +118,10 @@ def _advance(state, x, how):
     beta, threshold, rule, alpha, w_rec = how
     i = x if w_rec is None else x + _through(state.s, w_rec)             # (D1) spikes of the step before come back,
     i = i if alpha is None else alpha * state.i + i                      # and the current decays
-    resets_first, resets_last = _order(rule)
-    kept = _reset(state.v, state.s, threshold, rule) if resets_first else state.v         # (D3)
+    (resets_first, resets_last), fired = _order(rule), _fires(state.v, threshold, rule)
+    kept = _reset(state.v, fired, threshold, rule) if resets_first else state.v           # (D3)
     u = beta * kept + _gain(beta, rule) * i                              # (D2) leak and integrate,
-    u = _reset(u, state.s, threshold, rule) if resets_last else u        # (D4)
+    u = _reset(u, fired, threshold, rule) if resets_last else u          # (D4)
     s = _fires(u, threshold, rule)                                       # (D2) and fire
     return u, LeakyState(_reset(u, s, threshold, rule) if rule.timing == "same" else u, i, s)  # (D3)
 
@@ -234,10 +233,10 @@ def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan",
         dcurrent[t] = di
         if alpha is not None and t > 0:
             dalpha += di * i[t - 1]                                      # (D11)
-        if w_rec is not None:
+        if w_rec is not None and t > 0:                                  # before the first step nothing comes back
             later = later + _through(di, w_rec.T)
             dw_rec += matmul(s.reshape(-1, len(w_rec)).T, di.reshape(-1, len(w_rec)))    # (D11)
-    if rule.timing == "next":                                            # s before the first step = fires(v_init)
+    if resets_last:                                                      # s before the first step = fires(v_init)
         slope = surrogate_grad(v_init - threshold, surrogate)
         dv_next, dthreshold = dv_next + slope * later, dthreshold - slope * later
     return LeakyGradients(dcurrent, _like(beta, dbeta), _like(threshold, dthreshold), dv_next.copy(),
@@ -245,13 +244,12 @@ def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan",
 
 
 def _before(t, cache):
-    """Return potential and spikes before step t."""
+    """Return the potential before step t, and its spikes; with timing "same" it is reset, but for the first."""
     v_init, u, _, how = cache
     _, threshold, rule, _, _ = how
-    if t == 0:
-        return _start(v_init, how)[::2]
-    s = _fires(u[t - 1], threshold, rule)
-    return _reset(u[t - 1], s, threshold, rule) if rule.timing == "same" else u[t - 1], s
+    v = u[t - 1] if t > 0 else v_init
+    s = _fires(v, threshold, rule)
+    return _reset(v, s, threshold, rule) if rule.timing == "same" and t > 0 else v, s
 
 
 def _reset_backward(dv, u, s, how):

@@ -36,3 +36,55 @@ CONVENTIONS = {
     "proxy-authors": Convention(Rule(reset="zero"), None, True, "separate", "first"),
 }
 """What released code does by default, by name; tests/verify/test_adapters.py asks the releases themselves."""
+
+
+class LeakyConvention(NamedTuple):
+    """How a released leaky neuron is one of ours: the rule, and in words what to give `leaky.forward`.
+
+    The words use the names of the release. `current`: what its input x becomes; `w_rec`: what its recurrent weights become; an empty word:
+    it has none. `ran`: the release is run against ours in tests/frameworks/test_leaky.py; others were read only.
+    """
+
+    rule: Rule
+    surrogate: Surrogate | None
+    detach_reset: bool
+    beta: str
+    alpha: str = ""
+    current: str = "x"
+    w_rec: str = ""
+    ran: bool = True
+
+
+_AFTER = Rule("subtract", "next", ">", order="leak first")
+_ZERO = Rule("zero", "next", ">")
+_ATAN, _SIGMOID, _SUPER = Surrogate("atan", 2.0), Surrogate("sigmoid", 4.0), Surrogate("fast_sigmoid", 1.0)
+
+LEAKY_CONVENTIONS = {
+    # reset_delay=True, as they come. To zero, Leaky resets before the leak, the other two at the end
+    "snntorch-1.0 Leaky": LeakyConvention(_AFTER, _ATAN, True, "beta"),
+    "snntorch-1.0 Leaky, zero": LeakyConvention(_ZERO, _ATAN, True, "beta"),
+    "snntorch-1.0 RLeaky": LeakyConvention(_AFTER, _ATAN, True, "beta", current="x + recurrent.bias", w_rec="recurrent.weight.T"),
+    "snntorch-1.0 RLeaky, zero": LeakyConvention(_ZERO._replace(order="leak first"), _ATAN, True, "beta", current="x + recurrent.bias",
+                                                 w_rec="recurrent.weight.T"),
+    "snntorch-1.0 Synaptic": LeakyConvention(_AFTER, _ATAN, True, "beta", "alpha"),
+    "snntorch-1.0 Synaptic, zero": LeakyConvention(_ZERO._replace(order="leak first"), _ATAN, True, "beta", "alpha"),
+    "spikingjelly-2.0 LIFNode": LeakyConvention(Rule("zero", gain="1 - beta"), _SIGMOID, False, "1 - 1 / tau"),
+    "spikingjelly-2.0 LIFNode(decay_input=False)": LeakyConvention(Rule("zero"), _SIGMOID, False, "1 - 1 / tau"),
+    "spikingjelly-2.0 ParametricLIFNode": LeakyConvention(Rule("zero", gain="1 - beta"), _SIGMOID, False, "1 - sigmoid(w)"),
+    # the cell without recurrence lets the gradient through its reset, the recurrent one does not
+    "norse-1.1 LIFCell": LeakyConvention(Rule("zero", "same", ">", "1 - beta"), _SUPER, False, "1 - dt * tau_mem_inv",
+                                         "1 - dt * tau_syn_inv"),
+    "norse-1.1 LIFRecurrentCell": LeakyConvention(Rule("zero", "same", ">", "1 - beta"), _SUPER, True, "1 - dt * tau_mem_inv",
+                                                  "1 - dt * tau_syn_inv", "input_weights x", "recurrent_weights.T"),
+    # with SingleSpike (MultiSpike, the default, may fire several times a step) and without tau_syn
+    "sinabs LIF": LeakyConvention(Rule(gain="1 - beta"), None, False, "exp(-1 / tau_mem)", ran=False),
+    "sinabs LIF(norm_input=False), tau_syn": LeakyConvention(Rule(), None, False, "exp(-1 / tau_mem)", "exp(-1 / tau_syn)",
+                                                             "exp(-1 / tau_syn) x", ran=False),
+    # with max_spikes_per_dt=1 and bias 0, which does not decay; its alpha is our beta, its beta our alpha
+    "rockpool LIFTorch": LeakyConvention(Rule(), None, False, "exp(-dt / tau_mem)", "exp(-dt / tau_syn)", "exp(-dt / tau_syn) x",
+                                         "exp(-dt / tau_syn) w_rec", ran=False),
+    # its spikes come two steps later than ours, and its recurrent spikes act three steps later: w_rec cannot say that
+    "spytorch": LeakyConvention(Rule("zero", "next", ">", order="leak first"), Surrogate("fast_sigmoid", 100.0), True, "exp(-dt / tau_mem)",
+                                "exp(-dt / tau_syn)", ran=False),
+}
+"""What released leaky neurons do, by name; docs/leaky-neurons.md shows them in one table."""

@@ -240,7 +240,8 @@ def _subject(operation, functions, module, name):
         return subject
     if operation == "leaky":
         if n_forward < 4 or n_backward < 4:
-            raise ValueError(f"{name}: expected forward(current, beta, threshold, v_init, ...) and backward(dspikes, cache, dv_final, dv, ...)")
+            raise ValueError(f"{name}: expected forward(current, beta, threshold, v_init, ...) and backward(dspikes, cache, dv_final, dv, "
+                             "...)")
         return subject._replace(**_choices(module, name, LEAKY_RULES, (n_forward > 4, n_backward > 4, True, n_backward > 5)))
     n_forward -= "size" in record.arguments      # counted without the size of the windows
     chosen = _choices(module, name, RULES, (n_forward > 3, n_backward > 3, n_forward > 3, n_backward > 4))

@@ -20,7 +20,8 @@ class Step(NamedTuple):
     """One step of the walk, object arrays (B, n): before it and in it."""
 
     v: np.ndarray
-    s: np.ndarray
+    s: np.ndarray       # whether v fires
+    sent: np.ndarray    # the spikes that come back: s, but for the first step
     i: np.ndarray       # the current of the step before
     kept: np.ndarray    # what is left of v when the leak comes
     drive: np.ndarray   # the current of this step
@@ -46,14 +47,15 @@ def forward(current, beta, threshold=1.0, v_init=0.0, rule=Rule(), alpha=None, w
             "v_init": exact(np.broadcast_to(v_init, current.shape[1:]))}
     args |= ({} if alpha is None else {"alpha": exact(np.broadcast_to(alpha, n))}) | ({} if w_rec is None else {"w_rec": exact(w_rec)})
     v, theta, steps, spikes = args["v_init"], args["threshold"], [], np.empty(current.shape)
-    i, s = 0 * v, _fired(v, theta, rule) if rule.timing == "next" else 0 * v
+    i, s, sent = 0 * v, _fired(v, theta, rule), 0 * v
     for t, x in enumerate(args["current"]):
         kept = _after(v, s, theta, rule) if _late(rule) == "reset first" else v
-        drive = x + (args["alpha"] * i if alpha is not None else 0) + (s @ args["w_rec"] if w_rec is not None else 0)
+        drive = x + (args["alpha"] * i if alpha is not None else 0) + (sent @ args["w_rec"] if w_rec is not None else 0)
         p = args["beta"] * kept + (drive if rule.gain == "1" else (1 - args["beta"]) * drive)
         u = _after(p, s, theta, rule) if _late(rule) == "leak first" else p
-        steps.append(Step(v, s, i, kept, drive, p, u))
-        s, i = _fired(u, theta, rule), drive
+        steps.append(Step(v, s, sent, i, kept, drive, p, u))
+        s = sent = _fired(u, theta, rule)
+        i = drive
         v = u if _late(rule) else _after(u, s, theta, rule)
         spikes[t] = s.astype(float)
     return spikes, v, Walk(args, rule, tuple(steps))
@@ -101,7 +103,7 @@ def backward(dspikes, walk, dv_final, dv, kind=Surrogate(), detach_reset=True):
         kept = tangent(du, step.v, step.s, seen) if _late(rule) == "reset first" else du
         di = d["current"][:, t] + (args["alpha"] * di + d["alpha"] * step.i if "alpha" in args else 0)
         if "w_rec" in args:
-            di = di + ds @ args["w_rec"] + step.s @ d["w_rec"]
+            di = di + (ds @ args["w_rec"] if t > 0 else 0) + step.sent @ d["w_rec"]
         du = d["beta"] * step.kept + beta * kept + gain * di + d_gain * step.drive
         du = tangent(du, step.p, step.s, seen) if _late(rule) == "leak first" else du
         ds = slope(step.u) * (du - d_theta)

@@ -264,7 +264,7 @@ def walk(case, args, spike):
     of = dict(zip(case.names, args, strict=True))
     beta, threshold, v, rule = of["beta"], of["threshold"], of["v_init"], case.rule
     late = rule.timing == "next"
-    out, resetting = spike(0, v, threshold) if late else (None, None)
+    out, resetting = None, spike(0, v, threshold)[1] if late else None
     spikes, seen, i = [], [], None
 
     def reset(v, s):

@@ -67,7 +67,8 @@ class _Seen:
         self.case, self.before, self.s = case, v[:-1], s[:-1]            # potential against the threshold, and spikes, before each step
         drop = {"subtract": case.threshold, "zero": self.before, "none": 0.0}[case.rule.reset]
         self.after = self.before - self.s * drop                         # and after its reset
-        self.drive = case.current + (0 if case.w_rec is None else self.s @ case.w_rec)
+        self.sent = np.concatenate([0 * self.s[:1], self.s[1:]])         # before the first step nothing comes back
+        self.drive = case.current + (0 if case.w_rec is None else self.sent @ case.w_rec)
         self.gain = 1 - case.beta if case.rule.gain == "1 - beta" else np.ones_like(case.beta)
         self.i = self.drive.copy()
         for t in range(1, len(self.i) if case.alpha is not None else 0):
@@ -133,7 +134,7 @@ def _recurrence_is_constant(op):
         if w_rec is None:
             return spikes, v_final, (cache, None)
         seen = _Seen(_setup(current, beta, threshold, v_init, rule, alpha, w_rec))
-        return spikes, v_final, (op.forward(seen.drive, beta, threshold, v_init, rule, alpha)[2], seen.s)
+        return spikes, v_final, (op.forward(seen.drive, beta, threshold, v_init, rule, alpha)[2], seen.sent)
 
     def backward(dspikes, held, *how):
         cache, s = held
