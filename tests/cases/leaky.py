@@ -52,7 +52,7 @@ BAD_FORWARD = {
     "beta NaN": ((X, np.nan), {}, ValueError, "beta: expected finite numbers in float64, got float nan"),
     "beta text": ((X, "0.5"), {}, ValueError, r"beta: expected a finite number or an array of shape \(4,\), got str '0\.5'"),
     "beta None": ((X, None), {}, ValueError, r"beta: expected a finite number or an array of shape \(4,\), got NoneType"),
-    "beta of another shape": ((X, P[:3]), {}, ValueError, r"beta: expected shape \(4,\), got an array of shape \(3,\)"),
+    "beta of another shape": ((X, P[:3]), {}, ValueError, r"beta: expected shape \(4\), got an array of shape \(3,\)"),
     "beta float32": ((X, P.astype(np.float32)), {}, TypeError, "one float dtype.*beta is float32, current is float64"),
     "beta with inf": ((X, P * np.inf), {}, ValueError, r"beta: expected finite numbers in float64, got an array of shape \(4,\)"),
     "threshold 0": ((X, 0.5, 0), {}, ValueError, "threshold: expected positive numbers in float64, got int 0"),
@@ -91,7 +91,7 @@ BAD_STEP = {
 }
 BAD_INTEGRATE = {
     "2 dimensions": ((X[0], 0.5), ValueError, r"current: expected shape \(T, B, \.\.\., n\)"),
-    "beta": ((X, P[:2]), ValueError, r"beta: expected shape \(4,\)"),
+    "beta": ((X, P[:2]), ValueError, r"beta: expected shape \(4\)"),
     "v_init": ((X, 0.5, X), ValueError, r"v_init: expected shape \(2, 4\)"),
     "alpha": ((X, 0.5, 0.0, np.nan), ValueError, "alpha: expected finite numbers in float64, got float nan"),
 }

@@ -35,8 +35,8 @@ MEANING = {
     "leaky": "forward(current, beta, threshold, v_init, rule, alpha, w_rec) -> spikes, v_final; backward(dspikes, dv_final, dv, "
              "surrogate, detach_reset) -> dcurrent, dbeta, dthreshold, dv_init, dalpha, dw_rec. (T, B, n). i = alpha i + current + s w_rec "
              "(without alpha: current + s w_rec), s of the step before, first 0; u = beta v + gain i, gain 1 or 1 - beta; reset, timing "
-             "and fire: as of integrate_fire, or none. Timing next: v is reset before it leaks, or, with the order leak first, u is. dv: of "
-             "all u, before a reset of timing same. Detached: the reset takes its spike as a constant, but not the threshold.",
+             "and fire: as of integrate_fire, or none. Timing next: v is reset before it leaks, or, with the order leak first, u is. "
+             "dv: of all u, before a reset of timing same. Detached: the reset takes its spike as a constant, but not the threshold.",
     "dense": "forward(x, w, b) -> y; backward(dy) -> dx, dw, db. y = x w + b; without b no db.",
     "conv2d": "forward(x, w, stride, padding) -> y; backward(dy) -> dx, dw. Cross-correlation; (B, H, W, C), (kh, kw, C_in, C_out).",
     "max_pool2d": "forward(x, size, stride) -> y; backward(dy) -> dx. Of equal numbers the first in row-major order wins.",
