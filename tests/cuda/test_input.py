@@ -5,8 +5,9 @@ import pytest
 
 from pysnn import reference
 from pysnn.conventions import Rule, Stage
-from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, pooled_fire, spiking, temporal
+from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, leaky, pool, pooled_fire, spiking, temporal
 from tests.cases import integrate_fire as of_integrate_fire
+from tests.cases import leaky as of_leaky
 from tests.cases import pooled_fire as of_pooled_fire
 from tests.cases import temporal as of_temporal
 from tests.cases.cuda_twin import same, shrink, twin
@@ -15,7 +16,7 @@ from tests.cases.spiking import images, network
 
 pytestmark = pytest.mark.cuda
 REFERENCE = {module.__name__.rpartition(".")[2]: module for module in
-             (activations, batch_norm, conv, dense, integrate_fire, pool, pooled_fire, spiking, temporal)}
+             (activations, batch_norm, conv, dense, integrate_fire, leaky, pool, pooled_fire, spiking, temporal)}
 assert reference.__doc__
 
 
@@ -39,6 +40,9 @@ FORWARD = {**{f"temporal: {name}": ("temporal", "forward", row[0], {}) for name,
            **{f"step: {name}": ("integrate_fire", "step", row[0], {}) for name, row in of_integrate_fire.BAD_STEP.items()},
            **{f"pooled_fire: {name}": ("pooled_fire", "forward", *row[:2]) for name, row in of_pooled_fire.BAD_FORWARD.items()},
            **{f"pooled step: {name}": ("pooled_fire", "step", row[0], {}) for name, row in of_pooled_fire.BAD_STEP.items()},
+           **{f"leaky: {name}": ("leaky", "forward", *row[:2]) for name, row in of_leaky.BAD_FORWARD.items()},
+           **{f"leaky step: {name}": ("leaky", "step", row[0], {}) for name, row in of_leaky.BAD_STEP.items()},
+           **{f"readout: {name}": ("leaky", "integrate", row[0], {}) for name, row in of_leaky.BAD_INTEGRATE.items()},
            **{name: (row[0], f"{row[1]}_forward", row[2], {}) for name, row in BAD.items()}}
 
 
@@ -65,6 +69,13 @@ def test_backward_of_pooled_fire_refuses(row):
     (d, *_), more = row[:2]
     caches = [module.forward(of_pooled_fire.X)[2] for module in (twin("pooled_fire"), pooled_fire)]
     assert refused(twin("pooled_fire").backward, d, caches[0], **more) == refused(pooled_fire.backward, d, caches[1], **more)
+
+
+@pytest.mark.parametrize("row", of_leaky.BAD_BACKWARD.values(), ids=of_leaky.BAD_BACKWARD)
+def test_backward_of_leaky_refuses(row):
+    (d, *_), more = row[:2]
+    caches = [module.forward(of_leaky.X, 0.5)[2] for module in (twin("leaky"), leaky)]
+    assert refused(twin("leaky").backward, d, caches[0], **more) == refused(leaky.backward, d, caches[1], **more)
 
 
 def calls(rng):
@@ -147,6 +158,20 @@ def test_device_in_device_out_of_neurons(rng):
         for a, b in zip(gots, outs, strict=True):
             assert target.on_device(a)
             np.testing.assert_array_equal(a.copy_to_host(), b)
+
+
+def test_leaky_of_device_arrays_gives_device_arrays(rng):
+    """Parameters may be on the device, too; gradients of numbers are numbers."""
+    target, op = twin("_target"), twin("leaky")
+    args = of_leaky.draw(rng, (3, 2, 4), of_leaky.EVERY_LEAKY_RULE[0], ("alpha", "w_rec"), exact=True) | {"threshold": 0.75}
+    there = {name: on_device(x) if isinstance(x, np.ndarray) else x for name, x in args.items()}
+    (spikes, v, cache), (*gots, got_cache) = leaky.forward(**args), op.forward(**there)
+    wanted, found = leaky.backward(spikes, cache), op.backward(gots[0], got_cache)
+    gots += [found.dcurrent, found.dbeta, found.dv_init, found.dalpha, found.dw_rec]
+    for a, b in zip(gots, [spikes, v, wanted.dcurrent, wanted.dbeta, wanted.dv_init, wanted.dalpha, wanted.dw_rec], strict=True):
+        assert target.on_device(a)
+        np.testing.assert_allclose(a.copy_to_host(), b, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(found.dthreshold, wanted.dthreshold, rtol=1e-13)
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, np.nan, -np.inf])

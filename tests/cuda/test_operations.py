@@ -10,9 +10,11 @@ import time
 import numpy as np
 import pytest
 
-from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, pool, pooled_fire, spiking, temporal
+from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, leaky, pool, pooled_fire, spiking, temporal
 from tests.cases.cuda_twin import same, shrink, twin
 from tests.cases.integrate_fire import EVERY_RULE, EVERY_SURROGATE, spelt
+from tests.cases.leaky import EVERY_LEAKY_RULE, PARTS, spelt_leaky, upstream
+from tests.cases.leaky import draw as draw_leaky
 from tests.cases.pooled_fire import POOLED_RULES, SHAPES, draw
 from tests.cases.relu import CONVS, POOLS, draw_conv
 from tests.cases.spiking import INSIDE, RULES, assert_same, images, network, network_inside
@@ -142,6 +144,47 @@ def test_pooled_fire_is_the_reference(rng, name, rule, dtype):
             for a, b in zip(op.backward(dspikes, got_cache, dv, surrogate, detach), wanted, strict=True):
                 assert a.dtype == b.dtype == dtype and a.shape == b.shape
                 np.testing.assert_allclose(a, b, rtol=0, atol=tol("surrogate") * np.finfo(dtype).eps * largest)
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("rule", EVERY_LEAKY_RULE, ids=spelt_leaky)
+def test_leaky_is_the_reference(rng, rule, dtype):
+    """(D1) to (D4) bit for bit where sums are exact, step by step, too; (D7) to (D11) to rounding."""
+    op, k, fired = twin("leaky"), EVERY_LEAKY_RULE.index(rule), []
+    for j, shape in enumerate(((1, 1, 1), (4, 2, 3), (3, 2, 1, 2))):
+        args = draw_leaky(rng, shape, rule, PARTS[(k + k // 4 + j) % 4], dtype, exact=True)
+        args |= {"beta": 0.5, "threshold": 0.75} if j == 2 else {}
+        (spikes, v, cache), (got, got_v, got_cache) = leaky.forward(**args), op.forward(**args)
+        same([got, got_v, op.potentials(got_cache).copy_to_host()], [spikes, v, leaky.potentials(cache)], 0)
+        fired += spikes.ravel().tolist()
+        state, more = args["v_init"], {name: x for name, x in args.items() if name not in ("current", "v_init")}
+        for t, x in enumerate(args["current"]):
+            s, state = op.step(state, x, **more)
+            same([s], [spikes[t]], 0)
+        same([state.v], [v], 0)
+        d, surrogate, detach = upstream(rng, shape, dtype), EVERY_SURROGATE[(k + j) % 4], bool((k + j) // 2 % 2)
+        d = d if j else (*d[:2], None)
+        wanted, found = leaky.backward(d[0], cache, *d[1:], surrogate, detach), op.backward(d[0], got_cache, *d[1:], surrogate, detach)
+        largest = max(np.abs(x).max() for x in (*(g for g in wanted if g is not None), *d[:2]))
+        for name, a, b in zip(wanted._fields, found, wanted, strict=True):
+            assert (a is None) == (b is None)
+            if b is not None:
+                assert a.dtype == b.dtype == dtype and np.shape(a) == np.shape(b), name
+                np.testing.assert_allclose(a, b, rtol=0, atol=tol("surrogate") * np.finfo(dtype).eps * largest, err_msg=name)
+    assert 0.05 < np.mean(fired) < 0.95
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_leaky_readout_is_the_reference(rng, dtype):
+    """(D12)."""
+    op = twin("leaky")
+    for parts in PARTS[:2]:
+        args = draw_leaky(rng, (4, 2, 3), EVERY_LEAKY_RULE[-1], parts, dtype, exact=True)
+        given = args["current"], args["beta"], args["v_init"], args.get("alpha")
+        (v, cache), (got, got_cache) = leaky.integrate(*given), op.integrate(*given)
+        same([got], [v], 0)
+        dv = rng.normal(size=v.shape).astype(dtype)
+        same(op.integrate_backward(dv, got_cache), leaky.integrate_backward(dv, cache), 16 * np.finfo(dtype).eps)
 
 
 def test_surrogates_never_overflow():

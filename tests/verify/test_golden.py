@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 from pysnn import losses
-from pysnn.conventions import RULES, SURROGATES
+from pysnn.conventions import LEAKY_RULES, RULES, SURROGATES
 from pysnn.learning import proxy, temporal
 from pysnn.operations import OPERATIONS
 from pysnn.verify import golden, zoo
 from pysnn.verify.golden import make
+from pysnn.verify.zoo import leaky as zoo_leaky
 from pysnn.verify.zoo import relu as zoo_relu
 from tests.cases import ROOT
 from tests.cases.backends import operation
@@ -52,6 +53,10 @@ def test_the_set_is_what_was_promised():
     fire = [case.convention for case in cases if case.operation == "integrate_fire"]
     seen = {(how["reset"], how["timing"], how["fire"], how["surrogate"], how["detach_reset"]) for how in fire}
     assert seen >= set(product(*RULES.values(), SURROGATES["kind"], (True, False)))
+    leaky = [case for case in cases if case.operation == "leaky"]
+    seen = {tuple(case.convention[word] for word in (*LEAKY_RULES, "detach_reset")) for case in leaky}
+    assert len(leaky) >= 120 and len(seen) == 72 and {case.convention["surrogate"] for case in leaky} == set(SURROGATES["kind"])
+    assert all(sum(part in case.inputs for case in leaky) >= 60 for part in ("alpha", "w_rec")) and sum(c.float32 for c in leaky) > 80
     assert sum(case.operation.endswith("_training") and case.outputs["losses"].shape == (10,) for case in cases) >= 4
 
 
@@ -195,7 +200,7 @@ def test_our_trainings_meet_them(monkeypatch):
 
 # ---------------------------------------------------------------------------------------------- what is wrong
 
-@pytest.mark.parametrize("fault", [f for f in (*zoo.FAULTS.values(), *zoo_relu.FAULTS.values())
+@pytest.mark.parametrize("fault", [f for f in (*zoo.FAULTS.values(), *zoo_relu.FAULTS.values(), *zoo_leaky.FAULTS.values())
                                    if f.operation in OPERATIONS], ids=lambda f: f.name)
 def test_known_mistakes_are_caught(fault):
     name = fault.operation

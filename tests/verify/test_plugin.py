@@ -298,6 +298,45 @@ def test_a_late_reset_with_a_final_potential_needs_an_initial_one(write):
         student.load(path)
 
 
+LEAKY = """
+import numpy as np
+OPERATION, RULE, SURROGATE, DETACH_RESET = "leaky", ("subtract", "next", ">", "1", "leak first"), ("atan", 2.0), True
+
+def forward(current, beta, threshold, v_init):
+    u, s, seen, spikes = v_init, v_init > threshold, [], []
+    for x in current:
+        u = beta * u + x - threshold * s
+        s = u > threshold
+        seen.append(u)
+        spikes.append(1.0 * s)
+    return np.stack(spikes), u, (np.stack([v_init, *seen]), beta, threshold)
+
+def backward(dspikes, cache, dv_final, dv):
+    seen, beta, threshold = cache
+    dx, dbeta, dtheta, a = np.zeros_like(dspikes), 0, 0, dv_final
+    for t in reversed(range(len(dspikes))):
+        slope = 1 / (1 + (np.pi * (seen[t + 1] - threshold)) ** 2)
+        a = dx[t] = a + slope * dspikes[t] + dv[t]
+        dbeta, dtheta = dbeta + (a * seen[t]).sum(axis=0), dtheta - (slope * dspikes[t] + a * (seen[t] > threshold)).sum(axis=0)
+        a = beta * a
+    return dx, dbeta, dtheta, a
+"""
+
+
+def test_a_leaky_neuron_of_your_own(write):
+    """It declares its rule, takes neither alpha nor w_rec, and is right; with a mistake it is called by its name."""
+    layer = student.load(write(LEAKY))
+    assert layer.n_args == 4 and layer.rules[0].order == "leak first" and layer.detach == (True,)
+    ledger = suite.run(["leaky"], op=layer)
+    ledger.raise_if_failed()
+    assert {e.check.split(":")[0] for e in ledger.entries} == {"dynamics", "frozen offsets", "transpose", "reference", "two parts"}
+    wrong = student.load(write(LEAKY.replace(" + a * (seen[t] > threshold)", "")))
+    assert {e.check.split(":")[0] for e in suite.run(["leaky"], op=wrong).failed} == {"frozen offsets", "transpose", "reference", "two parts"}
+    assert student.likely(wrong)[0].startswith("looks like threshold_of_spikes_alone: ")
+    with pytest.raises(ValueError, match=r"expected forward\(current, beta, threshold, v_init, \.\.\.\) and backward"):
+        student.load(write("OPERATION = 'leaky'\ndef forward(current, beta):\n    pass\ndef backward(dspikes, cache):\n    pass\n"))
+
+
 def test_a_small_threshold_is_no_obstacle(write):
     layer = student.load(write("from pysnn.reference.temporal import backward, forward\nOPERATION, THRESHOLD = 'temporal', 1e-4\n"))
     ledger = suite.run(["temporal"], op=layer)

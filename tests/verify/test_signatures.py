@@ -45,7 +45,7 @@ def test_all_operations_of_the_page_are_here():
     page = (ROOT / "docs/howto/verify-your-gradient.md").read_text()
     table = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
     listed = {name for cell in table for name in re.findall(r"`(\w+)`", cell)} - {"OPERATION"}
-    assert listed == {name for name, _ in LENGTHS} | {"integrate_fire", "pooled_fire"} == set(OPERATIONS)
+    assert listed == {name for name, _ in LENGTHS} | {"integrate_fire", "pooled_fire", "leaky"} == set(OPERATIONS)
 
 
 @pytest.mark.parametrize("name, n", LENGTHS)
