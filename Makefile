@@ -108,6 +108,7 @@ figures: .venv/ready  ## draw the lecture figures of docs/figures anew
 bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnTorch; close everything else first
 	.venv-frameworks/bin/python benchmarks/temporal.py --json docs/results/benchmark-temporal.json
 	.venv-frameworks/bin/python benchmarks/rate.py --json docs/results/benchmark-rate.json
+	.venv-frameworks/bin/python benchmarks/deep.py --json docs/results/benchmark-deep.json
 	.venv-frameworks/bin/python benchmarks/memory.py --json docs/results/benchmark-memory.json
 
 golden: .venv/ready  ## rebuild the golden vectors from the oracles; the arrays come out the same

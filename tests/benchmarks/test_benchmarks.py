@@ -31,14 +31,14 @@ def run(*args):
     return subprocess.run([sys.executable, *map(str, args)], capture_output=True, text=True, timeout=400, env=environment, cwd=ROOT)
 
 
-@pytest.mark.parametrize("name", ["temporal", "rate", "memory"])
+@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "memory"])
 def test_imports_without_torch(name):
     done = run("-W", "error", "-c", WITHOUT_TORCH, BENCHMARKS / f"{name}.py")
     assert done.returncode == 0 and done.stdout == done.stderr == ""
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
-@pytest.mark.parametrize("name", ["temporal", "rate"])
+@pytest.mark.parametrize("name", ["temporal", "rate", "deep"])
 def test_missing_torch_is_one_clear_line(name):
     done = run(BENCHMARKS / f"{name}.py", "--quick")
     assert done.returncode == 1 and done.stdout == ""
@@ -196,3 +196,16 @@ def test_quick_rate_benchmark(tmp_path):
     assert record["growth"] and {"torch", "spikingjelly", "snntorch", "engine"} <= set(record["versions"])
     for row in first["rows"]:
         assert row["what"] in done.stdout
+
+
+@pytest.mark.frameworks
+def test_quick_deep_benchmark(tmp_path):
+    """pysnn and PyTorch have the same gradients, and all contenders are recorded."""
+    if importlib.util.find_spec("torch") is None:
+        (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)("PyTorch is not installed")
+    done = run(BENCHMARKS / "deep.py", "--quick", "--json", tmp_path / "record.json")
+    assert done.returncode == 0, done.stderr
+    (section,) = json.loads((tmp_path / "record.json").read_text())["sections"]
+    assert [c["peer"] for c in section["checks"]] == ["torch", "torch last"] and section["peer"].startswith("torch")
+    assert {row["name"] for row in section["rows"]} == {"spiking", "ReLU", "torch", "torch last", "products"}
+    assert all(row["s"] > 0 and row["peak_mib"] > 0 for row in section["rows"]) and section["limit"]["spiking"] > section["limit"]["ReLU"]
