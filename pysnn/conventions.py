@@ -105,6 +105,47 @@ class Stage(NamedTuple):
         return self.w is not None and self.pool != "inside" and self.v_init is None
 
 
+class Sequences:
+    """Samples of different lengths: an array with padding, and the lengths; indexed by samples as an array is.
+
+    Parameters
+    ----------
+    x : (N, T, ...) array
+        Samples; what stands behind the end of one is of no account.
+    lengths : (N,) array of integers
+        How many steps each has, 1 to T.
+
+    Raises
+    ------
+    ValueError
+        If the lengths do not fit.
+    """
+
+    def __init__(self, x, lengths):
+        self.x, self.lengths, self.shape, self.dtype, self.ndim = x, np.asarray(lengths), x.shape, x.dtype, x.ndim
+        if self.lengths.shape != x.shape[:1] or self.lengths.dtype.kind not in "iu":
+            raise ValueError(f"lengths: expected {len(x)} whole numbers, one a sample, got shape {self.lengths.shape} of {self.lengths.dtype}")
+        if len(x) and not 1 <= self.lengths.min() <= self.lengths.max() <= x.shape[1]:
+            raise ValueError(f"lengths: expected 1 to {x.shape[1]}, got {self.lengths.min()} to {self.lengths.max()}")
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, some):
+        return Sequences(self.x[some], self.lengths[some])
+
+    @property
+    def there(self):
+        """Which samples have which steps, up to the end of the longest.
+
+        Returns
+        -------
+        (T, N) array of bool
+            False behind the end.
+        """
+        return np.arange(self.lengths.max())[:, None] < self.lengths
+
+
 class Run(NamedTuple):
     """What running a network of integrate-and-fire neurons over T steps returns."""
 

@@ -170,7 +170,7 @@ def _curves(plots, run, data, sample, seed):
 
 
 def _confusion(plots, run, data, sample, seed):
-    return plots.confusion(data.y_test, _decide(run, data.x_test), data.classes)
+    return plots.confusion(data.y_test, _decide(run, data.test[0]), data.classes)
 
 
 def _in_time(plots, run, data, sample, seed):
@@ -215,9 +215,9 @@ def _model(run, data):
 
 
 TIMES = Need("a network of spike times", lambda run, data: _is_temporal(run), _method)
-STEPS = Need("a network that spikes over time steps", lambda run, data: run.spikes, _method)
+STEPS = Need("a network that spikes over time steps", lambda run, data: run.spikes and run.kind == "rate", _method)
 TWIN = Need("layers that ReLU neurons can have, too", lambda run, data: "relu" in run.nets.settings.model.neurons, _model)
-KNOWN = Need("a rule of the family temporal or rate", lambda run, data: bool(run.rule.family), _method)
+KNOWN = Need("a rule of the family temporal or rate", lambda run, data: bool(run.kind), _method)
 SPIKES = Need("a network that spikes", lambda run, data: TIMES.met(run, data) or STEPS.met(run, data), _method)
 EPOCHS = Need("a run with at least one epoch", lambda run, data: bool(run.records), lambda run, data: "none")
 IMAGES = Need("a network on images", lambda run, data: data.kind == "image", _data)

@@ -5,6 +5,7 @@ import numpy as np
 from . import _checks
 from .conventions import Run
 from .layers import Conv, Dense, IntegrateFire, SpikingLayer, stages
+from .layers.leaky import Integrate, Leaky
 from .operations import backend_of
 
 
@@ -126,7 +127,8 @@ class SpikingNetwork(Network):
     Parameters
     ----------
     layers : list of pysnn.layers.Layer
-        The layers. `forward`, which training through time uses, maps a constant current (B, ...) to the spikes of all steps (T B, n_out).
+        The layers. `forward`, which training through time uses, maps a constant current (B, ...) to the spikes of all steps (T B, n_out);
+        with config.timed it takes a current for each step, (T B, ...).
     params : dict of str to array
         The parameters that the layers refer to.
     state : dict of str to array
@@ -141,6 +143,18 @@ class SpikingNetwork(Network):
         super().__init__(layers, params, state, model)
         self.config = config
 
+    def set_steps(self, n_steps):
+        """Run so many steps from now on.
+
+        Parameters
+        ----------
+        n_steps : int
+            Time steps.
+        """
+        if n_steps != self.config.n_steps:
+            for part in (self, *(layer for layer in self.layers if hasattr(layer, "config"))):
+                part.config = part.config._replace(n_steps=n_steps)
+
     @np.errstate(under="ignore")
     def run(self, x, statistics=None, at=None, keep_counts=False, begin=0):
         """Run all time steps and count spikes, with constant statistics folded into the weights; memory does not grow with the steps.
@@ -148,7 +162,7 @@ class SpikingNetwork(Network):
         Parameters
         ----------
         x : (B, ...) array
-            Input, a constant current.
+            Input, a constant current; with config.timed (T B, ...).
         statistics : dict of str to array, optional
             mean{k} and var{k}; default: the running ones.
         at : sequence of int, optional
@@ -162,9 +176,12 @@ class SpikingNetwork(Network):
         -------
         pysnn.conventions.Run
             Counts and spikes. Networks of 3 x 3 convolutions with padding 1, dense layers and 2 x 2 pooling of spikes are run by the
-            backend, in pysnn/reference/spiking.py and its twins; others here, by `_by_steps`.
+            backend, in pysnn/reference/spiking.py and its twins; others here, by `_by_steps`; with a time axis or leaky neurons all steps
+            of a layer at once, which keeps the activations of all of them.
         """
         layers, c = self.folded_layers(statistics, begin), self.config
+        if c.timed or any(isinstance(layer, (Integrate, Leaky)) for layer in layers):
+            return _by_layers(layers, c, x, (statistics, at, keep_counts))
         n = next((i for i, layer in enumerate(layers) if isinstance(layer, (Conv, Dense, SpikingLayer))), 0)
         for layer in layers[:n]:                                         # once: their input is constant
             x, _ = layer.forward(x, None, statistics)
@@ -192,6 +209,23 @@ class SpikingNetwork(Network):
         """
         stats = {}
         return _by_steps(self.layers, self.config, x, (statistics, None, False, stats)), stats
+
+
+def _by_layers(layers, config, x, how):
+    """Run layer by layer, all steps at once; what comes out is added up over the steps."""
+    statistics, at, keep_counts = how
+    at = _checks.steps(config.n_steps, at)
+    n_spikes, layer_counts, channels = [], [], []
+    for i, layer in enumerate(layers):
+        x, _ = layer.forward(x, None, statistics)
+        fires = isinstance(layer, SpikingLayer) and not isinstance(layer, Integrate) and not getattr(layer, "potentials", False)
+        if fires or i == len(layers) - 1:
+            steps = x.reshape(config.n_steps, -1, *x.shape[1:])
+            layer_counts.append(steps.sum(axis=0))
+            n_spikes.append(float(x.sum(dtype=np.float64)) if fires else 0.0)
+            channels.append(x.reshape(-1, x.shape[-1]).sum(axis=0, dtype=np.float64) if fires else np.zeros(x.shape[-1]))
+    counts = np.cumsum(steps, axis=0)[np.array(at) - 1]
+    return Run(counts, steps[-1].copy(), n_spikes, layer_counts if keep_counts else None, channels)
 
 
 def _by_steps(layers, config, x, how):

@@ -47,6 +47,13 @@ class Run:
         """Whether one of its networks spikes over time steps."""
         return self.rule.family == "rate" and self.nets.snn is not None
 
+    @property
+    def kind(self):
+        """What can be said and drawn of it: temporal, rate, or "" for accuracy alone, as of leaky neurons and samples with a time axis."""
+        s = self.nets.settings
+        leaky = any(isinstance(spec, (models.Integrate, models.Leaky)) for spec in s.model.specs)
+        return "" if leaky or s.time_axis else self.rule.family
+
 
 def start(method, settings, seed=0, data=None):
     """Begin a run: draw the weights and set the optimiser to zero.
@@ -95,7 +102,7 @@ def _same_names(run, before):
         raise ValueError(f"optimiser: expected a state that holds all its arrays from the beginning, got {new[0]} later")
 
 
-def check_fit(model, data, own_encoding=False):
+def check_fit(model, data, own_encoding=False, time_axis=None):
     """Refuse a model that does not fit the data.
 
     Parameters
@@ -106,6 +113,8 @@ def check_fit(model, data, own_encoding=False):
         Data.
     own_encoding : bool
         Whether an encoding of the user's own makes the input, so that any size may fit.
+    time_axis : int, optional
+        How many steps samples with a time axis must have.
 
     Raises
     ------
@@ -113,6 +122,12 @@ def check_fit(model, data, own_encoding=False):
         If the input has neither the shape of a sample nor its size as one row, or the last layer has not one neuron for each class.
     """
     model = models.read(model)
+    if time_axis is not None:
+        shape = data.x_train.shape[1:]
+        if shape != (time_axis, *model.shape) or model.shapes[-1] != (len(data.classes),):
+            raise ValueError(f"model: expected {'x'.join(map(str, shape[1:]))}-...-{len(data.classes)} and {shape[0]} steps for {data.name}, "
+                             f"got {model} and {time_axis} steps")
+        return
     n_in, n_out = int(np.prod(data.x_train.shape[1:])), len(data.classes)
     wanted = (*data.x_train.shape[1:], 1)[:3] if len(model.shape) == 3 and data.kind == "image" else (n_in,)
     if model.shape != (model.shape if own_encoding else wanted) or model.shapes[-1] != (n_out,):
@@ -193,6 +208,8 @@ def _samples(part, pair, settings):
     if not isinstance(pair, (tuple, list)) or len(pair) != 2:
         raise ValueError(f"{part}: expected a pair of samples and labels, got {_checks.describe(pair)}")
     x, y = pair
+    if getattr(settings, "time_axis", None) is not None:
+        return _sequences(part, x, y, settings)
     own = getattr(settings, "own_encoding", True)
     x, y = x if own and isinstance(x, np.ndarray) else _checks.table(x, part), np.asarray(y)
     if len(x) == 0 or len(x) != len(y):
@@ -211,6 +228,20 @@ def _samples(part, pair, settings):
         raise ValueError(f"{part}: expected numbers in [0, 1], got {x[outside].flat[0]:g} {_checks.place(outside)}")
     encode.intensities(x[:1])
     return x, y
+
+
+def _sequences(part, x, y, settings):
+    """Do the same for samples with a time axis."""
+    values, wanted = getattr(x, "x", x), (settings.time_axis, *settings.model.shape)
+    if not isinstance(values, np.ndarray) or values.shape[1:] != wanted:
+        order = "; is time the second axis?" if np.ndim(values) > 1 and np.shape(values)[:1] == wanted[:1] else ""
+        raise ValueError(f"{part}: expected samples of shape {wanted}, got {_checks.describe(values)}{order}")
+    if values.dtype.kind not in "fu" or values.dtype.kind == "u" and values.max(initial=0) > 1:
+        raise ValueError(f"{part}: expected floats, or spikes 0 and 1 as uint8, got {_checks.describe(values)} with {values.max(initial=0)}")
+    if len(values) == 0 or len(values) != len(y):
+        raise ValueError(f"{part}: expected as many labels as samples, and some, got {len(values)} and {len(y)}")
+    _checks.finite(values, part)
+    return x, _checks.labels(np.asarray(y), f"labels of {part}", len(values), settings.model.shapes[-1][0])
 
 
 def _stuck(record, n):

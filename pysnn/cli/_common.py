@@ -127,7 +127,7 @@ def trained(args):
             raise
         print("Fashion-MNIST is not here (pysnn data fetch fashion-mnist): taking the sample that ships with pysnn", file=sys.stderr)
         data = datasets.load("fashion-sample")
-    training.check_fit(run.nets.settings.model, data, run.nets.settings.own_encoding)
+    training.check_fit(run.nets.settings.model, data, run.nets.settings.own_encoding, run.nets.settings.time_axis)
     return run, data
 
 

@@ -61,7 +61,7 @@ def _compare(args, data, folder, jobs, parts):
             missing = job.settings.epochs - run.epoch
             _train(job, run, train, validation, folder, args.quiet)
             runs[k - 1] = None
-            samples, on = (validation, "validation") if args.no_test else ((data.x_test, data.y_test), "test")
+            samples, on = (validation, "validation") if args.no_test else (data.test, "test")
             result = comparison.evaluate(job, run, folder, samples, on)
             results.append(result)
             if not args.quiet:
@@ -96,7 +96,7 @@ def _jobs(args, data):
     chosen = {"model": f"{int(np.prod(shape))}-200-{n_classes}", "epochs": EPOCHS} | chosen
     jobs = comparison.plan(args.data, args.methods, args.steps, range(args.seed, args.seed + args.seeds), chosen)
     for job in jobs:
-        training.check_fit(job.settings.model, data, job.settings.own_encoding)
+        training.check_fit(job.settings.model, data, job.settings.own_encoding, job.settings.time_axis)
     needs = [(rule.bytes_needed(job.settings), job.method) for job in jobs if (rule := learning.get(job.method)).bytes_needed]
     if needs:
         print(f"{max(needs)[1]}: a batch takes up to {megabytes(max(needs)[0])} of memory")

@@ -23,18 +23,18 @@ def add(verb):
 def evaluate(args):
     """Evaluate a checkpoint."""
     run, data = trained(args)
-    spikes = run.spikes
-    if args.robust and not run.rule.family:
+    spikes = run.spikes and run.kind == "rate"
+    if args.robust and not run.kind:
         raise ValueError(f"--robust: expected a network trained by a rule of the family temporal or rate, got one trained by {run.method}")
     if args.steps is not None and not spikes:
         raise ValueError(f"--steps: expected a network that counts spikes over time steps, got one trained by {run.method}")
-    results = {"temporal": _temporal, "rate": _rate}.get(run.rule.family, _any)(args, run, data, spikes)
+    results = {"temporal": _temporal, "rate": _rate}.get(run.kind, _any)(args, run, data, spikes)
     emit(args, {"checkpoint": args.checkpoint, "data": data.name, "seed": args.seed, "versions": training.versions(), **results})
 
 
 def _any(args, run, data, spikes):
     """Evaluate a network of another kind: its accuracy alone."""
-    test = run.rule.score(run.nets, data.x_test, data.y_test)
+    test = run.rule.score(run.nets, *data.test)
     print(f"{args.checkpoint} on {data.name}, {len(data.y_test)} test samples; trained by {run.method}")
     print(f"accuracy     {test.expected:.2%}   (strict {test.strict:.2%}, inclusive {test.inclusive:.2%})")
     return {"n": len(data.y_test), "accuracy": test.expected, "strict": test.strict, "inclusive": test.inclusive}

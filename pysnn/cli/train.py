@@ -59,7 +59,7 @@ def train(args):
     data, chosen = datasets.load(args.data, args.folder), settings(args)
     args.method, args.data = _files.short(args.method), _files.short(args.data)
     out = Path(args.out or f"runs/{args.method}-{args.data}.npz".replace(".py:", "."))
-    training.check_fit(chosen.model, data, chosen.own_encoding)
+    training.check_fit(chosen.model, data, chosen.own_encoding, chosen.time_axis)
     with _files.locked(out):
         return _train(args, data, chosen, out)
 
@@ -95,7 +95,7 @@ def _train(args, data, chosen, out):
               "settings": run.nets.settings.plain(), "records": run.records, "seconds": seconds, "versions": training.versions()}
     _print_last(run.records[-1] if run.records else {})
     if not args.no_test:
-        test = rule.score(run.nets, data.x_test, data.y_test)
+        test = rule.score(run.nets, *data.test)
         result["test"] = test._asdict()
         print(f"test accuracy       {test.expected:.2%}  (strict {test.strict:.2%}, inclusive {test.inclusive:.2%})")
     print(f"{seconds:.1f} s; checkpoint: {out}")

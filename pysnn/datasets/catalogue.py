@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..conventions import Sequences
+
 STORED = {"fashion-mnist": "idx", "mnist": "idx", "cifar10": "cifar",
           "japanese-vowels": "ts", "basic-motions": "ts", "arrow-head": "ts", "gun-point": "ts"}
 """In which format of formats.py their files are: those that `fetch` must bring first. The others are generated or shipped."""
@@ -36,6 +38,11 @@ class Dataset(NamedTuple):
     classes: tuple
     lengths_train: np.ndarray = None
     lengths_test: np.ndarray = None
+
+    @property
+    def test(self):
+        """Test samples and labels, (x, y); where samples differ in length x is a `pysnn.conventions.Sequences`."""
+        return self.x_test if self.lengths_test is None else Sequences(self.x_test, self.lengths_test), self.y_test
 
 
 class About(NamedTuple):

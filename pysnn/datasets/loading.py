@@ -10,6 +10,7 @@ import pathlib
 import numpy as np
 
 from .. import _checks, _files
+from ..conventions import Sequences
 from .cache import cache_folder
 from .catalogue import CLASSES, FETCHABLE, FILES, DataError, Dataset, check_name
 from .events import check_spikes
@@ -153,7 +154,7 @@ def held_out(data, n_val=None, seed=0):
     Returns
     -------
     train, validation : tuple
-        (x, y) each, or (x, y, lengths) if the data have lengths; validation is None if there is none.
+        (x, y) each; where samples differ in length x is a `pysnn.conventions.Sequences`; validation is None if there is none.
 
     Raises
     ------
@@ -177,9 +178,9 @@ def held_out(data, n_val=None, seed=0):
 
 
 def _chosen(data, some):
-    """Choose training samples: x, y, and their lengths if they have some."""
-    parts = (data.x_train, data.y_train, data.lengths_train)
-    return tuple(part[some] for part in parts if part is not None)
+    """Choose training samples and labels."""
+    x = data.x_train if data.lengths_train is None else Sequences(data.x_train, data.lengths_train)
+    return x[some], data.y_train[some]
 
 
 def _read_full(name, folder):

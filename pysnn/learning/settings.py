@@ -118,6 +118,11 @@ class Settings:
         """Whether an encoding of the user's own stands between samples and network, so that their sizes may differ."""
         return False
 
+    @property
+    def time_axis(self):
+        """How many steps a sample has, if it has a time axis; else None."""
+        return None
+
     def plain(self):
         """Turn them into what JSON can hold.
 

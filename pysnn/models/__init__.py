@@ -13,10 +13,10 @@ import numpy as np
 
 from .. import _checks, _files, layers
 from ..network import Network, SpikingNetwork
-from .specs import SPECS, AvgPool, BatchNorm, Conv, Dense, Dropout, Flatten, MaxPool, Neurons, Param, Site, Spec, Whiten
+from .specs import SPECS, AvgPool, BatchNorm, Conv, Dense, Dropout, Flatten, Integrate, Leaky, MaxPool, Neurons, Param, Site, Spec, Whiten
 
-__all__ = ["NAMED", "NEURONS", "SPECS", "AvgPool", "BatchNorm", "Conv", "Dense", "Dropout", "Flatten", "MaxPool", "Model", "Neurons",
-           "Param", "Site", "Spec", "Whiten", "build", "rate_params", "rate_state", "read", "temporal_params"]
+__all__ = ["NAMED", "NEURONS", "SPECS", "AvgPool", "BatchNorm", "Conv", "Dense", "Dropout", "Flatten", "Integrate", "Leaky", "MaxPool",
+           "Model", "Neurons", "Param", "Site", "Spec", "Whiten", "build", "rate_params", "rate_state", "read", "temporal_params"]
 
 NEURONS = "temporal", "relu", "if"
 IN_STATE = "mean", "var", "fixed"         # roles of arrays that are no parameters
@@ -39,6 +39,7 @@ _TOKENS = (     # pattern of a token, the part of a text between two dashes; its
     (r"W([1-9]\d*)", lambda size: [Whiten(int(size))]),
     (r"([BNF])", lambda kind: [{"B": BatchNorm, "N": Neurons, "F": Flatten}[kind]()]),
     (r"D(0?\.\d+)", lambda p: [Dropout(float(p))]),
+    (r"([LRI])([01]|0?\.\d+)", lambda kind, beta: [Integrate(float(beta)) if kind == "I" else Leaky(float(beta), kind == "R")]),
 )
 
 
@@ -76,7 +77,7 @@ class Model:
             at = spec.out(at)
             self.shapes.append(at)
             self.k.append(k)
-        if not self.specs or len(at) != 1 or self.specs[-1].fires:
+        if not self.specs or len(at) != 1 or isinstance(self.specs[-1], Neurons):
             raise ValueError(f"model: expected a dense layer as the output, got {text or list(self.specs)}")
         self.text = text or self._spelt()
         self._arrays()                         # raises where a name stands twice
@@ -153,7 +154,7 @@ class Model:
             kind = type(spec).__name__.lower() if isinstance(spec, (Conv, Dense)) or type(spec) not in SPECS.values() else kind
             if spec.fires:
                 listed.append((kind, shape))
-        return [*listed, ("output", self.shapes[-1])]
+        return [*(listed[:-1] if self.specs[-1].fires else listed), ("output", self.shapes[-1])]
 
     @property
     def neurons(self):
@@ -194,6 +195,8 @@ class Model:
                 i += whole
             elif type(spec) in (MaxPool, AvgPool):
                 words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
+            elif spec in (Leaky(spec.beta, True), Leaky(spec.beta), Integrate(spec.beta)) if type(spec) in (Leaky, Integrate) else False:
+                words.append(("I" if type(spec) is Integrate else "R" if spec.recurrent else "L") + str(spec.beta))
             else:
                 letters = {BatchNorm: "B", Whiten: "W", Neurons: "N", Flatten: "F", Dropout: "D"}
                 options = [str(x) for x in asdict(spec).values() if x is not None]
@@ -222,7 +225,8 @@ def read(model):
         input 784 or 28x28x1; 32C3 for a 3 x 3 convolution to 32 channels with batch normalisation and neurons (32C5s2p0: 5 x 5, stride 2,
         padding 0; the default is half the size); P2 or A2 for the maximum or mean of 2 x 2 pixels (P3s2: of 3 x 3, stride 2); 640 for a
         dense layer with neurons, the last one the output. To choose the order: 32c3 and 100d for a convolution and a dense layer alone,
-        B for batch normalisation, N for neurons, F to flatten, D0.2 for dropout.
+        B for batch normalisation, N for neurons, F to flatten, D0.2 for dropout; L0.9 for leaky neurons whose potential decays by 0.9 in a
+        step, R0.9 for such with recurrent weights, and I0.9 at the output for a readout that leaks and does not fire.
 
     Returns
     -------
@@ -415,12 +419,16 @@ def build(model, neuron="temporal", params=None, bias=False, drops=None, backend
         state = rate_state(model, next(iter(params.values())).dtype.type)
     config, drops, made = config or layers.NeuronConfig(), list(drops or []), []
     for spec, site in model.sites(neuron=neuron, bias=bias, backend=backend, config=config):
+        site = site._replace(first=site.first and not config.timed)
         takes_drop = "w" in spec.arrays(site) if neuron == "temporal" else type(spec) is Neurons and len(site.shape) == 1
         made += spec.layer(site._replace(drop=drops.pop(0) if takes_drop and drops else 0.0), params, state)
     if neuron != "if":
         return Network(made, params, state, model)
-    if config.output:
-        made.append(layers.IntegrateFire(config, backend, first=not any(isinstance(layer, layers.SpikingLayer) for layer in made)))
+    if isinstance(made[-1], layers.leaky.Leaky):
+        made[-1].potentials = not config.output
+    elif config.output and not isinstance(made[-1], layers.leaky.Integrate):
+        spiking = config.timed or any(isinstance(layer, layers.SpikingLayer) for layer in made)
+        made.append(layers.IntegrateFire(config, backend, first=not spiking))
     if config.pooling == "inside":
         made = _pooled_inside(made)
     return SpikingNetwork(made, params, state, config, model)

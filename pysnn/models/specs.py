@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import layers
+from ..conventions import Rule
+from ..layers import leaky
 
 
 class Param(NamedTuple):
@@ -194,6 +196,56 @@ class Neurons(Spec):
 
 
 @dataclass(frozen=True)
+class Leaky(Spec):
+    """Leaky integrate-and-fire neurons; a text such as L0.9, or R0.9 with recurrent weights, beta being 0.9."""
+
+    beta: float = 0.9               # factor by which the potential decays in a step
+    recurrent: bool = False         # whether spikes come back a step later, through weights w_rec
+    alpha: float | None = None      # factor by which the current decays
+    learn: tuple = ()               # which are trained, one number a neuron: beta, threshold, alpha
+    reset: str = "subtract"         # these four as in pysnn.conventions.Rule
+    timing: str = "same"
+    gain: str = "1"
+    order: str = "reset first"
+    neurons = ("if",)
+    fires = True
+
+    def __post_init__(self):
+        """Refuse decays that are none."""
+        allowed = ("beta", "alpha", "threshold") if self.fires else ("beta", "alpha")
+        for name, value in (("beta", self.beta), ("alpha", self.alpha)):
+            if not (value is None and name == "alpha") and not (isinstance(value, (int, float)) and 0 <= value <= 1):
+                raise ValueError(f"model: expected {name} from 0 to 1, got {self}")
+        if not isinstance(self.learn, tuple) or any(x not in allowed or (x == "alpha" and self.alpha is None) for x in self.learn):
+            raise ValueError(f"model: expected learn to be a tuple of some of {', '.join(allowed)} that there are, got {self}")
+
+    def arrays(self, site):
+        n = site.shape[-1]
+        learnt = {"beta": ("leak", self.beta), "alpha": ("synapse", self.alpha), "threshold": ("threshold", site.config.threshold)}
+        made = {learnt[name][0]: Param((n,), "neuron", value=learnt[name][1]) for name in self.learn}
+        return made | ({"w_rec": Param((n, n), "weight", n)} if self.recurrent else {})
+
+    def layer(self, site, params, state):
+        rule = Rule(self.reset, self.timing, site.config.rule.fire, self.gain, self.order)
+        return [leaky.Leaky(params, site.k, site.config, (self.beta, self.alpha), rule, site.backend, site.first)]
+
+
+@dataclass(frozen=True)
+class Integrate(Spec):
+    """A readout behind the last dense layer that leaks and does not fire; a text such as I0.9."""
+
+    beta: float = 0.9
+    alpha: float | None = None
+    learn: tuple = ()               # beta, alpha
+    neurons = ("if",)
+
+    __post_init__, arrays, recurrent = Leaky.__post_init__, Leaky.arrays, False
+
+    def layer(self, site, params, state):
+        return [leaky.Integrate(params, site.k, site.config, (self.beta, self.alpha), site.backend, site.first)]
+
+
+@dataclass(frozen=True)
 class Flatten(Spec):
     """Lays each sample out as one row; a dense layer after an image does so by itself. The text F."""
 
@@ -219,5 +271,6 @@ class Dropout(Spec):
         return [layers.Dropout(self.p)] if site.neuron == "relu" else []
 
 
-SPECS = {spec.__name__: spec for spec in (Conv, Dense, BatchNorm, Whiten, MaxPool, AvgPool, Neurons, Flatten, Dropout)}
+SPECS = {spec.__name__: spec for spec in (Conv, Dense, BatchNorm, Whiten, MaxPool, AvgPool, Neurons, Leaky,
+                                             Integrate, Flatten, Dropout)}
 """Our specs by name."""

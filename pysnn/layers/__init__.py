@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._blas import one_thread
-from .conventions import Rule, Stage, Surrogate
-from .encode import drop_spikes
-from .operations import backend_of
-from .reference import activations
+from .._blas import one_thread
+from ..conventions import Rule, Stage, Surrogate
+from ..encode import drop_spikes
+from ..operations import backend_of
+from ..reference import activations
 
 WHITEN_EPS = 5e-4         # added to variances that whitening divides by
 
@@ -26,6 +26,7 @@ class NeuronConfig(NamedTuple):
     clip: bool = False                  # whether the ReLU twin has a ceiling at the threshold, where a neuron fires in every step, (P3)
     levels: int = 0                     # how many steps the ReLU twin's activations are rounded to, up to that ceiling, (P12); 0: not
     pooling: str = "currents"           # where max pooling before the neurons takes place: of the currents, or inside the neurons
+    timed: bool = False                 # whether the input has a time axis; else it is one constant current for all steps
 
 
 class Layer:
