@@ -124,7 +124,7 @@ class Sequences:
     def __init__(self, x, lengths):
         self.x, self.lengths, self.shape, self.dtype, self.ndim = x, np.asarray(lengths), x.shape, x.dtype, x.ndim
         if self.lengths.shape != x.shape[:1] or self.lengths.dtype.kind not in "iu":
-            raise ValueError(f"lengths: expected {len(x)} whole numbers, one a sample, got shape {self.lengths.shape} of {self.lengths.dtype}")
+            raise ValueError(f"lengths: expected {len(x)} whole numbers, one a sample, got {self.lengths.shape} of {self.lengths.dtype}")
         if len(x) and not 1 <= self.lengths.min() <= self.lengths.max() <= x.shape[1]:
             raise ValueError(f"lengths: expected 1 to {x.shape[1]}, got {self.lengths.min()} to {self.lengths.max()}")
 

@@ -125,8 +125,8 @@ def check_fit(model, data, own_encoding=False, time_axis=None):
     if time_axis is not None:
         shape = data.x_train.shape[1:]
         if shape != (time_axis, *model.shape) or model.shapes[-1] != (len(data.classes),):
-            raise ValueError(f"model: expected {'x'.join(map(str, shape[1:]))}-...-{len(data.classes)} and {shape[0]} steps for {data.name}, "
-                             f"got {model} and {time_axis} steps")
+            wanted = f"{'x'.join(map(str, shape[1:]))}-...-{len(data.classes)} and {shape[0]} steps"
+            raise ValueError(f"model: expected {wanted} for {data.name}, got {model} and {time_axis} steps")
         return
     n_in, n_out = int(np.prod(data.x_train.shape[1:])), len(data.classes)
     wanted = (*data.x_train.shape[1:], 1)[:3] if len(model.shape) == 3 and data.kind == "image" else (n_in,)
@@ -236,8 +236,8 @@ def _sequences(part, x, y, settings):
     if not isinstance(values, np.ndarray) or values.shape[1:] != wanted:
         order = "; is time the second axis?" if np.ndim(values) > 1 and np.shape(values)[:1] == wanted[:1] else ""
         raise ValueError(f"{part}: expected samples of shape {wanted}, got {_checks.describe(values)}{order}")
-    if values.dtype.kind not in "fu" or values.dtype.kind == "u" and values.max(initial=0) > 1:
-        raise ValueError(f"{part}: expected floats, or spikes 0 and 1 as uint8, got {_checks.describe(values)} with {values.max(initial=0)}")
+    if values.dtype.kind not in "fu" or (values.dtype.kind == "u" and values.max(initial=0) > 1):
+        raise ValueError(f"{part}: expected floats, or spikes 0 and 1 as uint8, got {_checks.describe(values)} up to {values.max()}")
     if len(values) == 0 or len(values) != len(y):
         raise ValueError(f"{part}: expected as many labels as samples, and some, got {len(values)} and {len(y)}")
     _checks.finite(values, part)

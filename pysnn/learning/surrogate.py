@@ -16,8 +16,8 @@ from ..conventions import SURROGATES
 from . import rate
 from .settings import DATA, Spiking, setting
 
-SERIES = {"input": "steps", "readout": "potential", "over": "largest", "on": "counts", "detach_reset": True, "slope": 5.0, "surrogate": "fast_sigmoid",
-          "clip_norm": 1.0}
+SERIES = {"input": "steps", "readout": "potential", "over": "largest", "on": "counts", "detach_reset": True,
+          "surrogate": "fast_sigmoid", "slope": 5.0, "clip_norm": 1.0}
 SEQUENCES = {   # name of a data set with a time axis -> settings that differ from the preset
     "mnist1d": SERIES | {"model": "1-128d-R0.9-128d-R0.9-10d-I0.9", "n_steps": 40, "epochs": 30},
     "japanese-vowels": SERIES | {"model": "12-128d-R0.9-9d-I0.9", "n_steps": 29, "batch": 20, "epochs": 40},

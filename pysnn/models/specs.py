@@ -223,7 +223,7 @@ class Leaky(Spec):
         n = site.shape[-1]
         learnt = {"beta": ("leak", self.beta), "alpha": ("synapse", self.alpha), "threshold": ("threshold", site.config.threshold)}
         made = {learnt[name][0]: Param((n,), "neuron", value=learnt[name][1]) for name in self.learn}
-        return made | ({"w_rec": Param((n, n), "weight", n)} if self.recurrent else {})
+        return made | ({"w_rec": Param((n, n), "weight", 6 * n)} if self.recurrent else {})    # small, or nothing fades
 
     def layer(self, site, params, state):
         rule = Rule(self.reset, self.timing, site.config.rule.fire, self.gain, self.order)

@@ -61,6 +61,11 @@ def test_train_on_your_data_page(capsys, monkeypatch, tmp_path):
     assert np.mean(times.argmin(axis=1) == space["y_test"]) > 0.97
 
 
+def test_train_on_sequences_page(capsys):
+    space = run_page("train-on-sequences.md", capsys)
+    assert space["score"].expected > 0.97 and space["validation"][0].lengths.min() < space["validation"][0].lengths.max()
+
+
 def test_api_pages_name_every_public_module():
     """All but the command line, the twins of the reference, and what lies inside a package that shows it."""
     named = set(re.findall(r"automodule:: (\S+)", "".join(p.read_text() for p in (DOCS / "api").glob("*.md"))))

@@ -101,7 +101,8 @@ def test_padding_changes_no_bit(rng, over):
 def test_shares_by_hand():
     steps = np.array([[[1.0, 5.0]], [[3.0, 2.0]], [[2.0, 9.0]]])
     there = np.array([[True], [True], [False]])
-    for over, whole, part in (("sum", [6, 16], [4, 7]), ("mean", [2, 16 / 3], [2, 3.5]), ("last", [2, 9], [3, 2]), ("largest", [3, 9], [3, 5])):
+    for over, whole, part in (("sum", [6, 16], [4, 7]), ("mean", [2, 16 / 3], [2, 3.5]), ("last", [2, 9], [3, 2]),
+                              ("largest", [3, 9], [3, 5])):
         for mask, wanted in ((None, whole), (there, part)):
             np.testing.assert_allclose((surrogate.shares(over, steps, mask) * steps).sum(axis=0), [wanted])
 
@@ -181,7 +182,8 @@ def test_samples_that_do_not_fit(rng, change, said):
         next(training.epochs(training.start("surrogate", settings(), 0), (change(x), y)))
 
 
-@pytest.mark.parametrize("lengths, said", [([1, 2], "one a sample"), ([0] * 9, "expected 1 to 6"), ([7] * 9, "got 7 to 7"), ([1.0] * 9, "whole")])
+@pytest.mark.parametrize("lengths, said", [([1, 2], "one a sample"), ([0] * 9, "expected 1 to 6"), ([7] * 9, "got 7 to 7"),
+                                           ([1.0] * 9, "whole")])
 def test_lengths_that_do_not_fit(rng, lengths, said):
     with pytest.raises(ValueError, match=said):
         Sequences(samples(rng)[0], lengths)
@@ -200,5 +202,5 @@ def test_data_sets_have_their_settings():
         assert catalogue.ABOUT[name].shape == (s.time_axis, *s.model.shape) and s.model.shapes[-1] == (len(catalogue.CLASSES[name]),)
     s, data = METHODS["surrogate"].settings_for("mnist1d"), datasets.load("mnist1d")
     training.check_fit(s.model, data, s.own_encoding, s.time_axis)
-    with pytest.raises(ValueError, match="40 steps for mnist1d, got .* and 39 steps"):
+    with pytest.raises(ValueError, match=r"40 steps for mnist1d, got .* and 39 steps"):
         training.check_fit(s.model, data, s.own_encoding, 39)
