@@ -1,7 +1,7 @@
 """A network of integrate-and-fire neurons run over time, written to be read (NumPy, one step after the other).
 
 A stage is a weight layer with bias and batch normalisation folded in, its neurons, and perhaps a pooling of their spikes; `stages` in
-pysnn/layers.py makes them. The input is constant, the image itself, so the current of the first stage is computed once. Only membrane
+pysnn/layers makes them. The input is constant, the image itself, so the current of the first stage is computed once. Only membrane
 potentials and counts are kept: memory does not grow with the number of steps.
 """
 
