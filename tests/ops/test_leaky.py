@@ -80,7 +80,7 @@ def test_worked_example(leaky):
 
 
 def test_worked_gradient(leaky):
-    """(D7), (D8), (D9), (D10), (D11): the first two steps, triangle of slope 1: 0.75 and 0.875 stand for the derivatives of the two spikes."""
+    """(D7), (D8), (D9), (D10), (D11), two steps, triangle of slope 1: 0.75 and 0.875 stand for the derivatives of the spikes."""
     cache = leaky.forward(CURRENT[:2], 0.5)[2]
     ones, triangle = np.ones((2, 1, 1)), Surrogate("triangle", 1.0)
     grads = leaky.backward(ones, cache, surrogate=triangle)
