@@ -149,7 +149,7 @@ def test_pooled_fire_is_the_reference(rng, name, rule, dtype):
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
 @pytest.mark.parametrize("rule", EVERY_LEAKY_RULE, ids=spelt_leaky)
 def test_leaky_is_the_reference(rng, rule, dtype):
-    """(D1) to (D4) bit for bit where sums are exact, step by step, too; (D7) to (D11) to rounding."""
+    """(D1), (D2), (D3), (D4) bit for bit where sums are exact, by steps, too; (D7), (D8), (D9), (D10), (D11) to rounding."""
     op, k, fired = twin("leaky"), EVERY_LEAKY_RULE.index(rule), []
     for j, shape in enumerate(((1, 1, 1), (4, 2, 3), (3, 2, 1, 2))):
         args = draw_leaky(rng, shape, rule, PARTS[(k + k // 4 + j) % 4], dtype, exact=True)

@@ -60,7 +60,7 @@ CURRENT = np.full((4, 1, 1), 0.75)
 
 
 def test_worked_example(leaky):
-    """The tables of the derivation, by (D1) to (D4): current 0.75, beta 1/2, threshold 1."""
+    """The tables of the derivation, by (D1), (D2), (D3) and (D4): current 0.75, beta 1/2, threshold 1."""
     spikes, v, cache = leaky.forward(CURRENT, 0.5)
     assert leaky.potentials(cache).ravel().tolist() == [0.75, 1.125, 0.8125, 1.15625]
     assert spikes.ravel().tolist() == [0, 1, 0, 1] and v == 0.15625
@@ -80,7 +80,7 @@ def test_worked_example(leaky):
 
 
 def test_worked_gradient(leaky):
-    """(D7) to (D11): the first two steps, triangle of slope 1: 0.75 and 0.875 stand for the derivatives of the two spikes."""
+    """(D7), (D8), (D9), (D10), (D11), two steps, triangle of slope 1: 0.75 and 0.875 stand for the derivatives of the spikes."""
     cache = leaky.forward(CURRENT[:2], 0.5)[2]
     ones, triangle = np.ones((2, 1, 1)), Surrogate("triangle", 1.0)
     grads = leaky.backward(ones, cache, surrogate=triangle)
