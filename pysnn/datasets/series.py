@@ -56,9 +56,9 @@ def parse_ts(data, path):
     for key, good in (("timestamps", "false"), ("missing", "false")):
         if header.get(key, good).lower() != good:
             raise ValueError(f"{path}: expected @{key} {good}, got {header[key]:.40}")
-    if not classes or not dims.isdecimal() or len(dims) > 6 or len(set(classes)) < len(classes):
+    if not classes or not dims.isdecimal() or len(dims) > 6 or int(dims) < 1 or len(set(classes)) < len(classes):
         raise ValueError(f"{path}: expected a header with @classLabel true and the labels, each once, and @dimensions a number, got "
-                         f"{header.get('classlabel', 'no labels'):.40!r} and {dims:.40!r}")
+                         f"{header.get('classlabel', 'no labels')[:40]!r} and {dims[:40]!r}")
     samples = [_sample(line, int(dims), classes, f"{path}, line {k}") for k, line in enumerate(lines[first:], first + 1) if line.strip()]
     if not samples:
         raise ValueError(f"{path}: expected samples after @data, got none")
