@@ -134,7 +134,7 @@ def spike_trains(z, n_steps, tau):
     """
     z, n_steps, tau = _checks.array(z, "z", ndim=2), _checks.whole(n_steps, "n_steps", 1), _checks.positive(tau, "tau")
     if not (z >= 1).all():
-        raise ValueError(f"z: expected exp(t/tau) of at least 1 (t >= 0), got {z[~(z >= 1)][0]}")
+        raise ValueError(f"z: expected exp(t/tau) of at least 1, t >= 0, got {z[~(z >= 1)][0]}")
     t = np.log(z) * z.dtype.type(tau)
     b, i = np.nonzero(t < n_steps)
     spikes = np.zeros((len(z), n_steps, z.shape[1]), z.dtype)

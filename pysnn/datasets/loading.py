@@ -95,8 +95,8 @@ def _check_sequences(x, lengths, part, n):
         hint = "; the second axis must be time" if n_steps < lengths.max() <= x.shape[2] else ""
         raise ValueError(f"{error}{hint}") from None
     padding = np.arange(n_steps) >= lengths[:, None]
-    if (bad := padding & x.any(axis=2)).any():
-        raise ValueError(f"x_{part}: expected zeros after the end of each sequence, got others {_checks.place(bad)}")
+    if len(bad := np.argwhere(padding & x.any(axis=2))):
+        raise ValueError(f"x_{part}: expected zeros after the end of each sequence, got others in sample {bad[0, 0]} at step {bad[0, 1]}")
 
 
 def split_validation(y, n_val, rng):

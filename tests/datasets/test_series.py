@@ -35,9 +35,11 @@ def test_joined_to_one_length():
 
 
 @pytest.mark.parametrize("text, words", [
-    ("", "expected a .ts file with a line @data"), (HEAD, "samples after @data, got none"), ("x,y\n1,2\n", "line 1: expected a line that begins"),
+    ("", "expected a .ts file with a line @data"), (HEAD, "samples after @data, got none"),
+    ("x,y\n1,2\n", "line 1: expected a line that begins with # or @ before @data, got 'x,y'"),
     (HEAD.replace("true up Down", "false"), "@classLabel true"), (HEAD.replace("up Down", "up up"), "labels, each once"),
-    (HEAD.replace("ons 2", "ons two"), "'two'"), (HEAD.replace("ons 2", "ons 0"), "'0'"), (HEAD.replace("ons 2", "ons " + "9" * 9999), "@dimen"),
+    (HEAD.replace("ons 2", "ons two"), "'two'"), (HEAD.replace("ons 2", "ons 0"), "'0'"),
+    (HEAD.replace("ons 2", "ons " + "9" * 9999), "@dimensions a number"),
     (HEAD.replace("Stamps false", "Stamps true"), "@timestamps false, got true"),
     (HEAD.replace("@problemName Mine", "@missing true"), "@missing false, got true"),
     (GOOD.replace(":Down", ":left"), "line 8: expected 2 lists of values and one of the labels up Down, got 2 and 'left'"),
@@ -54,7 +56,7 @@ def test_ts_that_cannot_be_read(tmp_path, text, words):
 
 
 def test_no_text_and_too_much_padding(monkeypatch):
-    with pytest.raises(ValueError, match="f: expected a .ts file, which is text, got bytes that are none"):
+    with pytest.raises(ValueError, match=r"f: expected a \.ts file, which is text, got other bytes"):
         parse_ts(b"\x89PNG\r\n\xff", "f")
     monkeypatch.setattr("pysnn.datasets.series.LARGEST", 11)
     with pytest.raises(ValueError, match="at most 11 numbers with the padding, got 2 samples of up to 3 steps"):
