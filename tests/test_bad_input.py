@@ -360,6 +360,8 @@ ARRAYS = {
     "a place too few": (lambda: spikes_of([0.5, 0.6], [0]), TypeError, "sample 1: expected a time and a whole number as place for each"),
     "events in no steps": (lambda: spikes_of([0.5], [0], 0), ValueError, "n_steps: expected a whole number of at least 1, got int 0"),
     "no samples of events": (lambda: to_spikes([], 4, 3, 1.0), ValueError, "samples: expected at least one, got none"),
+    "events of one sample alone": (lambda: to_spikes(Events(np.ones(2), np.ones(2, int)), 4, 3, 2.0), TypeError,
+                                   "sample 0: expected Events, got an array of shape (2,)"),
     "events in no time": (lambda: to_spikes([], 4, 3, 0.0), ValueError, "duration: expected a positive number"),
     "spikes of 2": (lambda: to_events(np.full((1, 2, 3), 2), 1.0), ValueError, "spikes: expected 0 and 1 alone, got 2 in sample 0"),
     "spikes of NaN": (lambda: to_events(np.full((1, 2, 3), np.nan), 1.0), ValueError, "spikes: expected 0 and 1 alone, got nan"),

@@ -194,6 +194,8 @@ def read_nmnist(path):
 
 def _checked(events, name):
     """Pass the events of one sample through as float64 and int64, in order."""
+    if not isinstance(events, Events):
+        raise TypeError(f"{name}: expected Events, got {_checks.describe(events)}")
     times, places = map(np.asarray, events)
     if times.ndim != 1 or times.shape != places.shape or times.dtype.kind not in "fiu" or (places.dtype.kind not in "iu" and len(places)):
         raise TypeError(f"{name}: expected a time and a whole number as place for each event, got {_checks.describe(times)} and "

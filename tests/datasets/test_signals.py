@@ -37,7 +37,7 @@ def test_templates_come_through():
 @pytest.mark.parametrize("n, seed", [(5000, 42), (100, 7)])
 def test_the_package_makes_the_same(monkeypatch, n, seed):
     monkeypatch.setenv("MPLBACKEND", "agg")
-    data = pytest.importorskip("mnist1d.data", exc_type=ImportError)
+    data = pytest.importorskip("mnist1d.data")
     arguments = data.get_dataset_args()
     arguments.num_samples, arguments.seed = n, seed
     ref = data.make_dataset(arguments)
