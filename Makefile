@@ -78,7 +78,7 @@ OLDEST := tests/ops/test_jit.py tests/ops/test_blas.py tests/plots tests/learnin
 	$(PYTHON) -m venv .venv-frameworks
 	.venv-frameworks/bin/pip install --quiet --editable '.[full,test]' torch==2.13.0
 	.venv-frameworks/bin/pip install --quiet --no-deps spikingjelly==2.0.0 snntorch==1.0.0 loguru==0.7.3
-	.venv-frameworks/bin/pip install --quiet --no-deps norse==1.1.0 nir==1.0.8 nirtorch==2.6 h5py==3.16.0 exact-event-adjoint==0.2.0 exact-snn-nn==3.2.3
+	.venv-frameworks/bin/pip install --quiet --no-deps norse==1.1.0 nir==1.0.8 nirtorch==2.6 h5py==3.16.0 mnist1d==0.0.2.post1 exact-event-adjoint==0.2.0 exact-snn-nn==3.2.3
 	.venv-frameworks/bin/python -c 'import snntorch, spikingjelly.activation_based.neuron, norse.torch, exact_snn, exact_event_adjoint'
 	@touch $@
 

@@ -149,11 +149,27 @@ def labels(y, name, n, n_classes):
     return y
 
 
+def lengths(x, name, n, n_steps):
+    """Pass the lengths of n sequences through, each 1 to n_steps."""
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "iu" or x.shape != (n,) or not n:
+        raise TypeError(f"{name}: expected {n or 'some'} whole numbers, got {describe(x)}")
+    if x.min() < 1 or x.max() > n_steps:
+        raise ValueError(f"{name}: expected 1 to {n_steps} time steps, got {x.min()} to {x.max()}")
+    return x
+
+
 def whole(x, name, least):
     """Pass a whole number through as an int."""
     if isinstance(x, (bool, np.bool_)) or not isinstance(x, (int, np.integer)) or x < least:
         raise ValueError(f"{name}: expected a whole number of at least {least}, got {describe(x)}")
     return int(x)
+
+
+def generator(rng):
+    """Let only a source of randomness through."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng: expected a numpy.random.Generator, got {describe(rng)}")
+    return rng
 
 
 def gradient(dy, y):
@@ -225,8 +241,7 @@ def dropout(x, p, rng):
     """Let only good arguments of dropout through; the same for all backends."""
     if not np.isscalar(p) or isinstance(p, (str, bytes, bool, complex)) or not 0 <= p < 1:
         raise ValueError(f"p: expected a number from 0 to below 1, got {describe(p)}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected a numpy.random.Generator, got {describe(rng)}")
+    generator(rng)
     return array(x, "x"), float(p)
 
 

@@ -1,4 +1,7 @@
-"""From images and points to spike times z = exp(t/tau), and the disturbances that times can suffer."""
+"""From images, points and signals to spike times z = exp(t/tau) or spike trains, and the disturbances that samples can suffer.
+
+Spike trains have the shape (B, T, n): samples first, then time steps. Neurons take time first: np.swapaxes(spikes, 0, 1).
+"""
 
 import numpy as np
 
@@ -82,6 +85,182 @@ def latency(x, late=6.0):
     """
     x = _unit(x)
     return np.exp((1 - x) * x.dtype.type(np.log(_checks.positive(late, "late"))))
+
+
+def leaky_latency(x, threshold=0.2):
+    """Spike times of leaky neurons that a constant current charges: t = tau ln(x / (x - threshold)), so z = x / (x - threshold).
+
+    As in the tutorials SpyTorch (Neftci, Mostafa, Zenke, IEEE Signal Processing Magazine 36(6), 2019): the potential rises as
+    x (1 - exp(-t/tau)) and the neuron fires when it reaches the threshold.
+
+    Parameters
+    ----------
+    x : (B, n) array in [0, 1]
+        Intensities.
+    threshold : float
+        Intensities up to here never fire.
+
+    Returns
+    -------
+    (B, n) array
+        exp(t/tau) of the spikes; inf where there is none.
+    """
+    x = _unit(x)
+    above = x - x.dtype.type(_checks.positive(threshold, "threshold"))
+    return np.divide(x, above, out=np.full_like(x, NO_SPIKE), where=above > 0)
+
+
+def spike_trains(z, n_steps, tau):
+    """Put spike times into time steps: a spike at time t, in steps, is in the step that t falls into.
+
+    Parameters
+    ----------
+    z : (B, n) array
+        exp(t/tau) with t >= 0; inf for no spike.
+    n_steps : int
+        Time steps T; a spike that comes later is lost.
+    tau : float
+        The time constant, in steps.
+
+    Returns
+    -------
+    (B, T, n) array
+        1 a spike, 0 none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If z is no such array, below 1 (t < 0) or NaN, or n_steps or tau are out of range.
+    """
+    z, n_steps, tau = _checks.array(z, "z", ndim=2), _checks.whole(n_steps, "n_steps", 1), _checks.positive(tau, "tau")
+    if not (z >= 1).all():
+        raise ValueError(f"z: expected exp(t/tau) of at least 1, t >= 0, got {z[~(z >= 1)][0]}")
+    t = np.log(z) * z.dtype.type(tau)
+    b, i = np.nonzero(t < n_steps)
+    spikes = np.zeros((len(z), n_steps, z.shape[1]), z.dtype)
+    spikes[b, t[b, i].astype(np.int64), i] = 1
+    return spikes
+
+
+def poisson(x, rng, n_steps=None):
+    """Random spikes: in each time step an input spikes with its intensity as probability, whatever else happened.
+
+    With small intensities this is a Poisson process of rate x a step, of which one spike a step is kept.
+
+    Parameters
+    ----------
+    x : (B, n) array in [0, 1], or (B, T, n)
+        Intensities: held for all steps, or one for each.
+    rng : numpy.random.Generator
+        Source of randomness.
+    n_steps : int, optional
+        Time steps T, for x of shape (B, n).
+
+    Returns
+    -------
+    (B, T, n) array
+        1 a spike, 0 none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If x is no array of intensities, has T steps and n_steps is given, or has none and it is not; or rng is no Generator.
+    """
+    x = _unit(x)
+    if x.ndim != (3 if n_steps is None else 2):
+        raise ValueError(f"x: expected shape {'(B, T, n), or n_steps' if n_steps is None else '(B, n), for n_steps is given'}, got "
+                         f"{_checks.describe(x)}")
+    if n_steps is not None:
+        x = np.broadcast_to(x[:, None], (len(x), _checks.whole(n_steps, "n_steps", 1), x.shape[1]))
+    return (_checks.generator(rng).random(x.shape, dtype=x.dtype) < x).astype(x.dtype)
+
+
+def population(x, n_fields):
+    """Receptive fields: each number goes to several inputs, each with a normal curve around a value of its own.
+
+    After S. M. Bohte, J. N. Kok, H. La Poutre, Neurocomputing 48, 2002: the middles are (i - 1/2) / (n_fields - 2) for
+    i = 0 ... n_fields - 1, the first and last beyond the ends; the standard deviation is 2/3 of their distance. What comes out are
+    intensities: `latency` or `poisson` makes spikes of them.
+
+    Parameters
+    ----------
+    x : (..., n) array in [0, 1]
+        Intensities.
+    n_fields : int
+        Inputs for each number, at least 3.
+
+    Returns
+    -------
+    (..., n n_fields) array
+        Intensities in [0, 1], those of one number together.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If x is no array of intensities, or n_fields is less than 3.
+    """
+    x, n_fields = _unit(x), _checks.whole(n_fields, "n_fields", 3)
+    middles = ((np.arange(n_fields) - 0.5) / (n_fields - 2)).astype(x.dtype)
+    far = (x[..., None] - middles) * x.dtype.type(1.5 * (n_fields - 2))
+    return np.exp(-0.5 * far * far).reshape(*x.shape[:-1], -1)
+
+
+def delta(x, size):
+    """Changes of signals as spikes, the delta code: an input spikes when its value has crossed a level above or below the last one.
+
+    The first level is the first value. A spike up raises the level by `size`, a spike down lowers it; so the level follows the
+    signal to within `size`, unless that changes faster than `size` a step.
+
+    Parameters
+    ----------
+    x : (B, T, n) array
+        Signals of any size.
+    size : float
+        The distance of two levels, in the unit of x.
+
+    Returns
+    -------
+    (B, T, 2 n) array
+        1 a spike, 0 none: n inputs for changes up, then n for changes down. There is none in the first step.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If x is no such array or not finite, or the size is not positive.
+    """
+    x = _checks.array(x, "x", ndim=3)
+    _checks.finite(x, "x")
+    size = x.dtype.type(_checks.positive(size, "size"))
+    spikes, level = np.zeros((*x.shape[:2], 2 * x.shape[2]), x.dtype), x[:, 0].copy()
+    for t in range(1, x.shape[1]):
+        up, down = x[:, t] - level >= size, level - x[:, t] >= size
+        spikes[:, t] = np.concatenate([up, down], axis=1)
+        level += size * up - size * down
+    return spikes
+
+
+def within(lengths, n_steps):
+    """Tell which time steps belong to a sequence and which are padding.
+
+    Parameters
+    ----------
+    lengths : (B,) array of int
+        Time steps of each sample, 1 to n_steps.
+    n_steps : int
+        Time steps T with the padding.
+
+    Returns
+    -------
+    (B, T, 1) array of bool
+        True within the sequence. Multiply spikes of padded signals with it: an encoding takes the zeros for values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If lengths are no whole numbers, or out of range.
+    """
+    n_steps = _checks.whole(n_steps, "n_steps", 1)
+    return (np.arange(n_steps) < _checks.lengths(lengths, "lengths", np.size(lengths), n_steps)[:, None])[:, :, None]
 
 
 def _unit(x):

@@ -16,7 +16,7 @@ import pytest
 
 from pysnn import _checks, checkpoint, cli, encode, losses, metrics, optim, training
 from pysnn.conventions import Rule
-from pysnn.datasets import xor
+from pysnn.datasets import Events, to_events, to_spikes, xor
 from pysnn.learning import temporal
 from pysnn.models import temporal_params
 from pysnn.reference import activations, pooled_fire
@@ -315,6 +315,12 @@ def tiny_nets():
 
 
 Z, POINTS, LABELS = np.ones((4, 2), np.float32), np.zeros((4, 2)), np.array([0, 1, 1, 0])
+SIGNALS, RNG = np.zeros((4, 5, 2)), np.random.default_rng(0)
+
+
+def spikes_of(times, places, n_steps=4):
+    return to_spikes([Events(np.array([0.5]), np.array([0])), Events(np.array(times), np.array(places))], n_steps, 3, 1.0)
+
 
 ARRAYS = {
     "integers as intensities": (lambda: encode.intensities(np.ones((4, 2), int)), TypeError, "x: expected uint8 images or floats"),
@@ -345,6 +351,38 @@ ARRAYS = {
     "training with too few labels": (lambda: next(training.epochs(a_run(), (POINTS, LABELS[:2]))), ValueError, "got 4 and 2"),
     "weights of another model": (lambda: temporal.build(temporal.Settings(model="3-2"), {"w1": np.ones((2, 2))}), ValueError,
                                  "params: expected {'w1': (3, 2)} for model 3-2, got {'w1': (2, 2)}"),
+    "events out of order": (lambda: spikes_of([0.5, 0.25], [0, 1]), ValueError, "sample 1: expected times in order, got 0.25 after 0.5"),
+    "an event at the end": (lambda: spikes_of([0.5, 1.0], [0, 1]), ValueError, "sample 1: expected times from 0 to below 1, got 1"),
+    "an event before the beginning": (lambda: spikes_of([-0.1], [0]), ValueError, "sample 1: expected times from 0 to below 1, got -0.1"),
+    "an event nowhere": (lambda: spikes_of([0.5], [3]), ValueError, "sample 1: expected places from 0 to below 3, got 3"),
+    "an event at no time": (lambda: spikes_of([np.nan], [0]), ValueError, "sample 1: expected finite times, got nan"),
+    "places between inputs": (lambda: spikes_of([0.5], [0.5]), TypeError, "sample 1: expected a time and a whole number as place for each"),
+    "a place too few": (lambda: spikes_of([0.5, 0.6], [0]), TypeError, "sample 1: expected a time and a whole number as place for each"),
+    "events in no steps": (lambda: spikes_of([0.5], [0], 0), ValueError, "n_steps: expected a whole number of at least 1, got int 0"),
+    "no samples of events": (lambda: to_spikes([], 4, 3, 1.0), ValueError, "samples: expected at least one, got none"),
+    "events of one sample alone": (lambda: to_spikes(Events(np.ones(2), np.ones(2, int)), 4, 3, 2.0), TypeError,
+                                   "sample 0: expected Events, got an array of shape (2,)"),
+    "events in no time": (lambda: to_spikes([], 4, 3, 0.0), ValueError, "duration: expected a positive number"),
+    "spikes of 2": (lambda: to_events(np.full((1, 2, 3), 2), 1.0), ValueError, "spikes: expected 0 and 1 alone, got 2 in sample 0"),
+    "spikes of NaN": (lambda: to_events(np.full((1, 2, 3), np.nan), 1.0), ValueError, "spikes: expected 0 and 1 alone, got nan"),
+    "spikes without time": (lambda: to_events(np.zeros((2, 3)), 1.0), ValueError, "spikes: expected shape (N, T, n), each at least 1"),
+    "spikes of no step": (lambda: to_events(np.zeros((2, 0, 3)), 1.0), ValueError, "spikes: expected shape (N, T, n), each at least 1"),
+    "spikes as a list": (lambda: to_events([[[0]]], 1.0), TypeError, "spikes: expected an array of spikes, got list"),
+    "poisson with a seed": (lambda: encode.poisson(POINTS, 0, 5), TypeError, "rng: expected a numpy.random.Generator, got int 0"),
+    "poisson without steps": (lambda: encode.poisson(POINTS, RNG), ValueError, "x: expected shape (B, T, n), or n_steps, got"),
+    "poisson with steps twice": (lambda: encode.poisson(SIGNALS, RNG, 5), ValueError, "x: expected shape (B, n), for n_steps is given"),
+    "poisson below 0": (lambda: encode.poisson(SIGNALS - 1, RNG), ValueError, "x: expected intensities in [0, 1], got -1.0"),
+    "no threshold to charge to": (lambda: encode.leaky_latency(POINTS, 0.0), ValueError, "threshold: expected a positive number"),
+    "spikes before the beginning": (lambda: encode.spike_trains(Z / 2, 5, 1.0), ValueError, "z: expected exp(t/tau) of at least 1, t >= 0"),
+    "spike trains of signals": (lambda: encode.spike_trains(SIGNALS, 5, 1.0), ValueError, "z: expected 2 dimensions"),
+    "two receptive fields": (lambda: encode.population(POINTS, 2), ValueError, "n_fields: expected a whole number of at least 3"),
+    "fields of large numbers": (lambda: encode.population(POINTS + 2, 5), ValueError, "x: expected intensities in [0, 1], got 2.0"),
+    "delta without time": (lambda: encode.delta(POINTS, 1.0), ValueError, "x: expected 3 dimensions"),
+    "delta of NaN": (lambda: encode.delta(SIGNALS * np.nan, 1.0), ValueError, "x: expected finite numbers, got nan in sample 0 at (0, 0)"),
+    "levels on each other": (lambda: encode.delta(SIGNALS, 0.0), ValueError, "size: expected a positive number"),
+    "lengths beyond the steps": (lambda: encode.within(np.array([2, 6]), 5), ValueError, "lengths: expected 1 to 5 time steps, got 2 to 6"),
+    "lengths as a list": (lambda: encode.within([2, 5], 5), TypeError, "lengths: expected 2 whole numbers, got list"),
+    "no lengths": (lambda: encode.within(np.zeros(0, int), 5), TypeError, "lengths: expected some whole numbers, got an array"),
     "model without layers": (lambda: temporal_params("784", np.random.default_rng(0)), ValueError, "expected an input such as 784"),
 }
 

@@ -326,7 +326,7 @@ def test_settings_of_another_rule():
 @pytest.mark.parametrize("change, said", [
     ("._replace(y_train=np.zeros(4))", "y_train: expected 4 integer labels"), ("._replace(y_test=np.full(4, 2))", "expected labels 0 to 1"),
     ("._replace(x_train=[[1, 2]])", "expected x_train to be an array"), ("._replace(x_test=np.zeros((4, 3)))", "expected x_test to be"),
-    ("._replace(kind='rows')", "expected kind to be 'image' or 'points'"), ("[:3]", "expected a pysnn.datasets.Dataset"),
+    ("._replace(kind='rows')", "expected kind to be 'image', 'points' or 'sequence'"), ("[:3]", "expected a pysnn.datasets.Dataset"),
 ])
 def test_data_that_cannot_be_trained_on(change, said, capsys):
     Path("bad.py").write_text(f"import numpy as np\nfrom pysnn import datasets\ndata = datasets.load('xor'){change}\n")

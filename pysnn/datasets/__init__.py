@@ -12,7 +12,7 @@ from .signals import mnist1d
 from .spike_trains import randman, sound
 
 __all__ = [
-    "ABOUT", "FETCHABLE", "NAMES", "About", "DataError", "Dataset", "Events", "Series", "cache_folder", "fetch", "held_out", "load", "mnist1d",
-    "randman", "read_idx", "read_nmnist", "read_shd", "read_ts", "sound", "split_validation", "to_events", "to_spikes", "xor", "yin_yang",
-    "yin_yang_validation",
+    "ABOUT", "FETCHABLE", "NAMES", "About", "DataError", "Dataset", "Events", "Series", "cache_folder", "fetch", "held_out", "load",
+    "mnist1d", "randman", "read_idx", "read_nmnist", "read_shd", "read_ts", "sound", "split_validation", "to_events", "to_spikes", "xor",
+    "yin_yang", "yin_yang_validation",
 ]

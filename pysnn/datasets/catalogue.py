@@ -57,7 +57,13 @@ class About(NamedTuple):
 
     @property
     def n_bytes(self):
-        """The size of all samples in memory."""
+        """The size of all samples in memory.
+
+        Returns
+        -------
+        int
+            In bytes.
+        """
         return (self.n_train + self.n_test) * int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
 

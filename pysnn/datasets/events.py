@@ -151,7 +151,8 @@ def read_shd(path):
             raise ValueError(f"{len(times)} lists of times, {len(units)} of units and labels of shape {y.shape} and dtype {y.dtype}")
         samples = [_sorted(*pair, b) for b, pair in enumerate(zip(times, units, strict=True))]
     except Exception as error:      # h5py: a damaged file can fail anywhere
-        raise ValueError(f"{path}: expected spikes/times, spikes/units and labels in HDF5, got {' '.join(str(error).split()):.200}") from error
+        said = " ".join(str(error).split())
+        raise ValueError(f"{path}: expected spikes/times, spikes/units and labels in HDF5, got {said:.200}") from error
     classes = tuple(map(str, range(int(y.max()) + 1))) if classes is None else classes
     return samples, _checks.labels(y.astype(np.int64), f"{path}: labels", len(y), len(classes)), classes
 
@@ -185,14 +186,16 @@ def read_nmnist(path):
     overflow = rows == NMNIST_OVERFLOW
     times = ((rest[0] & 127) << 16) + (rest[1] << 8) + rest[2] + NMNIST_CLOCK * np.cumsum(overflow)
     if len(bad := np.flatnonzero(~overflow & ((columns >= NMNIST_SIDE) | (rows >= NMNIST_SIDE)))):
-        raise ValueError(f"{path}: expected columns and rows from 0 to {NMNIST_SIDE - 1}, got {columns[bad[0]]} and {rows[bad[0]]} in event "
-                         f"{bad[0]}")
+        raise ValueError(f"{path}: expected columns and rows from 0 to {NMNIST_SIDE - 1}, got {columns[bad[0]]} and {rows[bad[0]]} in "
+                         f"event {bad[0]}")
     places = columns + NMNIST_SIDE * rows + NMNIST_SIDE ** 2 * (rest[0] >> 7)
     return _checked(Events(times[~overflow] * 1e-6, places[~overflow]), str(path))
 
 
 def _checked(events, name):
     """Pass the events of one sample through as float64 and int64, in order."""
+    if not isinstance(events, Events):
+        raise TypeError(f"{name}: expected Events, got {_checks.describe(events)}")
     times, places = map(np.asarray, events)
     if times.ndim != 1 or times.shape != places.shape or times.dtype.kind not in "fiu" or (places.dtype.kind not in "iu" and len(places)):
         raise TypeError(f"{name}: expected a time and a whole number as place for each event, got {_checks.describe(times)} and "

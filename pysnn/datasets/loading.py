@@ -64,8 +64,11 @@ def _checked(name, data):
         if not isinstance(x, np.ndarray) or x.ndim < 2 or not x.size or x.shape[1:] != np.shape(data.x_train)[1:]:
             raise ValueError(f"{name}: expected x_{part} to be an array of samples, all of one shape, got {_checks.describe(x)}")
         try:
+            lengths = getattr(data, f"lengths_{part}")
             if data.kind == "sequence":
-                _check_sequences(x, getattr(data, f"lengths_{part}"), part, len(y))
+                _check_sequences(x, lengths, part, len(y))
+            elif lengths is not None:
+                raise ValueError(f"lengths_{part}: expected None for kind {data.kind!r}, got {_checks.describe(lengths)}")
             _checks.labels(y, f"y_{part}", len(x), len(data.classes))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name}: {error}") from None
@@ -86,15 +89,15 @@ def _check_sequences(x, lengths, part, n):
         _checks.finite(x, f"x_{part}")
     if lengths is None:
         return
-    if not isinstance(lengths, np.ndarray) or lengths.dtype.kind not in "iu" or lengths.shape != (len(x),):
-        raise TypeError(f"lengths_{part}: expected {len(x)} whole numbers, got {_checks.describe(lengths)}")
     n_steps = x.shape[1]
-    if lengths.min() < 1 or lengths.max() > n_steps:
-        order = "; is time the second axis?" if n_steps < lengths.max() <= x.shape[2] else ""
-        raise ValueError(f"lengths_{part}: expected 1 to {n_steps} time steps, got {lengths.min()} to {lengths.max()}{order}")
+    try:
+        _checks.lengths(lengths, f"lengths_{part}", len(x), n_steps)
+    except ValueError as error:
+        hint = "; the second axis must be time" if n_steps < lengths.max() <= x.shape[2] else ""
+        raise ValueError(f"{error}{hint}") from None
     padding = np.arange(n_steps) >= lengths[:, None]
-    if (bad := padding & x.any(axis=2)).any():
-        raise ValueError(f"x_{part}: expected zeros after the end of each sequence, got others {_checks.place(bad)}")
+    if len(bad := np.argwhere(padding & x.any(axis=2))):
+        raise ValueError(f"x_{part}: expected zeros after the end of each sequence, got others in sample {bad[0, 0]} at step {bad[0, 1]}")
 
 
 def split_validation(y, n_val, rng):

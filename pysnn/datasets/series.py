@@ -45,20 +45,33 @@ def read_ts(path):
 
 
 def parse_ts(data, path):
-    """Turn the content of a .ts file into arrays."""
+    """Turn the content of a .ts file into arrays.
+
+    Parameters
+    ----------
+    data : bytes
+        The content.
+    path : str or pathlib.Path
+        What to call it in a message.
+
+    Returns
+    -------
+    Series
+        As `read_ts`, which also says what is refused.
+    """
     try:
         lines = bytes(data).decode().splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: expected a .ts file, which is text, got bytes that are none ({error.reason} at {error.start})") from error
+        raise ValueError(f"{path}: expected a .ts file, which is text, got other bytes ({error.reason} at {error.start})") from error
     header, first = _header(lines, path)
     dims = header.get("dimensions", "1")
     _, *classes = header.get("classlabel", "false").split() or ["false"]
     for key, good in (("timestamps", "false"), ("missing", "false")):
         if header.get(key, good).lower() != good:
             raise ValueError(f"{path}: expected @{key} {good}, got {header[key]:.40}")
-    if not classes or not dims.isdecimal() or len(dims) > 6 or len(set(classes)) < len(classes):
+    if not classes or not dims.isdecimal() or len(dims) > 6 or int(dims) < 1 or len(set(classes)) < len(classes):
         raise ValueError(f"{path}: expected a header with @classLabel true and the labels, each once, and @dimensions a number, got "
-                         f"{header.get('classlabel', 'no labels'):.40!r} and {dims:.40!r}")
+                         f"{header.get('classlabel', 'no labels')[:40]!r} and {dims[:40]!r}")
     samples = [_sample(line, int(dims), classes, f"{path}, line {k}") for k, line in enumerate(lines[first:], first + 1) if line.strip()]
     if not samples:
         raise ValueError(f"{path}: expected samples after @data, got none")
@@ -73,7 +86,18 @@ def parse_ts(data, path):
 
 
 def joined_series(parts):
-    """Join the training and test file of a set, padded to one length: x, y, x, y, and the lengths if they differ."""
+    """Join the training and test file of a set, padded to one length.
+
+    Parameters
+    ----------
+    parts : list of Series
+        The two files.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        x_train, y_train, x_test, y_test; and lengths_train, lengths_test if the lengths differ.
+    """
     train, test = parts
     if train.classes != test.classes or train.x.shape[2] != test.x.shape[2]:
         raise ValueError("expected a training and a test file of the same classes and dimensions")

@@ -60,21 +60,31 @@ def mnist1d(n, seed):
     shapes /= shapes.std(axis=1, keepdims=True)
     shapes = (shapes - shapes[:, :1]) / 6
     y = np.repeat(np.arange(10), n // 10)
-    x = np.stack([_signal(shapes[label], rng) for label in y])
+    x = _signals(shapes, y, rng)
     order = rng.permutation(n)
     x = (x - x.mean()) / x.std()
     return x[order, :, None].astype(np.float32), y[order]
 
 
-def _signal(shape, rng):
-    """Disturb one template."""
-    n_zeros = LEAST_PADDING + int(rng.rand() * (MOST_PADDING - LEAST_PADDING + 1))
-    x = _resampled(np.concatenate([shape + ABOVE_ZERO, np.zeros(n_zeros)]), N_PADDED)
-    x = np.roll(x * (1 + SCALE * (rng.rand() - 0.5)), rng.choice(MOST_SHIFT))
-    noise = _smoothed(CORRELATED_NOISE * rng.randn(N_PADDED))
-    x = np.where(x != 0, x, noise) + WHITE_NOISE * rng.randn(N_PADDED)
-    x = x - SLOPE * (rng.rand() - 0.5) * np.linspace(-0.5, 0.5, N_PADDED)
-    return _resampled(x, N_KEPT)
+def _signals(shapes, y, rng):
+    """Disturb the templates of all samples; give float64 (n, N_KEPT)."""
+    n_more, scale, shift, correlated, white, slope = map(np.array, zip(*(_draw(rng) for _ in y), strict=True))
+    paddings = [np.zeros(LEAST_PADDING + k) for k in range(MOST_PADDING - LEAST_PADDING + 1)]
+    padded = np.array([[_resampled(np.concatenate([shape + ABOVE_ZERO, zeros]), N_PADDED) for zeros in paddings] for shape in shapes])
+    x = padded[y, n_more] * scale[:, None]
+    points = np.arange(N_PADDED)
+    x = np.take_along_axis(x, (points - shift[:, None]) % N_PADDED, axis=1)
+    x = np.where(x != 0, x, _smoothed(correlated)) + white
+    x = x - slope[:, None] * (points / (N_PADDED - 1) - 0.5)
+    return np.stack([_resampled(row, N_KEPT) for row in x])
+
+
+def _draw(rng):
+    """Draw the random numbers of one sample, in the order of the package."""
+    n_more = int(rng.rand() * (MOST_PADDING - LEAST_PADDING + 1))
+    scale, shift = 1 + SCALE * (rng.rand() - 0.5), rng.choice(MOST_SHIFT)
+    correlated, white = CORRELATED_NOISE * rng.randn(N_PADDED), WHITE_NOISE * rng.randn(N_PADDED)
+    return n_more, scale, shift, correlated, white, SLOPE * (rng.rand() - 0.5)
 
 
 def _resampled(x, n):
@@ -83,6 +93,7 @@ def _resampled(x, n):
 
 
 def _smoothed(x):
-    """Convolve with a normal density; beyond its ends the signal is mirrored."""
+    """Convolve rows with a normal density; beyond its ends a row is mirrored."""
     density = np.exp(-0.5 * (np.arange(-REACH, REACH + 1) / SMOOTH) ** 2)
-    return np.convolve(np.pad(x, REACH, mode="symmetric"), density / density.sum(), mode="valid")
+    mirrored = np.pad(x, ((0, 0), (REACH, REACH)), mode="symmetric")
+    return sum(w * mirrored[:, k:k + x.shape[1]] for k, w in enumerate(density / density.sum()))

@@ -230,7 +230,7 @@ def _take_out_of_zip(archive, name, work):
                     with file.open(member) as origin, open(folder / base, "wb") as copy:
                         shutil.copyfileobj(origin, copy)
     except (zipfile.BadZipFile, EOFError, zlib.error, ValueError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{archive.name} is not a whole zip archive ({error})") from error
+        raise DataError(f"{archive.name} is not a whole zip archive ({error!s:.200})") from error
     return folder
 
 

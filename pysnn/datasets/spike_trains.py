@@ -19,10 +19,11 @@ SHARPNESS = 2                 # power of the envelope
 def randman(n, seed):
     """Draw points of smooth random manifolds and make a spike time of each coordinate.
 
-    F. Zenke and T. P. Vogels, Neural Computation 33(4), 2021. A class is a random closed form of one dimension in a space of 20:
-    coordinate i at the place u in [0, 1] is the sum over k = 0 ... 9 of a_ik sin(2 pi (k u b_ik + c_ik)) / (k + 1)^3, with a, b
-    and c uniform in [0, 1] and a_i0 = 0. Over the samples of a class each coordinate is stretched to [0, 1]; there 0 is the first time
-    step and 1 the last. So each neuron fires exactly once in each sample, and counts of spikes say nothing.
+    After F. Zenke and T. P. Vogels, Neural Computation 33(4), 2021, and their program randman; the sizes here are ours. A class is a
+    random smooth curve in a space of 20 dimensions: coordinate i at the place u in [0, 1] is the sum over k = 0 ... 9 of
+    a_ik sin(2 pi (k u b_ik + c_ik)) / (k + 1)^3, with a, b and c uniform in [0, 1] and a_i0 = 0. Over the samples of a class each
+    coordinate is stretched to [0, 1]; there 0 is the first time step and 1 the last. So each neuron fires exactly once in each sample,
+    and counts of spikes say nothing.
 
     Parameters
     ----------

@@ -274,8 +274,14 @@ def test_data(capsys, place):
     assert cli.main(["data", "list", "--json", "l.json"]) == 0
     out = capsys.readouterr().out
     assert "mnist           fetch it: pysnn data fetch mnist" in out and re.search(r"^yin-yang +here$", out, re.MULTILINE)
-    here = strict_json(Path("l.json").read_text())["here"]
-    assert set(here) == set(datasets.NAMES) and here["xor"] and not here["cifar10"]
+    said = out.partition("japanese-vowels")[2].splitlines()
+    assert said[0].strip() == "fetch it: pysnn data fetch japanese-vowels"
+    assert said[1].strip() == "270 + 370 samples of float32 29x12, 891 kB"
+    assert "aeon 1.6.0" in said[2] and said[3].strip().startswith("licence: ")
+    found = strict_json(Path("l.json").read_text())
+    here = found["here"]
+    assert set(here) == set(found["about"]) == set(datasets.NAMES) and here["xor"] and not here["cifar10"]
+    assert found["about"]["mnist1d"]["shape"] == [40, 1]
 
 
 def test_data_fetch(monkeypatch, capsys):

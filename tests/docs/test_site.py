@@ -52,6 +52,11 @@ def test_write_an_operation_page(capsys):
     assert not space["report"].ok and space["comparison"].ok and set(space["grads"]) == {"w1", "a1", "w2"}
 
 
+def test_sequences_page(capsys):
+    space = run_page("sequences.md", capsys)
+    assert space["data"].kind == "sequence" and space["spikes"].sum() == 3
+
+
 @pytest.mark.slow
 def test_train_on_your_data_page(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

@@ -17,7 +17,7 @@ import pysnn
 from tests.cases import ROOT, tree_of
 
 SOURCES = sorted((ROOT / "pysnn").rglob("*.py"))
-HEAVY = ("numba", "matplotlib", "scipy", "tqdm", "pooch", "threadpoolctl", "PIL", "torch", "sklearn", "pandas")
+HEAVY = ("numba", "matplotlib", "scipy", "tqdm", "pooch", "threadpoolctl", "PIL", "h5py", "torch", "sklearn", "pandas")
 MAX_LINES = 600
 MAX_MODULES = 18
 

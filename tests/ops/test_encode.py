@@ -124,3 +124,91 @@ def test_erase_from_images(rng, colours):
         n_cols.add(int(np.ptp(hit[:, 1])) + 1)
     assert (x == was).all() and n_rows == n_cols == {1, 2, 3}            # whole squares, and squares that hang over the edge
     assert encode.erase_from_images(np.full((4, 5, 5), 7, np.uint8), 2, rng).tolist() == np.full((4, 5, 5), 7).tolist()
+
+
+# ---- spike trains
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_leaky_latency(dtype):
+    """The potential x (1 - exp(-t/tau)) is at the threshold when the spike comes, and below the threshold there is none."""
+    x = np.array([[0.0, 0.1, 0.2, 0.21, 0.5, 1.0]], dtype)
+    z = encode.leaky_latency(x)
+    assert z.dtype == dtype and np.isinf(z[0, :3]).all() and np.isfinite(z[0, 3:]).all() and (np.diff(z[0, 3:]) < 0).all()
+    np.testing.assert_allclose(x[0, 3:] * (1 - 1 / z[0, 3:]), 0.2, rtol=1e-5)
+    assert np.isinf(encode.leaky_latency(x, 1.5)).all()
+
+
+def test_spike_trains_as_spytorch_makes_them(rng):
+    """t = tau ln(x/(x - 0.2)) with tau = 20 steps, cut to whole steps; none from 100 on."""
+    x = rng.random((30, 40))
+    got = encode.spike_trains(encode.leaky_latency(x, 0.2), 100, 20.0)
+    t = np.full(x.shape, 1e9)
+    t[x > 0.2] = 20 * np.log(x[x > 0.2] / (x[x > 0.2] - 0.2))
+    ref = np.zeros((30, 100, 40))
+    for b, i in np.argwhere(t < 100):
+        ref[b, int(t[b, i]), i] = 1
+    np.testing.assert_array_equal(got, ref)
+    assert 0 < ref.sum() < x.size
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_spike_trains(dtype):
+    z = np.exp(np.array([[0, 0.99, 1.01, 3.9, 4.1, np.inf]], dtype))
+    got = encode.spike_trains(z, 4, 1.0)
+    assert got.dtype == dtype and got.shape == (1, 4, 6) and set(np.unique(got)) == {0, 1}
+    assert [np.flatnonzero(train).tolist() for train in got[0].T] == [[0], [0], [1], [3], [], []]
+    linear = encode.spike_trains(encode.latency(np.array([[1, 0.9, 0.1, 0.0]], dtype), 6.0), 10, 9.99 / np.log(6))
+    assert linear[0].argmax(axis=0).tolist() == [0, 0, 8, 9] and linear.sum() == 4
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_poisson(rng, dtype):
+    x = np.array([[0, 0.1, 0.5, 1]], dtype)
+    got = encode.poisson(x, rng, 4000)
+    assert got.dtype == dtype and got.shape == (1, 4000, 4) and set(np.unique(got)) == {0, 1}
+    np.testing.assert_allclose(got[0].mean(axis=0), x[0], atol=0.03)
+    assert not got[0, :, 0].any() and got[0, :, 3].all()
+    both = got[0, :-1, 2] * got[0, 1:, 2]                                   # steps are independent
+    assert abs(both.mean() - 0.25) < 0.03
+    wave = np.stack([x, x[:, ::-1]], axis=1).repeat(500, axis=1)            # intensities of their own in each step
+    got = encode.poisson(wave, rng)
+    assert got.shape == wave.shape and got[0, :500, 3].all() and not got[0, 500:, 3].any()
+    first, again, other = (encode.poisson(x, np.random.default_rng(seed), 50) for seed in (1, 1, 2))
+    assert (first == again).all() and (first != other).any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_population(rng, dtype):
+    x = rng.random((5, 7, 2)).astype(dtype)
+    got = encode.population(x, 6)
+    assert got.dtype == dtype and got.shape == (5, 7, 12) and got.min() >= 0 and got.max() <= 1
+    np.testing.assert_array_equal(got[..., 6:], encode.population(x[..., 1:], 6))
+    middles = (np.arange(6) - 0.5) / 4
+    np.testing.assert_allclose(encode.population(middles[None, 1:5, None].astype(dtype), 6)[0, range(4), range(1, 5)], 1, rtol=1e-6)
+    ref = np.exp(-0.5 * ((0.5 - middles) / (0.25 / 1.5)) ** 2)
+    np.testing.assert_allclose(encode.population(np.array([[0.5]], dtype), 6)[0], ref, rtol=2e-5)
+    near = encode.population(np.linspace(0, 1, 101, dtype=dtype)[:, None], 6)
+    assert near.max(axis=1).min() > 0.75                                    # no number falls between two fields
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_delta(rng, dtype):
+    """The spikes tell the signal to within one level, where it is no faster than a level a step."""
+    x = np.cumsum(rng.uniform(-0.25, 0.25, (4, 200, 3)), axis=1).astype(dtype)
+    got = encode.delta(x, 0.25)
+    up, down = got[..., :3], got[..., 3:]
+    assert got.dtype == dtype and set(np.unique(got)) == {0, 1} and up.any() and down.any() and not (up * down).any()
+    assert not got[:, 0].any()
+    assert np.abs(x[:, :1] + 0.25 * np.cumsum(up - down, axis=1) - x).max() < 0.2501
+    jump = encode.delta(np.array([0, 0, 3, 3, 3, 0], dtype)[None, :, None], 1.0)
+    assert jump[0].tolist() == [[0, 0], [0, 0], [1, 0], [1, 0], [1, 0], [0, 1]]         # one level a step: it lags
+    assert not encode.delta(np.full((1, 5, 1), 7, dtype), 0.1).any()
+
+
+def test_within():
+    got = encode.within(np.array([1, 3]), 3)
+    assert got.shape == (2, 3, 1) and got[..., 0].tolist() == [[True, False, False], [True, True, True]]
+    x = np.zeros((2, 3, 1))
+    x[0, :1] = x[1] = 5
+    changes = encode.delta(x, 1.0)
+    assert changes.any() and not (changes * got).any()                      # the step to the padding is no change
