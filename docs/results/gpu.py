@@ -51,7 +51,8 @@ def main():
     record["versions"] |= {name: importlib.metadata.version(name) for name in PACKAGES}
     record |= {"command": "python docs/results/gpu.py", "tests": tests, **tools}
     (Path(__file__).parent / "gpu.json").write_text(json.dumps(record, indent=1) + "\n")
-    return int(bool(tests["failed"] or tests["error"] or any(tool and (tool["found"] or tool["tests"]["failed"]) for tool in tools.values())))
+    bad = [tool for tool in tools.values() if tool and (tool["found"] or tool["tests"]["failed"])]
+    return int(bool(tests["failed"] or tests["error"] or bad))
 
 
 if __name__ == "__main__":

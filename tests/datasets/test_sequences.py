@@ -86,11 +86,13 @@ def of_lengths():
 
 def test_lengths_stay_with_their_samples():
     data = of_lengths()
-    (x, y, lengths), (x_val, _, lengths_val) = datasets.held_out(data, 4)
-    assert len(x) == len(y) == len(lengths) == 4 and sorted([*lengths, *lengths_val]) == sorted(data.lengths_train)
-    for some, n in ((x, lengths), (x_val, lengths_val)):
-        assert ((some[:, :, 0] != 0).sum(axis=1) == n).all()
-    assert len(datasets.held_out(data, 0)[0]) == 3 and len(datasets.held_out(data._replace(lengths_train=None), 4)[1]) == 2
+    (train, y), (validation, _) = datasets.held_out(data, 4)
+    assert len(train) == len(y) == 4 and sorted([*train.lengths, *validation.lengths]) == sorted(data.lengths_train)
+    for some in (train, validation, data.test[0]):
+        assert ((some.x[:, :, 0] != 0).sum(axis=1) == some.lengths).all()
+    assert len(datasets.held_out(data, 0)[0][0].lengths) == 8
+    plain = data._replace(lengths_train=None, lengths_test=None)
+    assert isinstance(datasets.held_out(plain, 4)[1][0], np.ndarray) and plain.test[0] is plain.x_test
 
 
 MINE = {
