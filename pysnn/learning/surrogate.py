@@ -34,6 +34,7 @@ def gradients(nets, x, y, rng=None):
     outputs, caches = nets.snn.forward(rate.encode_batch(nets, x, rng), rng, mode)
     counts = outputs[-1].reshape(n_steps, len(x), -1).sum(axis=0)
     loss, dy = rate.loss_and_grad(nets.settings, counts, y)
+    dy = dy / dy.dtype.type(n_steps) if nets.settings.on == "mean" else dy
     _, grads = nets.snn.backward(np.concatenate([dy] * n_steps), caches)       # (P5) counts = sum of the steps
     return rate.step(nets, (loss, counts), grads, nets.snn.batch_stats(caches) if mode else {})
 

@@ -144,7 +144,7 @@ def _tandem(nets, batch, c):
         offsets.append(h - plain)
 
     def forward(params):
-        net, given = _build(nets, "relu", params), iter(winners)                # rates are full of ties: their winners are frozen, too
+        net, given = _build(nets, "relu", params, nets.snn.config), iter(winners)   # rates are full of ties: their winners are frozen, too
         h, active = x, []
         for layer, k in zip(net.layers, offsets, strict=True):
             plain = _pool_by(h, next(given)) if isinstance(layer, MaxPool) else layer.forward(h, None, mode)[0]
@@ -205,7 +205,7 @@ def _soft(current, kept, how):
 FROZEN = {
     "proxy": (_proxy, ({}, {"clip": False, "gamma": 2.0, "on": "counts"},
                        {"statistics": "separate", "reset": "zero", "readout": "potential"})),
-    "tandem": (_tandem, ({}, {"reset": "zero", "freeze_after": 1, "readout": "potential"})),
+    "tandem": (_tandem, ({}, {"reset": "zero", "freeze_after": 1, "readout": "potential"}, {"clip": True, "gamma": 2.0})),
     "surrogate": (_surrogate, ({}, {"detach_reset": False, "reset": "zero", "surrogate": "sigmoid", "slope": 4.0})),
     "ann": (_ann, ({},)),
 }
