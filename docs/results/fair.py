@@ -1,7 +1,7 @@
 """Compare conversion, tandem, surrogate and proxy on one convolutional network on equal terms: accuracy against steps and operations.
 
 Run: python docs/results/fair.py tune         3 tries a line on validation images, T = 4, seed 100
-     python docs/results/fair.py run [T ...]  3 other seeds a line, the line's best try; most lines train anew for each T
+     python docs/results/fair.py run [T ...]  3 other seeds a line, the line's best try; conversions train once, all others for each T
      python docs/results/fair.py record       compare-fair.json, of the runs that are there
 
 Equal for all lines: model, whitening, augmentation, readout (the output does not fire), loss and its scale, first potential, images,
@@ -69,12 +69,12 @@ def tries(folder, parts):
 
 
 def runs(chosen):
-    """List all runs, those with few steps first: (steps that it ends with, line, run)."""
+    """List all runs, conversions first, then those with few steps: (number of steps, 0 for conversions; line; run)."""
     listed = []
     for line, (method, _) in LINES.items():
         anew = learning.get(method).trains_with_steps
         for t in STEPS if anew else [max(STEPS)]:
-            listed += [(t if anew else 5, line, job(line, chosen[line], t, seed, (t,) if anew else STEPS)) for seed in SEEDS]
+            listed += [(t if anew else 0, line, job(line, chosen[line], t, seed, (t,) if anew else STEPS)) for seed in SEEDS]
     return sorted(listed, key=lambda entry: entry[0])
 
 
@@ -92,7 +92,7 @@ def main(what, *steps):
         return
     results = []
     for t, line, one in runs(chosen):
-        if what == "run" and (not steps or str(t) in steps):
+        if what == "run" and (not steps or t == 0 or str(t) in steps):
             result = comparison.evaluate(one, train(one, folder, parts[:1]), folder, test, "test")
             print(one.name, *(f"T = {row['n_steps']}: {row['accuracy']:.4f}" for row in result["rows"]), flush=True)
         if what == "record" and (folder / f"{one.name}.json").is_file():
