@@ -1,7 +1,8 @@
 """Compare conversion, tandem, surrogate and proxy on one convolutional network on equal terms: accuracy against steps and operations.
 
 Run: python docs/results/fair.py tune         3 tries a line on validation images, T = 4, seed 100
-     python docs/results/fair.py run [T ...]  3 other seeds a line, the line's best try; conversions train once, all others for each T
+     python docs/results/fair.py run [T ...]  3 other seeds a line, the line's best try; conversions train once and are evaluated at every
+                                              T up to the largest given, all others train for each T given (default: all)
      python docs/results/fair.py record       compare-fair.json, of the runs that are there
 
 Equal for all lines: model, whitening, augmentation, readout (the output does not fire), loss and its scale, first potential, images,
@@ -43,7 +44,7 @@ def job(line, chosen, steps, seed, at):
     method, own = LINES[line]
     rule = learning.get(method)
     known = {name: value for name, value in (EQUAL | own | chosen).items() if name in rule.Settings.__dataclass_fields__}
-    name = f"{line.replace(', ', '-')}{f'-T{steps}' if rule.trains_with_steps else ''}-seed{seed}"
+    name = f"{line.replace(',', '').replace(' ', '-')}{f'-T{steps}' if rule.trains_with_steps else ''}-seed{seed}"
     return comparison.Job(name, method, rule.Settings(**known, n_steps=steps), seed, at)
 
 
@@ -69,13 +70,13 @@ def tries(folder, parts):
 
 
 def runs(chosen):
-    """List all runs, conversions first, then those with few steps: (number of steps, 0 for conversions; line; run)."""
+    """List all runs, conversions first, then those with few steps: (line, run)."""
     listed = []
     for line, (method, _) in LINES.items():
         anew = learning.get(method).trains_with_steps
         for t in STEPS if anew else [max(STEPS)]:
-            listed += [(t if anew else 0, line, job(line, chosen[line], t, seed, (t,) if anew else STEPS)) for seed in SEEDS]
-    return sorted(listed, key=lambda entry: entry[0])
+            listed += [(line, job(line, chosen[line], t, seed, (t,) if anew else STEPS)) for seed in SEEDS]
+    return sorted(listed, key=lambda entry: (len(entry[1].at) == 1, entry[1].at))
 
 
 def main(what, *steps):
@@ -91,8 +92,10 @@ def main(what, *steps):
         print(*made, *chosen.items(), sep="\n")
         return
     results = []
-    for t, line, one in runs(chosen):
-        if what == "run" and (not steps or t == 0 or str(t) in steps):
+    steps = [int(t) for t in steps] or STEPS
+    for line, one in runs(chosen):
+        one = one if len(one.at) == 1 else one._replace(at=tuple(t for t in STEPS if t <= max(steps)))
+        if what == "run" and (len(one.at) > 1 or one.at[0] in steps):
             result = comparison.evaluate(one, train(one, folder, parts[:1]), folder, test, "test")
             print(one.name, *(f"T = {row['n_steps']}: {row['accuracy']:.4f}" for row in result["rows"]), flush=True)
         if what == "record" and (folder / f"{one.name}.json").is_file():
