@@ -205,7 +205,7 @@ def _soft(current, kept, how):
 FROZEN = {
     "proxy": (_proxy, ({}, {"clip": False, "gamma": 2.0, "on": "counts"},
                        {"statistics": "separate", "reset": "zero", "readout": "potential"})),
-    "tandem": (_tandem, ({}, {"reset": "zero", "freeze_after": 1, "readout": "potential"}, {"clip": True, "gamma": 2.0})),
+    "tandem": (_tandem, ({}, {"reset": "zero", "freeze_after": 1, "readout": "potential"})),
     "surrogate": (_surrogate, ({}, {"detach_reset": False, "reset": "zero", "surrogate": "sigmoid", "slope": 4.0})),
     "ann": (_ann, ({},)),
 }
