@@ -70,13 +70,13 @@ def tries(folder, parts):
 
 
 def runs(chosen):
-    """List all runs, conversions first, then those with few steps: (line, run)."""
+    """List all runs, seed by seed, conversions first, then those with few steps: (line, run)."""
     listed = []
     for line, (method, _) in LINES.items():
         anew = learning.get(method).trains_with_steps
         for t in STEPS if anew else [max(STEPS)]:
             listed += [(line, job(line, chosen[line], t, seed, (t,) if anew else STEPS)) for seed in SEEDS]
-    return sorted(listed, key=lambda entry: (len(entry[1].at) == 1, entry[1].at))
+    return sorted(listed, key=lambda entry: (entry[1].seed, len(entry[1].at) == 1, entry[1].at))
 
 
 def main(what, *steps):
