@@ -108,9 +108,9 @@ def main(what, *steps):
 
 
 def relu(results):
-    """Say how well the ReLU networks of the conversions do: what they were before they were converted."""
+    """Return the accuracies of the ReLU networks of the conversions, by line: what they were before they were converted."""
     lines = {line: [r["rows"][0]["relu"] for r in results if r["method"] == line] for line in LINES if line.startswith("conversion")}
-    return {line: {"accuracy": sum(some) / len(some), **comparison.deviation(some)} for line, some in lines.items() if some}
+    return {line: some for line, some in lines.items() if some}
 
 
 if __name__ == "__main__":

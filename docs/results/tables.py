@@ -191,9 +191,8 @@ def compare_fair():
     for line, by_steps in accuracy.items():
         tried, relu = record["chosen"][line], record["relu"].get(line)
         cells = [spread(by_steps[t]) if t in by_steps else "" for t in steps]
-        relu = "" if relu is None else f"{100 * relu['accuracy']:.2f} ± {100 * relu['std']:.2f}"
-        rows.append(f"| {line} | {tried['optimiser']}, {tried['lr']:g} | {' | '.join(cells)} | {relu} "
-                    f"| {np.mean(operations[line][at]) / 1e6:.2f} M |")
+        cost = f"{np.mean(operations[line][at]) / 1e6:.2f} M" if at in operations[line] else ""
+        rows.append(f"| {line} | {tried['optimiser']}, {tried['lr']:g} | {' | '.join(cells)} | {spread(relu) if relu else ''} | {cost} |")
     return rows
 
 
