@@ -10,7 +10,11 @@ import numpy as np
 from look import BLACK, BLUE, GREEN, ORANGE, VERMILLION, lecture, panels, write
 
 TITLE = "The learning rules on equal terms"
-CAPTION = """TO BE WRITTEN"""
+CAPTION = """Test accuracy on Fashion-MNIST of one small convolutional network, trained by each learning rule on equal terms (3,000
+images, 4 epochs, the same number of tries), against the number of time steps, and against operations: the multiply-adds of the first
+layer and one addition for each weight that a spike meets. Conversions are trained once, all others anew for each T. Bars: standard
+deviation over seeds. The dashed line is the ReLU network of the plain conversion, before it is converted. Record:
+`docs/results/compare-fair.json`."""
 
 RECORD = Path(__file__).parent.parent / "results/compare-fair.json"
 COLORS = {"conversion": ORANGE, "tandem": GREEN, "surrogate": VERMILLION, "proxy": BLUE}
@@ -44,7 +48,9 @@ def draw():
         ax.set(xlabel=label)
     axes[0].set_xticks(ticks, [f"{t}" for t in ticks])
     axes[0].minorticks_off()
-    axes[1].set_xticks([0.5, 1, 2, 5, 10, 20], ["0.5", "1", "2", "5", "10", "20"])
+    low, high = axes[1].get_xlim()
+    marks = [x for x in (0.3, 0.4, 0.5, 0.7, 1, 1.5, 2, 3, 4, 6, 10, 20) if low <= x <= high]
+    axes[1].set_xticks(marks, [f"{x:g}" for x in marks])
     axes[1].minorticks_off()
     axes[0].set(ylabel="accuracy (%)")
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4)

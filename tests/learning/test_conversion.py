@@ -44,7 +44,7 @@ def test_the_ceiling_is_the_scale():
 def test_levels_need_the_ceiling():
     with pytest.raises(ValueError, match="levels: expected 0 without clip, got 4"):
         nets_for("conversion", levels=4)
-    with pytest.raises(ValueError, match="levels: expected a whole number, got 4.0"):
+    with pytest.raises(ValueError, match="levels: expected a whole number, got"):
         nets_for("conversion", levels=4.0, clip=True)
 
 
