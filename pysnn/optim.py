@@ -158,6 +158,42 @@ class AdamByInputs(Adam):
         return 1 if w is None else 32 / max(8, math.prod(w.shape[:-1]))
 
 
+class Averaged:
+    """An optimiser, and a moving average of arrays beside it, a <- m a + (1 - m) w: of parameters and of running statistics.
+
+    Outside an epoch the networks hold the averages, and `state` what training goes on with, average/NAME; `swap` exchanges the two.
+
+    Parameters
+    ----------
+    optimiser : object
+        Has `update` and `state`; the same state takes in what is kept here.
+    arrays : dict of str to array
+        The arrays that are averaged; `swap` changes them in place.
+    """
+
+    def __init__(self, optimiser, arrays):
+        self.update, self.state, self.arrays = optimiser.update, optimiser.state, arrays
+        self.state.update({f"average/{name}": w.copy() for name, w in arrays.items()})
+
+    def follow(self, share):
+        """Move the averages.
+
+        Parameters
+        ----------
+        share : float
+            m, of the old average in the new one.
+        """
+        for name, w in self.arrays.items():
+            a = self.state[f"average/{name}"]
+            a += a.dtype.type(1 - share) * (w - a)
+
+    def swap(self):
+        """Exchange the averages and what training goes on with."""
+        for name, w in self.arrays.items():
+            a = self.state[f"average/{name}"]
+            a[...], w[...] = w.copy(), a.copy()
+
+
 def cosine(step, n_steps, lr, lr_end):
     """Learning rate that falls from lr to lr_end along half a cosine.
 

@@ -81,19 +81,20 @@ def start(method, settings, seed=0, data=None):
         raise ValueError(f"settings: expected {rule.Settings.__name__} of {rule.name}, got {type(settings).__module__}."
                          f"{type(settings).__name__}")
     nets = rule.build(settings, rng=rng)
-    return Run(rule, nets, _optimiser(rule, settings, nets.net.params), rng, seed, data or {})
+    return Run(rule, nets, _optimiser(rule, settings, nets), rng, seed, data or {})
 
 
-def _optimiser(rule, settings, params):
-    """Make the optimiser, and refuse one of the user's own that a checkpoint could not keep."""
-    made = rule.optimiser(settings, params)
+def _optimiser(rule, settings, nets):
+    """Make the optimiser, and refuse one of the user's own that a checkpoint could not keep; with `average`, it keeps the averages, too."""
+    made = rule.optimiser(settings, nets.net.params)
     state = getattr(made, "state", None)
     if not callable(getattr(made, "update", None)) or not isinstance(state, dict):
         raise ValueError(f"optimiser: expected an object with update(params, grads, lr) and a dict `state`, got {type(made).__name__}")
     if other := [name for name, x in state.items() if not isinstance(x, np.ndarray)]:
         raise ValueError(f"optimiser: expected a state of arrays, such as np.zeros(()) for a number, got {other[0]} of type "
                          f"{type(state[other[0]]).__name__}")
-    return made
+    averaged = {**nets.net.params, **{f"state/{name}": x for name, x in nets.state.items() if x.dtype.kind == "f"}}
+    return optim.Averaged(made, averaged) if getattr(settings, "average", 0) else made
 
 
 def _same_names(run, before):
@@ -170,12 +171,17 @@ def epochs(run, train, validation=None, progress=None):
     schedule = s.schedule if callable(s.schedule) else optim.SCHEDULES[s.schedule]
     n_batches = -(-len(x) // s.batch)
     shapes, names = {name: w.shape for name, w in run.nets.net.params.items()}, set(run.optimiser.state)
+    average = getattr(s, "average", 0)
     if run.epoch == 0 and s.epochs:
         rule.begin(run.nets, x)
+        if average:
+            run.optimiser.follow(0)
     while run.epoch < s.epochs:
         began = time.perf_counter()
         order = run.rng.permutation(len(x))
         sums = _Sums()
+        if average:
+            run.optimiser.swap()                         # from here to the end of the epoch the networks hold the weights of training
         for k in progress(range(n_batches)) if progress else range(n_batches):
             batch = order[k * s.batch:(k + 1) * s.batch]
             step = rule.gradients(run.nets, x[batch], y[batch], run.rng)
@@ -186,7 +192,11 @@ def epochs(run, train, validation=None, progress=None):
             lr = schedule(run.epoch * n_batches + k, s.epochs * n_batches, s.lr, s.lr_end)
             run.optimiser.update(run.nets.net.params, step.grads, lr)
             rule.update_running_stats(run.nets, step)
+            if average:
+                run.optimiser.follow(average)
             sums.add(len(batch), loss=step.loss, train_accuracy=rule.accuracy(step.y, y[batch]).expected, **step.stats)
+        if average:
+            run.optimiser.swap()
         if not all(np.isfinite(w).all() for w in run.nets.net.params.values()):
             raise ValueError(f"the weights are no longer finite after epoch {run.epoch + 1}: try a smaller lr")
         _same_names(run, names)
@@ -378,7 +388,7 @@ def _restored(stored):
     if METHODS.get(rule.name) is rule:
         _same(stored, "state/", rule.build(settings, params).state)
     nets = rule.build(settings, params, state=stored.arrays("state/"))
-    run = Run(rule, nets, _optimiser(rule, settings, params), np.random.default_rng(0), header["seed"], header["data"], header["epoch"],
+    run = Run(rule, nets, _optimiser(rule, settings, nets), np.random.default_rng(0), header["seed"], header["data"], header["epoch"],
               header["records"])
     if header["resumable"]:
         run.rng.bit_generator.state = header["rng"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-PAGES = (HERE.parent / "results.md", HERE.parent / "cuda.md", HERE.parent.parent / "README.md")
+PAGES = (HERE.parent / "results.md", HERE.parent / "derivations/tandem.md", HERE.parent / "cuda.md", HERE.parent.parent / "README.md")
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
 PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
@@ -177,6 +177,50 @@ def compare_conv():
     return rows
 
 
+def compare_fair():
+    """The learning rules on one convolutional network on equal terms."""
+    record = load("compare-fair")
+    accuracy, operations = {}, {}
+    for result in record["results"]:
+        for row in result["rows"]:
+            accuracy.setdefault(result["method"], {}).setdefault(row["n_steps"], []).append(row["accuracy"])
+            operations.setdefault(result["method"], {}).setdefault(row["n_steps"], []).append(row["additions"] + row["multiply_adds"])
+    steps, at = sorted({row["n_steps"] for row in record["table"]}), record["tuning"]["n_steps"]
+    rows = ["| line | the try that was best | " + " | ".join(f"T = {t}" for t in steps) + f" | its ReLU network | operations, T = {at} |",
+            "|---" * (len(steps) + 4) + "|"]
+    for line, by_steps in accuracy.items():
+        tried, relu = record["chosen"][line], record["relu"].get(line)
+        cells = [spread(by_steps[t]) if t in by_steps else "" for t in steps]
+        cost = f"{np.mean(operations[line][at]) / 1e6:.2f} M" if at in operations[line] else ""
+        rows.append(f"| {line} | {tried['optimiser']}, {tried['lr']:g} | {' | '.join(cells)} | {spread(relu) if relu else ''} | {cost} |")
+    return rows
+
+
+def fair_tuning():
+    """Validation accuracy of each try of the comparison on equal terms."""
+    tries = load("compare-fair")["tuning"]["tries"]
+    options = list(dict.fromkeys((t["chosen"]["optimiser"], t["chosen"]["lr"]) for t in tries))
+    rows = ["| line | " + " | ".join(f"{name}, {lr:g}" for name, lr in options) + " |", "|---" * (len(options) + 1) + "|"]
+    for line in dict.fromkeys(t["line"] for t in tries):
+        shares = {(t["chosen"]["optimiser"], t["chosen"]["lr"]): t["validation"] for t in tries if t["line"] == line}
+        rows.append(f"| {line} | " + " | ".join(f"{'**' * (v == max(shares.values()))}{100 * v:.1f}{'**' * (v == max(shares.values()))}"
+                                                for v in (shares[o] for o in options)) + " |")
+    return rows
+
+
+def tandem():
+    """Tandem learning on a network with max pooling, one change at a time."""
+    record = load("tandem")
+    rows = ["| changed | training images, last epoch % | held-out images, last epoch % | rates by hidden layer, first epoch | last epoch |",
+            "|---" * 5 + "|"]
+    for name in dict.fromkeys(run["name"] for run in record["runs"]):
+        runs = [run["records"] for run in record["runs"] if run["name"] == name]
+        last = [spread([records[-1][key] for records in runs]) for key in ("train_accuracy", "val_accuracy")]
+        rates = [" ".join(f"{x:.2f}" for x in np.mean([records[k]["rates"][:6] for records in runs], axis=0)) for k in (0, -1)]
+        rows.append(f"| {'nothing' if name == 'as recorded' else name} | {' | '.join([*last, *rates])} |")
+    return rows
+
+
 def full():
     """Networks of full width."""
     rows = ["| network | T | parameters | multiply-adds, ReLU | additions, spikes | optimiser steps | loss, first and last pass "
@@ -327,8 +371,8 @@ def gpu():
     """The CUDA kernels on a GPU."""
     r = load("gpu")
     rows = [f"{r['device'].partition(', numba')[0]}, {r['date']}, numba-cuda {r['versions']['numba-cuda']}: "
-            f"{r['tests']['passed']} tests passed, {r['tests']['failed']} failed; compute-sanitizer found {r['memcheck']['found']} wrong accesses and "
-            f"{r['racecheck']['found']} races in {r['memcheck']['tests']['passed']} tests with blocks of their real size.", "",
+            f"{r['tests']['passed']} tests passed, {r['tests']['failed']} failed; compute-sanitizer found "
+            f"{r['memcheck']['found']} wrong accesses and {r['racecheck']['found']} races in {r['memcheck']['tests']['passed']} tests with blocks of their real size.", "",
             "| pass | whole call, us | its kernels, us | estimate, us | largest error |", "|---|---|---|---|---|"]
     return rows + [f"| {row['pass']} | {1e6 * row['seconds']:,.0f} | {1e6 * row['kernel_seconds']:,.0f} | {1e6 * row['h100']:.1f} "
                    f"| {row['off']:.0e} |" for row in r["rows"]]
@@ -338,6 +382,7 @@ TABLES = {"real": real, "gpu": gpu, "real-steps": real_steps,
           "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy,
           "steps": steps, "deep": deep,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
+          "compare-fair": compare_fair, "fair-tuning": fair_tuning, "tandem": tandem,
           "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates,
           "mutation": mutation, "verify": verify, "newcomer": newcomer}
 

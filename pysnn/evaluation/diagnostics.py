@@ -56,7 +56,8 @@ def gradient_angles(nets, x, y, **chosen):
     values |= {"statistics": "shared", "freeze_after": 1, "weight_decay": 0.0}
     grads = {}
     for name, rule in RULES.items():
-        settings = rule.Settings(**{key: value for key, value in values.items() if key in rule.Settings.__dataclass_fields__})
+        own = rule.Settings.__dataclass_fields__.keys() - ({"clip"} if name == "tandem" else set())       # tandem as published
+        settings = rule.Settings(**{key: value for key, value in values.items() if key in own})
         state = {"n_epochs": np.ones((), np.int64), **nets.snn.state}
         twins = rule.build(settings, nets.net.params, state=state)
         grads[name] = rule.gradients(twins, x, y).grads

@@ -2,7 +2,8 @@
 
 Differs from its siblings: no spike has a part in training. After each epoch every layer is given a scale, the largest of its activations on
 training samples or a high percentile of them, and the converted network divides by it, so that rates stay below one spike per step. Source:
-P. U. Diehl et al., IJCNN 2015; percentiles and folded normalisation: B. Rueckauer et al., Frontiers in Neuroscience 11:682, 2017.
+P. U. Diehl et al., IJCNN 2015; percentiles and folded normalisation: B. Rueckauer et al., Frontiers in Neuroscience 11:682, 2017; `clip`
+with `levels`: T. Bu et al., ICLR 2022.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,11 @@ def _as_spiking(name, default):
 
 @dataclass(frozen=True)
 class Settings(Common):
-    """What a run can choose; the defaults are the preset `ours`. The threshold is 1: the scales do its work."""
+    """What a run can choose; the defaults are the preset `ours`. The threshold is 1: the scales do its work.
+
+    A rate has a ceiling, and comes in steps of 1/T. The ReLU network can be trained with both: `clip` gives it the ceiling, `levels` rounds
+    its activations below it. Both together, with v_init = 0.5, are QCFS (clip, floor, shift by half a level).
+    """
 
     n_steps: int = setting(15, "time steps a sample, T", (1, MAX_STEPS))
     reset: str = _as_spiking("reset", "subtract")
@@ -33,7 +38,16 @@ class Settings(Common):
     v_init: float = _as_spiking("v_init", 0.5)
     readout: str = _as_spiking("readout", "spikes")
     percentile: float = setting(99.9, "of the activations, as the scale of a layer; 100: the largest", (50, 100))
+    clip: bool = setting(False, "(P3) the ReLU network has a ceiling of 1 in hidden layers, which is then their scale")
+    levels: int = setting(0, "(P12) how many steps its activations are rounded to, up to that ceiling, such as T; 0: not", (0, MAX_STEPS))
+    scale: float = setting(1.0, "of the ReLU network's output in the loss", (1e-6, 1e6))
     drop: float = setting(0.0, "share of the hidden dense outputs that count 0 in training", (0, 0.99))
+
+    def __post_init__(self):
+        """Refuse levels without a ceiling, too."""
+        super().__post_init__()
+        if self.levels and not self.clip:
+            raise ValueError(f"levels: expected 0 without clip, got {self.levels}")
 
 
 class Converted(SpikingNetwork):
@@ -96,7 +110,7 @@ def gradients(nets, x, y, rng=None):
 
 
 def end_epoch(nets, x_train):
-    """End an epoch: give each layer its scale, (P7)."""
+    """End an epoch: give each layer its scale, (P7); with `clip` only the output, since the ceiling, 1, is that of hidden layers."""
     rate.end_epoch(nets, x_train)
     x, tops = x_train[:SAMPLES], None
     for i in range(0, len(x), rate.PIECE):
@@ -104,7 +118,8 @@ def end_epoch(nets, x_train):
         activations = [y for layer, y in zip(nets.net.layers, outputs, strict=True) if isinstance(layer, ReLU)] + [outputs[-1]]
         tops = [largest(y, top, (1 - nets.settings.percentile / 100) * len(x) * y[0].size)
                 for y, top in zip(activations, tops or [None] * len(activations), strict=True)]
-    for scale, top in zip(nets.snn.scales, tops, strict=True):
+    first = len(tops) - 1 if nets.settings.clip else 0
+    for scale, top in zip(nets.snn.scales[first:], tops[first:], strict=True):
         scale[...] = top[0] if top[0] > 0 else 1
 
 

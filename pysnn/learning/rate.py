@@ -100,12 +100,12 @@ def neuron_config(settings):
     s = settings
     if not hasattr(s, "n_steps"):
         return NeuronConfig()
-    threshold = getattr(s, "threshold", 1.0)
+    threshold, levels = getattr(s, "threshold", 1.0), getattr(s, "levels", 0)
     surrogate = Surrogate(s.surrogate, s.slope) if hasattr(s, "surrogate") else Surrogate()
     fires = s.readout == "spikes" and not isinstance(s.model.specs[-1], models.Integrate)
     return NeuronConfig(s.n_steps, threshold, s.v_init * threshold, Rule(s.reset, "same", s.fire), fires, surrogate,
                         getattr(s, "detach_reset", True), getattr(s, "clip", False),
-                        s.n_steps if getattr(s, "levels", False) else 0, getattr(s, "pooling", "currents"), timed(s))
+                        s.n_steps if levels is True else int(levels), getattr(s, "pooling", "currents"), timed(s))
 
 
 def timed(settings):
@@ -184,7 +184,7 @@ def loss_and_grad(settings, y, labels):
     Parameters
     ----------
     settings : dataclass
-        Settings: `loss`, and of spiking networks `on`.
+        Settings: `loss`, and of spiking networks `on`, of conversion `scale`.
     y : (B, n_out) array
         Output of the network: spike counts, potentials, or (ann) activations.
     labels : (B,) array of integers
@@ -197,9 +197,9 @@ def loss_and_grad(settings, y, labels):
     dy : (B, n_out) array
         Its gradient with respect to y; with on="mean", to the mean over the steps, y/T.
     """
-    on = getattr(settings, "on", "counts")
-    if on == "counts":
-        factor = 1
+    on = getattr(settings, "on", None)
+    if on in (None, "counts"):
+        factor = 1 if on else getattr(settings, "scale", 1)        # without on: a ReLU network that is trained alone
     else:
         factor = settings.scale / settings.n_steps if on == "mean" else min(1, (1 if on == "rates" else FEW) / settings.n_steps)
     scale = y.dtype.type(factor)

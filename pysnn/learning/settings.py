@@ -188,6 +188,8 @@ class Common(Settings):
     momentum: float = setting(0.9, "of nesterov", (0, 0.9999))
     beta1: float = setting(0.9, "of adam", (0, 0.9999))
     beta2: float = setting(0.999, "of adam", (0, 0.99999))
+    average: float = setting(0.0, "m of the moving average of weights, which is what is evaluated: after each update, mean <- m mean + "
+                             "(1 - m) w; 0: none", (0, 0.99999))
     weight_decay: float = setting(0.0, "lambda of the cost lambda/2 times the squared parameters; it is counted in the loss", (0, 1e3))
 
     @property

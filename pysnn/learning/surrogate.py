@@ -69,6 +69,7 @@ def gradients(nets, x, y, rng=None):
     else:
         loss, d = rate.loss_and_grad(s, out, y)
         dsteps = share * d                                               # (P5) y = sum of share * steps
+    dsteps = dsteps / dsteps.dtype.type(len(steps)) if s.on == "mean" else dsteps
     _, grads = nets.snn.backward(dsteps.reshape(outputs[-1].shape), caches)
     if s.clip_norm:
         norm = np.sqrt(sum(squares(dw) for dw in grads.values()))

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from . import rate
-from .settings import Spiking
+from .settings import Spiking, setting
 
 
 @dataclass(frozen=True)
 class Settings(Spiking):
     """What a run can choose; the defaults are the preset `ours`. Both networks use the ReLU layers' statistics."""
+
+    clip: bool = setting(False, "(P3) the ReLU layers have a ceiling at the threshold, where no gradient passes")
 
 
 def gradients(nets, x, y, rng=None):
@@ -31,7 +33,8 @@ def gradients(nets, x, y, rng=None):
         spikes, _ = nets.snn.layers[-1].forward(spikes)
     counts = spikes.reshape(n_steps, n, -1).sum(axis=0)
     loss, dy = rate.loss_and_grad(nets.settings, counts, y)
-    _, grads = nets.net.backward(dy * dy.dtype.type(n_steps), caches)          # (P4) y counts all steps, h one
+    counted = 1 if nets.settings.on == "mean" else n_steps                     # (P4) y counts all steps, h one
+    _, grads = nets.net.backward(dy * dy.dtype.type(counted), caches)
     return rate.step(nets, (loss, counts), grads, nets.net.batch_stats(caches) if mode else {})
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 
+import numpy as np
 import pytest
 
 from pysnn import checkpoint, datasets, training
@@ -64,6 +65,25 @@ def test_defaults_on_real_data():
         tries = [row[name]["val_accuracy"] for name in ("lr 0.0003", "lr 0.003")]
         assert row["preset"]["val_accuracy"] > max(0.7, *tries) - 0.03 and not row["preset"]["warning"]
     assert [row["n_steps"] for row in record["steps"]["surrogate"]] == [8, 16, 32, 64, 128]
+
+
+def test_the_comparison_is_on_equal_terms():
+    fair = script("fair")
+    listed = fair.runs({line: fair.TRIES[0] for line in fair.LINES})
+    assert len({job.name for _, job in listed}) == len(listed) == 3 * (3 + 6 * len(fair.STEPS))
+    for line, job in listed:
+        own, settings = fair.LINES[line][1], job.settings.plain()
+        assert all(settings[name] == value for name, value in {**fair.EQUAL, **own, **fair.TRIES[0]}.items() if name in settings)
+
+
+def test_only_the_ceiling_keeps_the_rates_of_tandem_learning():
+    runs, first, last = json.loads((RESULTS / "tandem.json").read_text())["runs"], {}, {}
+    for run in runs:
+        first.setdefault(run["name"], []).append(run["records"][0]["rates"][:6])
+        last.setdefault(run["name"], []).append(run["records"][-1]["rates"][:6])
+    assert {len(seeds) for seeds in last.values()} == {2} and len(runs[0]["records"]) == 8
+    top = {name: np.mean(rates, axis=0).max() for name, rates in last.items()}
+    assert top.pop("ceiling") < np.mean(first["ceiling"], axis=0).max() < 0.4 and min(top.values()) > 0.475
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda p: p.stem)

@@ -61,8 +61,8 @@ def test_ann_gradient(n):
     assert all((other.grads[name] == dw).all() for name, dw in step.grads.items()), "conversion trains as ann does"
 
 
-@pytest.mark.parametrize("chosen", [{}, {"readout": "potential"}, {"on": "rates", "loss": "mse"}, {"reset": "zero", "freeze_after": 1}],
-                         ids=str)
+@pytest.mark.parametrize("chosen", [{}, {"readout": "potential"}, {"on": "rates", "loss": "mse"}, {"reset": "zero", "freeze_after": 1},
+                                    {"clip": True, "gamma": 2.0}], ids=str)
 def test_tandem_gradient(chosen, n):
     """<c, F(W)> with frozen offsets: h = relu(W h_before) + k."""
     nets, (x, y) = nets_for("tandem", **chosen), batch()
@@ -437,7 +437,7 @@ def test_methods_have_no_options_that_they_do_not_use():
     fields = {name: set(rule.Settings.__dataclass_fields__) for name, rule in RATE.items()}
     everywhere = set.intersection(*fields.values())
     assert fields["ann"] - everywhere == {"drop"} and "n_steps" not in everywhere
-    of_proxy = {"statistics", "drop", "clip", "levels", "pooling", "calibrate", "warm"}
+    of_proxy = {"statistics", "drop", "levels", "pooling", "calibrate", "warm"}
     assert fields["proxy"] - fields["tandem"] == of_proxy and fields["tandem"] < fields["proxy"]
     assert fields["surrogate"] - fields["tandem"] == {"surrogate", "slope", "detach_reset"}
     assert "threshold" not in fields["conversion"] and "percentile" in fields["conversion"]

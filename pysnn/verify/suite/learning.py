@@ -144,7 +144,7 @@ def _tandem(nets, batch, c):
         offsets.append(h - plain)
 
     def forward(params):
-        net, given = _build(nets, "relu", params), iter(winners)                # rates are full of ties: their winners are frozen, too
+        net, given = _build(nets, "relu", params, nets.snn.config), iter(winners)   # rates are full of ties: their winners are frozen, too
         h, active = x, []
         for layer, k in zip(net.layers, offsets, strict=True):
             plain = _pool_by(h, next(given)) if isinstance(layer, MaxPool) else layer.forward(h, None, mode)[0]
