@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from ..conventions import SURROGATES, Rule, Surrogate
+from ..conventions import RULES, SURROGATES, Rule, Surrogate
 from .conventions import CONVENTIONS, Convention
 from .report._table import plain
 from .witness import integrate_fire as by_definition
@@ -46,7 +46,7 @@ class Identified(NamedTuple):
     def to_dict(self):
         """Turn it into what JSON can hold; inf and NaN become strings."""
         c = self.convention
-        named = c and {**c._asdict(), "rule": c.rule._asdict(), "surrogate": c.surrogate._asdict()}
+        named = c and {**c._asdict(), "rule": dict(zip(RULES, c.rule, strict=False)), "surrogate": c.surrogate._asdict()}
         return plain({"convention": named, "why": self.why, "evidence": self.evidence})
 
     def __str__(self):
