@@ -10,7 +10,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parents[1]
 PAGE = HERE / "benchmarks.md"
-NAMES = ("temporal", "rate", "memory")
+NAMES = ("temporal", "rate", "deep", "memory")
 LIBRARIES = {"python": "Python", "numpy": "NumPy", "numba": "Numba", "torch": "PyTorch", "spikingjelly": "SpikingJelly",
              "snntorch": "snnTorch"}
 AXES = {"n_steps": "T", "width": "channels", "activity": "spikes a step", "batch": "batch"}
@@ -22,7 +22,7 @@ def record(name):
     Parameters
     ----------
     name : str
-        temporal, rate or memory.
+        temporal, rate, deep or memory.
 
     Returns
     -------
@@ -77,6 +77,19 @@ def growth_rate(data):
                    f"| {g['gmac_s']:.0f} |" for g in data["growth"]]
 
 
+def deep_steps(data):
+    """A training step of the recipe for images, model by model."""
+    lines = []
+    for s in data["sections"]:
+        head = f"| `{s['model']}`, batch {s['batch']}, T = {s['n_steps']} | s a step | min an epoch | ratio | peak MiB |"
+        lines += ["", head, "|---" * 5 + "|"]
+        lines += [f"| {row['what']}{'' if row['went_on'] else ' (pilot round)'} | {row['s']:.3f} | {row['s'] * s['steps_an_epoch'] / 60:.1f} "
+                  f"| {row['ratio']:.2f} | {row['peak_mib']:.0f} |" for row in s["rows"]]
+        limit = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in s["limit"].items())
+        lines += ["", f"At the rate of the bare products: {limit}."]
+    return lines[1:]
+
+
 def parts():
     """Return the lines of each marked part of the page.
 
@@ -84,10 +97,10 @@ def parts():
     -------
     dict of str to list of str
     """
-    tables, (temporal, rate, memory) = _tables(), records()
+    tables, (temporal, rate, deep, memory) = _tables(), records()
     return {"temporal-how": measured(temporal, "temporal"), "temporal": tables.speed(), "temporal-growth": growth_temporal(temporal),
             "rate-how": measured(rate, "rate"), "rate": tables.rate_speed(), "rate-growth": growth_rate(rate),
-            "memory-how": measured(memory, "memory"),
+            "deep-how": measured(deep, "deep"), "deep": deep_steps(deep), "memory-how": measured(memory, "memory"),
             "memory": [f"Peak: {memory['peak_mib']:.0f} MiB; the limit set for it is {memory['limit_mib']:,} MiB."]}
 
 

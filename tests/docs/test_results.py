@@ -15,10 +15,11 @@ from tests.cases import ROOT
 
 RESULTS = ROOT / "docs/results"
 SHIPPED = {"mnist": ("mnist", "mnist-ours"), "fashion-mnist": ("fashion-mnist", "fashion-ours"),
-           "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist")}
+           "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist"), "fashion-fast": ("fashion-mnist", "deep")}
 # what BLAS kernels of another machine, and weights as float16, may cost; a rounding can move a spike, and a spike decides ties
 MACHINE, FLOAT16 = {"temporal": 2e-4, "proxy": 1e-3}, {"temporal": 1e-3, "proxy": 2e-3}
-MODELS = {"mnist": "784-800-10", "fashion-mnist": "784-800-10", "fashion-proxy": "fashion-proxy:32"}
+MODELS = {"mnist": "784-800-10", "fashion-mnist": "784-800-10", "fashion-proxy": "fashion-proxy:32",
+          "fashion-fast": "fashion-fast"}
 
 
 def script(name):
@@ -119,7 +120,8 @@ def test_shipped_networks_re_evaluate_to_their_record(name):
     run = training.load(name)
     found = training.METHODS[run.method].score(run.nets, data.x_test, data.y_test)
     assert found.expected == pytest.approx(record["test"]["expected"], abs=MACHINE[run.method])
-    full = next(r for r in json.loads((RESULTS / f"{record_name}.json").read_text())["runs"] if r["seed"] == record["seed"])
+    runs = json.loads((RESULTS / f"{record_name}.json").read_text())["runs"]
+    full = next(r for r in runs if r.get("name", record["run"]) == record["run"] and r["seed"] == record["seed"])
     assert found.expected == pytest.approx(full["test"]["expected"], abs=FLOAT16[run.method])
 
 

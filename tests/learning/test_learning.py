@@ -439,7 +439,7 @@ def test_methods_have_no_options_that_they_do_not_use():
     assert fields["ann"] - everywhere == {"drop"} and "n_steps" not in everywhere
     of_proxy = {"statistics", "drop", "levels", "pooling", "calibrate", "warm"}
     assert fields["proxy"] - fields["tandem"] == of_proxy and fields["tandem"] < fields["proxy"]
-    assert fields["surrogate"] - fields["tandem"] == {"surrogate", "slope", "detach_reset"}
+    assert fields["surrogate"] - fields["tandem"] == {"surrogate", "slope", "detach_reset", "input", "over", "clip_norm"}
     assert "threshold" not in fields["conversion"] and "percentile" in fields["conversion"]
 
 
