@@ -83,7 +83,8 @@ def deep_steps(data):
     for s in data["sections"]:
         head = f"| `{s['model']}`, batch {s['batch']}, T = {s['n_steps']} | s a step | min an epoch | ratio | peak MiB |"
         lines += ["", head, "|---" * 5 + "|"]
-        lines += [f"| {row['what']}{'' if row['went_on'] else ' (pilot round)'} | {row['s']:.3f} | {row['s'] * s['steps_an_epoch'] / 60:.1f} "
+        minutes = s["steps_an_epoch"] / 60
+        lines += [f"| {row['what']}{'' if row['went_on'] else ' (pilot round)'} | {row['s']:.3f} | {row['s'] * minutes:.1f} "
                   f"| {row['ratio']:.2f} | {row['peak_mib']:.0f} |" for row in s["rows"]]
         limit = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in s["limit"].items())
         lines += ["", f"At the rate of the bare products: {limit}."]
