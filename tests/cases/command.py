@@ -70,6 +70,11 @@ class Guarded:
         return self.data.x_test
 
     @property
+    def test(self):
+        self.n_taken += 1
+        return self.data.test
+
+    @property
     def y_test(self):
         return self.data.y_test
 
