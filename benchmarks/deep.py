@@ -169,7 +169,7 @@ def images(name, n):
 def measured(name, n, sizes, threads, quick):
     """Time the contenders on one model; return a section of the record, and versions."""
     data, x_train, batches = images(name, n)
-    settings = proxy.settings_for("fashion-mnist" if "fashion" in data else data, model=name, batch=n)
+    settings = proxy.settings_for("fashion-mnist" if "fashion" in data else data, model=name, batch=n, init="kaiming")
     nets = training.start("proxy", settings, 0, {"name": data}).nets
     training.METHODS["proxy"].begin(nets, x_train[:3000])
     chosen, model = {name: value for name, value in settings.plain().items() if name != "warm"}, settings.model
@@ -184,7 +184,9 @@ def measured(name, n, sizes, threads, quick):
         given = ("-".join((first, *layers)), {}) if c.kind == "products-ann" else (chosen, kept)
         jobs[contender] = Job(c.kind, c.options, *given, batches, settings.n_steps, threads)
     pipes, processes, versions = rate.start(jobs, serve)
-    checks, (x, y) = [], (v[:sizes["n_check"]] for v in batches[0])
+    noise = np.random.default_rng(0)                                     # and no copies: no ties in a maximum
+    x = noise.integers(0, 256, (sizes["n_check"], *batches[0][0].shape[1:])).astype(np.uint8)
+    checks, y = [], batches[0][1][:sizes["n_check"]]
     for peer in (p for p in pipes if p.startswith("torch") and " c" not in p):
         ours, theirs = (rate.answer(pipes, who, "check", x, y) for who in ("ReLU", peer))
         worst = {key: float(np.linalg.norm(ours[key] - theirs[key]) / np.linalg.norm(theirs[key])) for key in theirs}
