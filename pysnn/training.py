@@ -49,7 +49,13 @@ class Run:
 
     @property
     def kind(self):
-        """What can be said and drawn of it: temporal, rate, or "" for accuracy alone, as of leaky neurons and samples with a time axis."""
+        """What can be said and drawn of it.
+
+        Returns
+        -------
+        str
+            temporal, rate, or "" for accuracy alone, as of leaky neurons and of samples with a time axis.
+        """
         s = self.nets.settings
         leaky = any(isinstance(spec, (models.Integrate, models.Leaky)) for spec in s.model.specs)
         return "" if leaky or s.time_axis else self.rule.family

@@ -41,7 +41,15 @@ class Dataset(NamedTuple):
 
     @property
     def test(self):
-        """Test samples and labels, (x, y); where samples differ in length x is a `pysnn.conventions.Sequences`."""
+        """Test samples and labels.
+
+        Returns
+        -------
+        x : array or pysnn.conventions.Sequences
+            The latter where samples differ in length.
+        y : array
+            Labels.
+        """
         return self.x_test if self.lengths_test is None else Sequences(self.x_test, self.lengths_test), self.y_test
 
 

@@ -120,7 +120,13 @@ class Settings:
 
     @property
     def time_axis(self):
-        """How many steps a sample has, if it has a time axis; else None."""
+        """How many steps a sample has, if it has a time axis.
+
+        Returns
+        -------
+        int or None
+            None without one.
+        """
         return None
 
     def plain(self):

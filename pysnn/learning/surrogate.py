@@ -50,7 +50,13 @@ class Settings(Spiking):
 
     @property
     def time_axis(self):
-        """How many steps a sample has, if it has a time axis; else None."""
+        """How many steps a sample has, if it has a time axis.
+
+        Returns
+        -------
+        int or None
+            None without one.
+        """
         return self.n_steps if self.input == "steps" else None
 
 
