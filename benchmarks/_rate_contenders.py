@@ -284,7 +284,7 @@ def converted(stages, shape):
     the image. Returns a list of (weight, bias or None, pool): (C_out, C_in, kh, kw) or (N_out, N_in), columns in order C, H, W.
     """
     parts = []
-    for w, b, pool in stages:
+    for w, b, pool, *_ in stages:
         if w.ndim == 4:
             weight, shape = w.transpose(3, 2, 0, 1), (*shape[:2], w.shape[3])
         else:

@@ -128,7 +128,7 @@ class SpikingNetwork(Network):
     ----------
     layers : list of pysnn.layers.Layer
         The layers. `forward`, which training through time uses, maps a constant current (B, ...) to the spikes of all steps (T B, n_out);
-        with config.timed it takes a current for each step, (T B, ...).
+        with config.timed it takes a current for each step, (T, B, ...).
     params : dict of str to array
         The parameters that the layers refer to.
     state : dict of str to array
@@ -143,17 +143,17 @@ class SpikingNetwork(Network):
         super().__init__(layers, params, state, model)
         self.config = config
 
-    def set_steps(self, n_steps):
-        """Run so many steps from now on.
+    def forward(self, x, rng=None, statistics=None):
+        """Compute the output of all steps; with config.timed x is (T, B, ...), and the network runs for T steps from now on."""
+        return super().forward(self._with_steps(x), rng, statistics)
 
-        Parameters
-        ----------
-        n_steps : int
-            Time steps.
-        """
-        if n_steps != self.config.n_steps:
-            for part in (self, *(layer for layer in self.layers if hasattr(layer, "config"))):
-                part.config = part.config._replace(n_steps=n_steps)
+    def _with_steps(self, x):
+        """Lay the steps of currents (T, B, ...) behind each other, and let all layers know how many there are."""
+        if not self.config.timed:
+            return x
+        for part in (self, *(layer for layer in self.layers if hasattr(layer, "config"))):
+            part.config = part.config._replace(n_steps=len(x))
+        return x.reshape(-1, *x.shape[2:])
 
     @np.errstate(under="ignore")
     def run(self, x, statistics=None, at=None, keep_counts=False, begin=0):
@@ -162,7 +162,7 @@ class SpikingNetwork(Network):
         Parameters
         ----------
         x : (B, ...) array
-            Input, a constant current; with config.timed (T B, ...).
+            Input, a constant current; with config.timed (T, B, ...).
         statistics : dict of str to array, optional
             mean{k} and var{k}; default: the running ones.
         at : sequence of int, optional
@@ -179,6 +179,7 @@ class SpikingNetwork(Network):
             backend, in pysnn/reference/spiking.py and its twins; others here, by `_by_steps`; with a time axis or leaky neurons all steps
             of a layer at once, which keeps the activations of all of them.
         """
+        x = self._with_steps(x)
         layers, c = self.folded_layers(statistics, begin), self.config
         if c.timed or any(isinstance(layer, (Integrate, Leaky)) for layer in layers):
             return _by_layers(layers, c, x, (statistics, at, keep_counts))
@@ -218,12 +219,11 @@ def _by_layers(layers, config, x, how):
     n_spikes, layer_counts, channels = [], [], []
     for i, layer in enumerate(layers):
         x, _ = layer.forward(x, None, statistics)
-        fires = isinstance(layer, SpikingLayer) and not isinstance(layer, Integrate) and not getattr(layer, "potentials", False)
-        if fires or i == len(layers) - 1:
+        if layer.fires or i == len(layers) - 1:
             steps = x.reshape(config.n_steps, -1, *x.shape[1:])
             layer_counts.append(steps.sum(axis=0))
-            n_spikes.append(float(x.sum(dtype=np.float64)) if fires else 0.0)
-            channels.append(x.reshape(-1, x.shape[-1]).sum(axis=0, dtype=np.float64) if fires else np.zeros(x.shape[-1]))
+            n_spikes.append(float(x.sum(dtype=np.float64)) if layer.fires else 0.0)
+            channels.append(x.reshape(-1, x.shape[-1]).sum(axis=0, dtype=np.float64) if layer.fires else np.zeros(x.shape[-1]))
     counts = np.cumsum(steps, axis=0)[np.array(at) - 1]
     return Run(counts, steps[-1].copy(), n_spikes, layer_counts if keep_counts else None, channels)
 

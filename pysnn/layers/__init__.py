@@ -34,6 +34,7 @@ class Layer:
 
     backend = "auto"
     frozen = False              # whether it has nothing to learn and no gradient passes: it stands at the input
+    fires = False               # whether spikes come out of neurons here
 
     def forward(self, x, rng=None, statistics=None):
         """Compute the output.
@@ -115,7 +116,7 @@ class SpikingLayer(Layer):
     A kind of neuron is its `forward`, `backward` and `step`. `first`: no neurons come before; forward takes a constant current (B, ...).
     """
 
-    first = False
+    first, fires = False, True
 
     def step(self, v, current):
         """Run one step.

@@ -16,9 +16,14 @@ class _Decaying(SpikingLayer):
         self.given = {"beta": decays[0], "alpha": decays[1], "threshold": config.threshold, "w_rec": None}
 
     def _value(self, name):
-        """Return a parameter, or the number that stands for it; decays are used between 0 and 1, whatever training did to them."""
-        value = self.params.get(self.names[name], self.given[name])
-        return np.clip(value, 0, 1) if isinstance(value, np.ndarray) and name in ("beta", "alpha") else value
+        """Return a parameter, or the number that stands for it.
+
+        Decays are used between 0 and 1, whatever training did to them; a trained threshold is in units of the network's.
+        """
+        w = self.params.get(self.names[name])
+        if w is None or name == "w_rec":
+            return self.given[name] if w is None else w
+        return w * w.dtype.type(self.config.threshold) if name == "threshold" else np.clip(w, 0, 1)
 
     def _steps(self, x):
         """Give the currents a time axis."""
@@ -28,6 +33,8 @@ class _Decaying(SpikingLayer):
     def _learnt(self, made):
         """Return the gradients of those values that are parameters, 0 where a decay has left its range."""
         grads = {self.names[name]: d for name, d in made.items() if self.names[name] in self.params}
+        if self.names["threshold"] in grads:
+            grads[self.names["threshold"]] = grads[self.names["threshold"]] * made["threshold"].dtype.type(self.config.threshold)
         for name in ("beta", "alpha"):
             w = self.params.get(self.names[name])
             if w is not None:
@@ -60,9 +67,9 @@ class Leaky(_Decaying):
         What computes.
     first : bool
         Whether no neurons come before, and the input is one constant current.
-    """
 
-    potentials = False          # whether the potentials of all steps come out, in the place of spikes
+    Where `fires` is set to False the potentials of all steps come out, in the place of spikes.
+    """
 
     def __init__(self, params, k, config, decays, rule=Rule(), backend="auto", first=False):
         super().__init__(params, k, config, decays, backend, first)
@@ -74,12 +81,12 @@ class Leaky(_Decaying):
     def forward(self, x, rng=None, statistics=None):
         more = self.rule, self._value("alpha"), self._value("w_rec")
         y, _, cache = self.op.forward(self._steps(x), *self._how(), self.config.v_init, *more)
-        y = self.op.potentials(cache) if self.potentials else y
+        y = y if self.fires else self.op.potentials(cache)
         return y.reshape(-1, *y.shape[2:]), cache
 
     def backward(self, dy, cache, need_dx=True):
         c, dy = self.config, dy.reshape(self.config.n_steps, -1, *dy.shape[1:])
-        spikes, potentials = (np.zeros_like(dy), dy) if self.potentials else (dy, None)
+        spikes, potentials = (dy, None) if self.fires else (np.zeros_like(dy), dy)
         return self._back(self.op.backward(spikes, cache, None, potentials, c.surrogate, c.detach_reset))
 
     def step(self, v, current):
@@ -91,6 +98,8 @@ class Leaky(_Decaying):
 
 class Integrate(_Decaying):
     """A readout that leaks and does not fire: the potentials of all steps come out; arguments as of `Leaky`."""
+
+    fires = False
 
     def forward(self, x, rng=None, statistics=None):
         v, cache = self.op.integrate(self._steps(x), self._value("beta"), self.config.v_init, self._value("alpha"))

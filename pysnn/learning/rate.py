@@ -105,23 +105,8 @@ def neuron_config(settings):
     fires = s.readout == "spikes" and not isinstance(s.model.specs[-1], models.Integrate)
     return NeuronConfig(s.n_steps, threshold, s.v_init * threshold, Rule(s.reset, "same", s.fire), fires, surrogate,
                         getattr(s, "detach_reset", True), getattr(s, "clip", False),
-                        s.n_steps if levels is True else int(levels), getattr(s, "pooling", "currents"), timed(s))
-
-
-def timed(settings):
-    """Tell whether samples have a time axis: a current for each step.
-
-    Parameters
-    ----------
-    settings : dataclass
-        Settings of a rate method.
-
-    Returns
-    -------
-    bool
-        Only of surrogate, with input="steps".
-    """
-    return getattr(settings, "input", "constant") == "steps"
+                        s.n_steps if levels is True else int(levels), getattr(s, "pooling", "currents"),
+                        s.time_axis is not None)
 
 
 def encode_batch(nets, x, rng=None):
@@ -139,15 +124,13 @@ def encode_batch(nets, x, rng=None):
     Returns
     -------
     (B, H, W, C) or (B, n) array
-        Intensities, in the input shape of the model; of samples with a time axis (T B, ...), the currents of the first step first, as many
-        steps as the longest sample has, and the spiking network is set to them.
+        Intensities, in the input shape of the model; of samples with a time axis the currents (T, B, ...), as many steps as the longest has.
     """
     s = nets.settings
-    if timed(s):
+    if s.time_axis is not None:
         x = s.augment(x, rng) if rng is not None and s.augment else x
         values = x.x[:, :x.lengths.max()] if isinstance(x, Sequences) else x          # so that padding changes no bit
-        nets.snn.set_steps(values.shape[1])
-        return np.ascontiguousarray(values.swapaxes(0, 1), s.dtype).reshape(-1, *s.model.shape)
+        return np.ascontiguousarray(values.swapaxes(0, 1), s.dtype)
     if rng is not None and x.ndim > 2:
         x = encode.crop_images(x, s.crop, rng) if s.crop else x
         if s.flip:

@@ -47,7 +47,6 @@ class Settings(Spiking):
                         "mean, and y is the mean", ("sum", "mean", "last", "largest", "each"))
     clip_norm: float = setting(0.0, "largest norm of the gradient, all parameters together; 0: any", (0, 1e9))
 
-
     @property
     def time_axis(self):
         """How many steps a sample has, if it has a time axis.

@@ -39,7 +39,7 @@ _TOKENS = (     # pattern of a token, the part of a text between two dashes; its
     (r"W([1-9]\d*)", lambda size: [Whiten(int(size))]),
     (r"([BNF])", lambda kind: [{"B": BatchNorm, "N": Neurons, "F": Flatten}[kind]()]),
     (r"D(0?\.\d+)", lambda p: [Dropout(float(p))]),
-    (r"([LRI])([01]|0?\.\d+)", lambda kind, beta: [Integrate(float(beta)) if kind == "I" else Leaky(float(beta), kind == "R")]),
+    (r"([LRI])([01]|1\.0|0?\.\d+)", lambda kind, beta: [Integrate(float(beta)) if kind == "I" else Leaky(float(beta), kind == "R")]),
 )
 
 
@@ -195,8 +195,10 @@ class Model:
                 i += whole
             elif type(spec) in (MaxPool, AvgPool):
                 words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
-            elif spec in (Leaky(spec.beta, True), Leaky(spec.beta), Integrate(spec.beta)) if type(spec) in (Leaky, Integrate) else False:
-                words.append(("I" if type(spec) is Integrate else "R" if spec.recurrent else "L") + str(spec.beta))
+            elif type(spec) is Leaky and spec == Leaky(spec.beta, spec.recurrent):
+                words.append(f"{'R' if spec.recurrent else 'L'}{spec.beta}")
+            elif type(spec) is Integrate and spec == Integrate(spec.beta):
+                words.append(f"I{spec.beta}")
             else:
                 letters = {BatchNorm: "B", Whiten: "W", Neurons: "N", Flatten: "F", Dropout: "D"}
                 options = [str(x) for x in asdict(spec).values() if x is not None]
@@ -425,7 +427,7 @@ def build(model, neuron="temporal", params=None, bias=False, drops=None, backend
     if neuron != "if":
         return Network(made, params, state, model)
     if isinstance(made[-1], layers.leaky.Leaky):
-        made[-1].potentials = not config.output
+        made[-1].fires = config.output
     elif config.output and not isinstance(made[-1], layers.leaky.Integrate):
         spiking = config.timed or any(isinstance(layer, layers.SpikingLayer) for layer in made)
         made.append(layers.IntegrateFire(config, backend, first=not spiking))

@@ -221,7 +221,7 @@ class Leaky(Spec):
 
     def arrays(self, site):
         n = site.shape[-1]
-        learnt = {"beta": ("leak", self.beta), "alpha": ("synapse", self.alpha), "threshold": ("threshold", site.config.threshold)}
+        learnt = {"beta": ("leak", self.beta), "alpha": ("synapse", self.alpha), "threshold": ("threshold", 1.0)}
         made = {learnt[name][0]: Param((n,), "neuron", value=learnt[name][1]) for name in self.learn}
         return made | ({"w_rec": Param((n, n), "weight", 6 * n)} if self.recurrent else {})    # small, or nothing fades
 
@@ -271,6 +271,6 @@ class Dropout(Spec):
         return [layers.Dropout(self.p)] if site.neuron == "relu" else []
 
 
-SPECS = {spec.__name__: spec for spec in (Conv, Dense, BatchNorm, Whiten, MaxPool, AvgPool, Neurons, Leaky,
-                                             Integrate, Flatten, Dropout)}
+SPECS = {spec.__name__: spec for spec in (Conv, Dense, BatchNorm, Whiten, MaxPool, AvgPool, Neurons, Leaky, Integrate,
+                                            Flatten, Dropout)}
 """Our specs by name."""
