@@ -13,6 +13,7 @@ from itertools import zip_longest
 import numpy as np
 
 from . import __version__, _checks, _files, checkpoint, encode, learning, models, optim
+from .conventions import Sequences
 from .learning import METHODS
 
 __all__ = ["METHODS", "Run", "check_fit", "epochs", "load", "save", "start", "versions"]
@@ -226,6 +227,8 @@ def _samples(part, pair, settings):
     x, y = pair
     if getattr(settings, "time_axis", None) is not None:
         return _sequences(part, x, y, settings)
+    if isinstance(x, Sequences):
+        raise ValueError(f"{part}: expected samples of one shape, got sequences of different lengths (surrogate takes them)")
     own = getattr(settings, "own_encoding", True)
     x, y = x if own and isinstance(x, np.ndarray) else _checks.table(x, part), np.asarray(y)
     if len(x) == 0 or len(x) != len(y):
@@ -235,7 +238,7 @@ def _samples(part, pair, settings):
     if own:
         return x, y
     _checks.sample_shape(x, settings.model, part)
-    if x.dtype == np.uint8 and 1 < x.max() < 64:
+    if x.dtype == np.uint8 and 0 < x.max() < 64:
         warnings.warn(f"{part}: bytes count as 0 to 255, and the largest of these is {x.max()}: divide by it for numbers in [0, 1]",
                       stacklevel=3)
     if x.dtype.kind == "f" and not (x.min() >= 0 and x.max() <= 1):

@@ -124,7 +124,7 @@ def encode_batch(nets, x, rng=None):
     Returns
     -------
     (B, H, W, C) or (B, n) array
-        Intensities, in the input shape of the model; of samples with a time axis the currents (T, B, ...), as many steps as the longest has.
+        Intensities, in the input shape of the model; of samples with a time axis currents (T, B, ...), as many steps as the longest has.
     """
     s = nets.settings
     if s.time_axis is not None:

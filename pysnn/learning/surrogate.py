@@ -135,15 +135,16 @@ def bytes_needed(settings):
     int
         Bytes, without parameters. The backward pass needs for each step, sample and neuron the potential and the spikes; of all other
         layers what comes out, at each step behind the first neurons, once before them. The gradients of spikes and currents of the largest
-        layer come on top.
+        layer come on top. Leaky neurons also keep their currents; recurrent ones go back through an array more.
     """
-    n, largest = 0, int(np.prod(settings.model.shapes[-1]))
+    n, largest, recurrent = 0, int(np.prod(settings.model.shapes[-1])), 0
     for (spec, site), shape in zip(settings.model.sites(neuron="if"), settings.model.shapes, strict=True):
         kept = 3 if isinstance(spec, (models.Leaky, models.Integrate)) else 2 if spec.fires else 1     # arrays a layer
+        recurrent = max(recurrent, int(np.prod(shape)) * getattr(spec, "recurrent", False))
         each = kept * (1 if site.first and kept == 1 and not settings.time_axis else settings.n_steps)
         n += int(np.prod(shape)) * each
         largest = max(largest, int(np.prod(shape)) * spec.fires)
-    n += 2 * settings.n_steps * (int(np.prod(shape)) + largest)                    # the output neurons; the gradients
+    n += settings.n_steps * (2 * (int(np.prod(shape)) + largest) + recurrent)      # the output neurons; the gradients
     return n * settings.batch * (8 if settings.dtype == "float64" else 4)
 
 

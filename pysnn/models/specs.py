@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import layers
-from ..conventions import Rule
+from .. import _checks, layers
+from ..conventions import LEAKY_RULES, Rule
 from ..layers import leaky
 
 
@@ -218,6 +218,8 @@ class Leaky(Spec):
                 raise ValueError(f"model: expected {name} from 0 to 1, got {self}")
         if not isinstance(self.learn, tuple) or any(x not in allowed or (x == "alpha" and self.alpha is None) for x in self.learn):
             raise ValueError(f"model: expected learn to be a tuple of some of {', '.join(allowed)} that there are, got {self}")
+        if self.fires:
+            _checks.words(Rule(self.reset, self.timing, gain=self.gain, order=self.order), "model", Rule, LEAKY_RULES)
 
     def arrays(self, site):
         n = site.shape[-1]

@@ -238,7 +238,7 @@ class Layers:
         """Compute the current of layer k from the spikes of the layer before."""
         stages = self.job.weights
         s = self.pool.max_pool2d_forward(s, 2)[0] if k and stages[k - 1].pool else s
-        w, b, _ = stages[k]
+        w, b, *_ = stages[k]
         y = self.conv.conv2d_forward(s, w, 1, 1)[0] if w.ndim == 4 else self.dense.dense_forward(s.reshape(len(s), -1), w)[0]
         return y if b is None else y + b
 

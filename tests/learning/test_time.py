@@ -1,5 +1,7 @@
 """Leaky neurons in networks, and samples with a time axis: against loops of their own, padding, resuming, bad input."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -164,6 +166,50 @@ def test_models_with_leaky_neurons():
 def test_models_that_mean_nothing(make, said):
     with pytest.raises(ValueError, match=said):
         make()
+
+
+@pytest.mark.parametrize("spec", [models.Leaky(1.0), models.Leaky(0.5, True), models.Leaky(0.0)])
+def test_texts_of_models_are_read_again(spec):
+    model = models.Model((3,), [models.Dense(4), spec, models.Dense(2), models.Integrate(1.0)])
+    assert models.read(model.text) == model
+
+
+def test_a_trained_threshold_is_in_units_of_the_networks(rng):
+    """It begins where others stand, and its gradient is that of the unit."""
+    spec, (x, y) = models.Leaky(0.9, learn=("threshold",)), samples(rng)
+    learnt, plain = (built(settings(model=models.Model((3,), [models.Dense(8), s, models.Dense(4), models.Integrate(0.7)]), threshold=2.0))
+                     for s in (spec, models.Leaky(0.9)))
+    (got, ref) = (surrogate.gradients(nets, x, y) for nets in (learnt, plain))
+    assert got.loss == ref.loss and (got.grads["w1"] == ref.grads["w1"]).all()
+    leaky, = (layer for layer in learnt.snn.layers if hasattr(layer, "rule"))
+    assert leaky.fires and (leaky._value("threshold") == 2.0).all()
+    learnt.net.params["threshold1"] *= 0.5
+    halved = built(settings(model=models.Model((3,), [models.Dense(8), models.Leaky(0.9), models.Dense(4), models.Integrate(0.7)])))
+    out = [nets.snn.forward(rate.encode_batch(nets, x))[0][1] for nets in (learnt, halved)]
+    np.testing.assert_array_equal(*out)
+
+
+@pytest.mark.parametrize("model", ["6-128d-R0.9-4d-I0.9", "1-64d-R0.9-64d-L0.9-10d-I0.9", "40-100d-L0.9-5d-L0.9"])
+def test_bytes_of_a_step_through_time(model, rng):
+    """What is said is the peak of a training step, to a seventh."""
+    s = surrogate.Settings(**{**surrogate.SERIES, "model": model, "n_steps": 60})
+    nets, x = built(s), rng.normal(size=(100, 60, *s.model.shape)).astype(np.float32)
+    y = np.arange(100) % s.model.shapes[-1][0]
+    surrogate.gradients(nets, x, y)
+    tracemalloc.start()
+    surrogate.gradients(nets, x, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert surrogate.bytes_needed(s) == pytest.approx(peak, rel=1 / 7)
+
+
+def test_static_methods_refuse_sequences_and_warn_of_spikes(rng):
+    run = training.start("proxy", METHODS["proxy"].settings_for("mine", model="18-4-2", epochs=1), 0)
+    x, y = rng.integers(0, 2, (8, 6, 3)).astype(np.uint8), np.arange(8) % 2
+    with pytest.raises(ValueError, match="got sequences of different lengths"):
+        next(training.epochs(run, (Sequences(x, [6] * 8), y)))
+    with pytest.warns(UserWarning, match="the largest of these is 1"):
+        next(training.epochs(run, (x, y)))
 
 
 def test_other_methods_have_no_leaky_neurons():

@@ -49,7 +49,7 @@ def _conventions():
     named = {(reset, delay): identify(snntorch_leaky(reset=reset, reset_delay=delay)) for reset in ("subtract", "zero", "none")
              for delay in (True, False)}
     wanted = {(reset, delay): (reset, "next" if delay else "same", ">", delay) for reset in ("subtract", "zero") for delay in (True, False)}
-    got = {key: (*x.convention.rule, x.convention.detach_reset) if x.convention else x.evidence.get("reset") for key, x in named.items()}
+    got = {key: (*c.rule[:3], c.detach_reset) if (c := x.convention) else x.evidence.get("reset") for key, x in named.items()}
     wanted |= {("none", True): "none", ("none", False): "none"}
     told = "reset_delay=True: in the next step, detached; False: in the same step, part of the graph; fires at u > threshold"
     return Observation(got == wanted, len(got), None, told if got == wanted else f"got {got}")
