@@ -49,7 +49,7 @@ class _Decaying(SpikingLayer):
 
 
 class Leaky(_Decaying):
-    """Leaky integrate-and-fire neurons, see `pysnn.reference.leaky`.
+    """Leaky integrate-and-fire neurons, see `pysnn.reference.leaky`; with `fires` set to False their potentials of all steps come out.
 
     Parameters
     ----------
@@ -67,8 +67,6 @@ class Leaky(_Decaying):
         What computes.
     first : bool
         Whether no neurons come before, and the input is one constant current.
-
-    Where `fires` is set to False the potentials of all steps come out, in the place of spikes.
     """
 
     def __init__(self, params, k, config, decays, rule=Rule(), backend="auto", first=False):
