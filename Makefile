@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-slow test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu bench golden mutate tables docs test-docs figures lint data clean
+.PHONY: demo test test-slow test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu test-scale bench golden mutate tables docs test-docs figures lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -73,13 +73,23 @@ test-oldest: .venv-oldest/ready  ## with the oldest dependencies: what touches t
 
 OLDEST := tests/ops/test_jit.py tests/ops/test_blas.py tests/plots tests/learning/test_training.py tests/learning/test_edges.py tests/estimators tests/datasets tests/cli/test_cli.py
 
-# SpikingJelly and Norse name torchvision or torchaudio as dependencies, and with them another torch: without dependencies, but for what they import.
+# SpikingJelly and Norse name torchvision or torchaudio as dependencies, and with them another torch, and Sinabs a driver of chips: without
+# dependencies, but for what they import.
 .venv-frameworks/ready: setup.cfg Makefile
 	$(PYTHON) -m venv .venv-frameworks
 	.venv-frameworks/bin/pip install --quiet --editable '.[full,test]' torch==2.13.0
 	.venv-frameworks/bin/pip install --quiet --no-deps spikingjelly==2.0.0 snntorch==1.0.0 loguru==0.7.3
 	.venv-frameworks/bin/pip install --quiet --no-deps norse==1.1.0 nir==1.0.8 nirtorch==2.6 h5py==3.16.0 mnist1d==0.0.2.post1 exact-event-adjoint==0.2.0 exact-snn-nn==3.2.3
+	.venv-frameworks/bin/pip install --quiet --no-deps sinabs==3.1.3 pbr==7.1.3 rockpool==3.1.0
 	.venv-frameworks/bin/python -c 'import snntorch, spikingjelly.activation_based.neuron, norse.torch, exact_snn, exact_event_adjoint'
+	.venv-frameworks/bin/python -c 'import sinabs.layers, rockpool.nn.modules'
+	@touch $@
+
+# JAX has an environment of its own: what it pulls in is as large as PyTorch, and neither needs the other.
+.venv-jax/ready: setup.cfg Makefile
+	$(PYTHON) -m venv .venv-jax
+	.venv-jax/bin/pip install --quiet --editable . pytest jax==0.10.2 spyx==1.0.0 jaxsnn==0.3.0
+	.venv-jax/bin/python -c 'import spyx.nn, jaxsnn.discrete.functional.threshold'
 	@touch $@
 
 .venv-cuda/ready: setup.cfg Makefile
@@ -99,8 +109,23 @@ test-gpu: .venv-cuda/ready  ## the same tests as test-sim on a GPU; without one 
 	.venv-cuda/bin/python benchmarks/cuda.py || .venv-cuda/bin/python -c 'from pysnn.cuda import _target; raise SystemExit(_target.available())'
 
 # PyTorch's small CPU build, where the index offers both: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-frameworks
-test-frameworks: .venv-frameworks/ready  ## against PyTorch, SpikingJelly, snnTorch, Norse and others, in an environment of its own
+test-frameworks: .venv-frameworks/ready .venv-jax/ready  ## against PyTorch, SpikingJelly, snnTorch, Norse, spyx and others, in two environments
 	.venv-frameworks/bin/python -m pytest -m frameworks
+	.venv-jax/bin/python -m pytest -m frameworks $(JAX)
+
+JAX := tests/verify/test_findings.py tests/frameworks/test_conformance.py tests/frameworks/test_blackbox_jax.py -k "spyx or jaxsnn or blackbox_jax"
+
+# The MPI itself comes from the system: apt-get install openmpi-bin libopenmpi-dev
+.venv-scale/ready: setup.cfg Makefile
+	$(PYTHON) -m venv .venv-scale
+	.venv-scale/bin/pip install --quiet --editable '.[full,test,mpi,sweep]'
+	.venv-scale/bin/python -c 'from mpi4py import MPI; print(MPI.Get_library_version().splitlines()[0])'
+	@touch $@
+
+test-scale: .venv-scale/ready  ## one training in many processes, sweeps by Optuna and on a Dask cluster; needs mpirun
+	.venv-scale/bin/python -m pytest -p no:cacheprovider -m "slow or not slow" $(SCALE)
+
+SCALE := tests/scale/test_mpirun.py tests/scale/test_mpi_page.py tests/scale/test_dask.py tests/scale/test_optuna.py tests/scale/test_sweep_page.py tests/tasks/test_experiments.py
 
 figures: .venv/ready  ## draw the lecture figures of docs/figures anew
 	$(RUN) docs/figures/all.py
@@ -109,6 +134,7 @@ bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnT
 	.venv-frameworks/bin/python benchmarks/temporal.py --json docs/results/benchmark-temporal.json
 	.venv-frameworks/bin/python benchmarks/rate.py --json docs/results/benchmark-rate.json
 	.venv-frameworks/bin/python benchmarks/deep.py --json docs/results/benchmark-deep.json
+	.venv-frameworks/bin/python benchmarks/time.py --json docs/results/benchmark-time.json
 	.venv-frameworks/bin/python benchmarks/memory.py --json docs/results/benchmark-memory.json
 
 golden: .venv/ready  ## rebuild the golden vectors from the oracles; the arrays come out the same
@@ -142,4 +168,4 @@ lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(RUN) -m pytest tests/house/test_tags.py
 
 clean:
-	rm -rf .venv .venv-py .venv-oldest .venv-frameworks .venv-cuda .venv-docs docs/_build docs/gallery build dist *.egg-info runs figures
+	rm -rf .venv .venv-py .venv-oldest .venv-frameworks .venv-jax .venv-cuda .venv-mpi .venv-docs docs/_build docs/gallery build dist *.egg-info runs figures

@@ -9,10 +9,7 @@ which the spiking network runs T steps, `ReLU` one of the first epochs of the pr
 size say what a direct convolution could reach; for 3 x 3 windows ours multiplies less often (R13), and can be below that.
 """
 
-import argparse
 import datetime
-import importlib.util
-import json
 import os
 import sys
 import time
@@ -238,20 +235,5 @@ def show(record):
         print(f"\nWARNING: other programs were running (load {record['machine']['load']:.1f}): these figures are not to be quoted")
 
 
-def main(argv=None):
-    """Read the command line, measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", metavar="FILE", help="also write everything to FILE")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="to see that it runs; the figures mean nothing")
-    args = parser.parse_args(argv)
-    if importlib.util.find_spec("torch") is None:
-        raise SystemExit("benchmarks/deep.py compares with PyTorch, which is not installed here; run `make bench`")
-    record = run(args.threads, args.quick)
-    show(record)
-    if args.json:
-        Path(args.json).write_text(json.dumps(record, indent=1) + "\n")
-
-
 if __name__ == "__main__":
-    main()
+    rate.command(__doc__, "deep.py", ("torch",), run, show)

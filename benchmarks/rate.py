@@ -287,16 +287,15 @@ def run(threads=2, quick=False):
             "growth": growth(sizes["growth"], sizes["growth_base"], threads, sizes["n_calibrate"]), "seconds": time.perf_counter() - began}
 
 
-def main(argv=None):
-    """Read the command line, measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def command(text, file, peers, run, show):
+    """Read the command line of a benchmark, measure, print, write; peers are the packages that it needs."""
+    parser = argparse.ArgumentParser(description=text.splitlines()[0])
     parser.add_argument("--json", metavar="FILE", help="also write everything to FILE")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="to see that it runs; the figures mean nothing")
-    args = parser.parse_args(argv)
-    missing = [name for name in ("torch", "spikingjelly", "snntorch") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SystemExit(f"benchmarks/rate.py compares with PyTorch frameworks; not installed here: {', '.join(missing)}; run `make bench`")
+    args = parser.parse_args()
+    if missing := [name for name in peers if importlib.util.find_spec(name) is None]:
+        raise SystemExit(f"benchmarks/{file} compares with PyTorch; not installed here: {', '.join(missing)}; run `make bench`")
     record = run(args.threads, args.quick)
     show(record)
     if args.json:
@@ -304,4 +303,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    command(__doc__, "rate.py", ("torch", "spikingjelly", "snntorch"), run, show)

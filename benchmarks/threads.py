@@ -1,4 +1,4 @@
-"""Six methods train in any thread: the main one, a worker, four at once, beside a fork, in joblib's workers. The bits are the same.
+"""All methods train in any thread: the main one, a worker, four at once, beside a fork, in joblib's workers. The bits are the same.
 
 Run: python benchmarks/threads.py [--json FILE]       fails where bits differ, or a thread takes more than 1.3 times the main one's time
 """
@@ -22,8 +22,8 @@ from pysnn import _blas, _threads, learning, training
 
 MOST = 1.3
 BACKENDS = "loky", "multiprocessing", "threading"          # of joblib
-MODELS = {"temporal": "784-200-10", "conversion": "28x28x1-8C3-A2-200-10"}
-CHOSEN = {"temporal": {"batch": 50}}
+MODELS = {"temporal": "784-200-10", "conversion": "28x28x1-8C3-A2-200-10", "eprop": "28-100d-R0.9-10d-I0.9"}
+CHOSEN = {"temporal": {"batch": 50}, "eprop": {"n_steps": 28}}
 METHODS = tuple(learning.METHODS)
 
 
@@ -35,6 +35,7 @@ def train(method, backend="auto", n_samples=200):
     run = training.start(method, settings(**{k: v for k, v in chosen.items() if k in settings.__dataclass_fields__}), seed=0)
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (n_samples, 28, 28), dtype=np.uint8), rng.integers(0, 10, n_samples)
+    x = x / np.float32(255) if getattr(run.nets.settings, "time_axis", None) else x                   # row after row
     began = time.perf_counter()
     list(training.epochs(run, (x, y), (x[:50], y[:50])))
     seconds = time.perf_counter() - began

@@ -4,6 +4,7 @@ from itertools import islice
 
 import numpy as np
 
+LATEST = 80.0       # spike time in tau whose exp is a float32
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -66,6 +67,17 @@ def spike_z(z, name):
         raise ValueError(f"{name}: expected z = exp(t) > 0 (inf: no spike), got {bad}")
 
 
+def times(x, name):
+    """Pass spike times (N, n) through, floats; inf is welcome, NaN, -inf and times whose exp is too large are not."""
+    x = table(x, name)
+    if x.ndim != 2 or not x.size or x.dtype not in FLOATS:
+        raise ValueError(f"{name}: expected spike times (N, n) as floats, got {describe(x)}")
+    if (bad := ~((np.abs(x) <= LATEST) | (x == np.inf))).any():
+        raise ValueError(f"{name}: expected spike times from -{LATEST:g} to {LATEST:g} tau, or inf for no spike, got {x[bad][0]:g} "
+                         f"{place(bad)}")
+    return x
+
+
 def finite(x, name, columns=()):
     """Refuse NaN and inf; say where the first is."""
     if not np.isfinite(x).all():
@@ -73,9 +85,10 @@ def finite(x, name, columns=()):
                          f"{describe(x)}")
 
 
-def place(bad, columns=()):
-    """Say where the first True of an array is: row and column of a table, sample and place of images."""
+def place(bad, columns=(), first=0):
+    """Say where the first True of an array is: row and column of a table, sample and place of images; row 0 has the number `first`."""
     row, *at = (int(k) for k in np.unravel_index(bad.argmax(), bad.shape))
+    row += first
     if len(at) == 1:
         return f"in row {row}, column {columns[at[0]] if len(columns) else at[0]}"
     return f"in sample {row}" + (f" at {tuple(at)}" if at else "")
@@ -140,6 +153,43 @@ def temporal_backward(dz_out, z_out):
     return dz_out
 
 
+def delays_forward(z_in, w, delay, threshold):
+    """Let only good arguments of a temporal forward with delays through; the same for all backends."""
+    z_in, w, threshold = temporal_forward(z_in, w, threshold)
+    delay, (n_in, n_out) = array(delay, "delay", ndim=2), w.shape
+    if delay.shape not in ((n_in, 1), (1, n_out), (n_in, n_out)):
+        raise ValueError(f"delay: expected shape ({n_in}, 1), (1, {n_out}) or ({n_in}, {n_out}), of axons, dendrites or synapses, "
+                         f"got {describe(delay)}")
+    same_dtype(delay=delay, w=w)
+    most = int(np.log(np.finfo(delay.dtype).max))                            # beyond, exp(delay) is no number
+    if not ((delay >= 0) & (delay <= most)).all():
+        raise ValueError(f"delay: expected numbers from 0 to {most}, got {delay[~((delay >= 0) & (delay <= most))].flat[0]}")
+    return z_in, w, delay, threshold
+
+
+def spike_time_forward(t_in, w, threshold, tau):
+    """Let only good arguments of a neuron with exact spike times through; the same for all backends."""
+    w = array(w, "w", ndim=2)
+    t_in = array(t_in, "t_in", shape=(None, w.shape[0]))
+    same_dtype(t_in=t_in, w=w)
+    if not (t_in > -np.inf).all():
+        raise ValueError(f"t_in: expected times (inf: no spike), got {t_in[~(t_in > -np.inf)].flat[0]}")
+    return t_in, w, *(w.dtype.type(positive(x, name)) for x, name in ((threshold, "threshold"), (tau, "tau")))
+
+
+def alpha(threshold, decay):
+    """Turn threshold and decay of alpha synapses into threshold and tau of a leaky neuron."""
+    decay = positive(decay, "decay")
+    return positive(threshold, "threshold") * decay, 1 / decay
+
+
+def spike_time_backward(dt_out, t_out):
+    """Let only a gradient that fits t_out through; the same for all backends."""
+    dt_out = array(dt_out, "dt_out", shape=t_out.shape)
+    same_dtype(dt_out=dt_out, t_out=t_out)
+    return dt_out
+
+
 def labels(y, name, n, n_classes):
     """Pass integer labels 0 ... n_classes - 1 through, one a sample."""
     if not isinstance(y, np.ndarray) or y.dtype.kind not in "iu" or y.shape != (n,):
@@ -147,6 +197,24 @@ def labels(y, name, n, n_classes):
     if y.min() < 0 or y.max() >= n_classes:
         raise ValueError(f"{name}: expected labels 0 to {n_classes - 1}, got {y.min()} to {y.max()}")
     return y
+
+
+def targets(y, name, n, n_out):
+    """Pass finite targets (n, n_out) through, those of one output also as (n,)."""
+    y = np.asarray(y) if isinstance(y, list) else y
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "fiu" or y.shape not in ((n, n_out), (n,) if n_out == 1 else (n, n_out)):
+        raise TypeError(f"{name}: expected numbers of shape {(n, n_out)}, got {describe(y)}")
+    finite(y, name)
+    return y.reshape(n, n_out)
+
+
+def weights(x, name, n):
+    """Pass the weights of n samples through: finite, none below 0."""
+    if not isinstance(x, np.ndarray) or x.dtype.kind not in "fiub" or x.shape != (n,):
+        raise TypeError(f"{name}: expected {n} numbers, one a sample, got {describe(x)}")
+    if (bad := ~(np.isfinite(x) & (x >= 0))).any():
+        raise ValueError(f"{name}: expected finite numbers, none below 0, got {x[bad][0]:g} {place(bad)}")
+    return x
 
 
 def lengths(x, name, n, n_steps):

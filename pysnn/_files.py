@@ -12,6 +12,8 @@ import stat
 import sys
 from pathlib import Path
 
+import numpy as np
+
 try:
     import fcntl
 except ImportError:     # Windows: no locks
@@ -241,6 +243,30 @@ def reference(thing):
     raise ValueError(f"expected an object that stands in a file under a name of its own, got {thing!r:.100}; a checkpoint must name it")
 
 
+def digest(path):
+    """Return the SHA-256 of a file; of a folder, that of the names and contents of all its files that are not hidden."""
+    def of(file):
+        with open(file, "rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+
+    path = Path(path)
+    if path.is_file():
+        return of(path)
+    names = sorted(file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    lines = [f"{name.as_posix()} {of(path / name)}" for name in names if not any(part.startswith(".") for part in name.parts)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def fingerprint(*arrays):
+    """Return the SHA-256 of arrays, their shapes and dtypes; of arrays of objects the contents do not count."""
+    found = hashlib.sha256()
+    for x in (x if getattr(x, "ndim", 0) else np.atleast_1d(x) for x in arrays):          # also samples that stay on disk
+        found.update(f"{x.dtype.str} {x.shape}".encode())
+        for k in range(0, 0 if x.dtype.hasobject else len(x), 4096):
+            found.update(x[k:k + 4096].tobytes())
+    return found.hexdigest()
+
+
 def words(record):
     """Yield all words in a record, its keys too."""
     if isinstance(record, str):
@@ -253,6 +279,12 @@ def named(record):
     """Collect the files that a record names, in words such as my.py:loss; return name of the file -> SHA-256."""
     files = (word.rpartition(":")[0] for word in words(record))
     return {file: _LOADED[file][1] for file in files if file.endswith(".py") and file in _LOADED}
+
+
+def sources(record):
+    """Collect the files that a record names; return name of the file -> SHA-256, path, bytes, to bring them to another process."""
+    paths = {file: os.path.abspath(_LOADED[file][0].__file__) for file in named(record)}
+    return {file: (digest, paths[file], Path(paths[file]).read_bytes()) for file, digest in named(record).items()}
 
 
 def _imported(file):

@@ -66,7 +66,7 @@ class LeakyGradients(NamedTuple):
 class Surrogate(NamedTuple):
     """What stands for the derivative of a spike with respect to x = V - threshold; (I7) of docs/derivations/integrate-and-fire.md."""
 
-    kind: str = "atan"
+    kind: str = "atan"          # or a function of the user's own, (x, slope) -> derivative; the reference computes with it
     slope: float = 2.0          # steepness, in units of 1/potential: a of atan, k of the others
 
     @property
@@ -79,6 +79,21 @@ class Surrogate(NamedTuple):
             Its place in SURROGATES.
         """
         return SURROGATES["kind"].index(self.kind)
+
+    def backend(self, name):
+        """Say what computes the neurons: kernels know no function of the user's own.
+
+        Parameters
+        ----------
+        name : {"auto", "reference", "numba", "cuda"}
+            What computes all else.
+
+        Returns
+        -------
+        str
+            The same, or reference.
+        """
+        return "reference" if callable(self.kind) else name
 
 
 SURROGATES = {"kind": ("atan", "fast_sigmoid", "sigmoid", "triangle")}
@@ -122,11 +137,15 @@ class Sequences:
     """
 
     def __init__(self, x, lengths):
+        if not isinstance(x, np.ndarray) or x.ndim < 2:
+            raise ValueError(f"x: expected an array of samples, (N, T, ...), got {type(x).__name__}"
+                             + (f" of shape {x.shape}" if isinstance(x, np.ndarray) else ""))
         self.x, self.lengths, self.shape, self.dtype, self.ndim = x, np.asarray(lengths), x.shape, x.dtype, x.ndim
         if self.lengths.shape != x.shape[:1] or self.lengths.dtype.kind not in "iu":
             raise ValueError(f"lengths: expected {len(x)} whole numbers, one a sample, got {self.lengths.shape} of {self.lengths.dtype}")
         if len(x) and not 1 <= self.lengths.min() <= self.lengths.max() <= x.shape[1]:
-            raise ValueError(f"lengths: expected 1 to {x.shape[1]}, got {self.lengths.min()} to {self.lengths.max()}")
+            hint = "; the second axis must be time" if self.lengths.min() > 0 and self.lengths.max() in x.shape[2:] else ""
+            raise ValueError(f"lengths: expected 1 to {x.shape[1]}, got {self.lengths.min()} to {self.lengths.max()}{hint}")
 
     def __len__(self):
         return len(self.x)

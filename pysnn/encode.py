@@ -87,6 +87,47 @@ def latency(x, late=6.0):
     return np.exp((1 - x) * x.dtype.type(np.log(_checks.positive(late, "late"))))
 
 
+def times(x, dtype=np.float32):
+    """Take data that are spike times already: z = exp(t/tau).
+
+    Parameters
+    ----------
+    x : (B, n) array of floats
+        Spike times in tau, also negative ones; inf: no spike.
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    (B, n) array
+        exp(t/tau) of the spikes; inf where there is none.
+
+    Raises
+    ------
+    ValueError
+        For NaN, -inf, and times beyond 80 tau.
+    """
+    return np.exp(_checks.times(x, "x").astype(dtype))
+
+
+def pairs(x, late=6.0):
+    """Two spikes for each intensity, at t = t_max (1 - x) and t_max x: what is small in one is early in the other.
+
+    Parameters
+    ----------
+    x : (B, n) array in [0, 1]
+        Intensities.
+    late : float
+        z of the latest spikes, exp(t_max/tau).
+
+    Returns
+    -------
+    (B, 2 n) array
+        exp(t/tau) of the spikes: `latency` of x, then of 1 - x.
+    """
+    return np.concatenate([latency(x, late), latency(1 - x, late)], axis=1)
+
+
 def leaky_latency(x, threshold=0.2):
     """Spike times of leaky neurons that a constant current charges: t = tau ln(x / (x - threshold)), so z = x / (x - threshold).
 

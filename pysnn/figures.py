@@ -6,6 +6,7 @@ import numpy as np
 
 from . import evaluation
 from .evaluation import rate as evaluation_rate
+from .evaluation import sequences
 from .evaluation.mismatch import trace
 from .learning import rate, temporal
 
@@ -31,7 +32,7 @@ class Figure(NamedTuple):
     data: bool = True       # whether it shows data; without, draw(..., None)
 
 
-def draw(kind, run, data, sample=0, seed=0):
+def draw(kind, run, data, sample=0, seed=0, look=None):
     """Draw one figure of a trained network.
 
     Parameters
@@ -46,6 +47,8 @@ def draw(kind, run, data, sample=0, seed=0):
         Which test sample, for the raster and the potentials.
     seed : int
         For random disturbances and choices.
+    look : pysnn.plots.Look, optional
+        Style, width and height.
 
     Returns
     -------
@@ -65,7 +68,47 @@ def draw(kind, run, data, sample=0, seed=0):
             raise ValueError(f"{kind}: expected {need.words}, got {need.got(run, data)}")
     if data is not None and not 0 <= sample < len(data.x_test):
         raise ValueError(f"sample: expected 0 to {len(data.x_test) - 1}, got {sample}")
-    return FIGURES[kind].draw(plots, run, data, sample, seed)
+    with plots.look(*(look or ())) as chosen:
+        figure = FIGURES[kind].draw(plots, run, data, sample, seed)
+        if chosen.style == "paper":
+            figure.suptitle("")
+    return figure
+
+
+def film(run, data, sample=0, n_frames=40):
+    """Show the spikes of all layers for one test sample, one frame after the other.
+
+    Parameters
+    ----------
+    run : pysnn.training.Run
+        A run of a network that spikes.
+    data : pysnn.datasets.Dataset
+        Data; a sample of the test set is shown.
+    sample : int
+        Which.
+    n_frames : int
+        Frames, of a network of spike times, from its first spike to its last; else each time step is a frame.
+
+    Returns
+    -------
+    matplotlib.animation.FuncAnimation
+        To be saved by its `save("film.gif", "pillow")`.
+
+    Raises
+    ------
+    ValueError
+        If the network does not spike, or there is no such sample.
+    """
+    from . import plots
+    if not SPIKES.met(run, data) or not 0 <= sample < len(data.x_test):
+        raise ValueError(f"film: expected {SPIKES.words} and a sample from 0 to {len(data.x_test) - 1}, got {run.method} and {sample}")
+    if not _is_temporal(run):
+        return plots.film(_trace(run, data, sample)[0], _layer_names(run), [f"step {t}" for t in range(1, run.nets.snn.config.n_steps + 1)])
+    times = [t[0] for t in _times(run, data.test[0][sample:sample + 1])]
+    there = np.concatenate([t[np.isfinite(t)] for t in times])
+    edges = np.linspace(there.min(initial=0), there.max(initial=1), n_frames)
+    spikes = [np.searchsorted(edges, t) == np.arange(n_frames)[:, None] for t in times]
+    return plots.film(spikes, evaluation.layer_names(run.nets), [f"t = {t:.2f} tau" for t in edges])
 
 
 def available(run, data):
@@ -113,25 +156,47 @@ def _times(run, x):
     return [np.log(z) for z in [z_in, *run.nets.net.forward(z_in)[0]]]
 
 
+def _timed(run, data, sample):
+    """Return input (T, n), spikes of the layers (T, N) and potentials of the outputs (T, n_out) of a network with time, for one sample."""
+    x = rate.encode_batch(run.nets, data.test[0][sample:sample + 1])
+    spikes, out = sequences.trace(run.nets, x)
+    return x, [s[:, 0].reshape(len(s), -1) for s in spikes], out[:, 0]
+
+
 def _trace(run, data, sample):
     """Return the spikes of all layers, (T, N) each, and the potentials of the outputs, (T, n_out), for one test sample."""
+    if not run.kind:
+        _, spikes, v = _timed(run, data, sample)
+        return spikes if run.nets.snn.layers[-1].fires else [*spikes, np.zeros_like(v)], v
     spikes, v = trace(run.nets, rate.encode_batch(run.nets, data.x_test[sample:sample + 1]))
     return [s.reshape(len(s), -1) for s in spikes], v[:, 0]
 
 
 def _raster(plots, run, data, sample, seed):
-    label = int(data.y_test[sample])
-    title = f"Test sample {sample}, class {label} ({data.classes[label]})"
+    label = None if data.regression else int(data.y_test[sample])
+    what = "regression" if label is None else f"class {label} ({data.classes[label]})"
+    title = f"Test sample {sample}, {what}"
     if _is_temporal(run):
         t = [x[0] for x in _times(run, data.x_test[sample:sample + 1])]
         figure = plots.raster(t, evaluation.layer_names(run.nets), float(t[-1].min()))
         figure.suptitle(f"{title}. {figure.get_suptitle()}", fontsize=9)
         return figure
+    if not run.kind and not run.nets.snn.layers[-1].fires:
+        return _sequence(plots, run, data, sample, title)
     spikes, names = _trace(run, data, sample)[0], [f"layer {name}" if name != "output" else name for name in _layer_names(run)]
-    if not run.nets.snn.config.output:
+    if not run.nets.snn.layers[-1].fires:
         spikes, names = spikes[:-1], names[:-1]      # an output that does not fire has nothing to show
     figure = plots.step_raster(spikes, names)
     figure.suptitle(f"{title}; behind each output its spikes", fontsize=9)
+    return figure
+
+
+def _sequence(plots, run, data, sample, title):
+    x, spikes, out = _timed(run, data, sample)
+    x = x[:, 0] if run.nets.settings.time_axis is not None else np.repeat(x.reshape(1, -1), len(out), axis=0)
+    figure = plots.sequence(x, spikes, [f"layer {k}" for k in range(1, len(spikes) + 1)], out, data.classes,
+                             None if data.regression else int(data.y_test[sample]))
+    figure.suptitle(title, fontsize=9)
     return figure
 
 
@@ -171,6 +236,11 @@ def _curves(plots, run, data, sample, seed):
 
 def _confusion(plots, run, data, sample, seed):
     return plots.confusion(data.y_test, _decide(run, data.test[0]), data.classes)
+
+
+def _targets(plots, run, data, sample, seed):
+    found = run.rule.values(run.nets.settings, run.rule.predict(run.nets, data.test[0]))
+    return plots.predictions(data.unscaled(data.y_test), data.unscaled(found), data.classes)
 
 
 def _in_time(plots, run, data, sample, seed):
@@ -215,11 +285,14 @@ def _model(run, data):
 
 
 TIMES = Need("a network of spike times", lambda run, data: _is_temporal(run), _method)
-STEPS = Need("a network that spikes over time steps", lambda run, data: run.spikes and run.kind == "rate", _method)
+STEPS = Need("a network that spikes over time steps", lambda run, data: run.spikes, _method)
+STILL = Need("neurons without a leak, and samples without a time axis", lambda run, data: bool(run.kind), _model)
 TWIN = Need("layers that ReLU neurons can have, too", lambda run, data: "relu" in run.nets.settings.model.neurons, _model)
-KNOWN = Need("a rule of the family temporal or rate", lambda run, data: bool(run.kind), _method)
+KNOWN = Need("a rule of the family temporal or rate", lambda run, data: bool(run.rule.family), _method)
 SPIKES = Need("a network that spikes", lambda run, data: TIMES.met(run, data) or STEPS.met(run, data), _method)
 EPOCHS = Need("a run with at least one epoch", lambda run, data: bool(run.records), lambda run, data: "none")
+LABELS = Need("classes", lambda run, data: not data.regression, lambda run, data: f"targets of regression in {data.name}")
+TARGETS = Need("targets of regression", lambda run, data: data.regression, lambda run, data: f"labels in {data.name}")
 IMAGES = Need("a network on images", lambda run, data: data.kind == "image", _data)
 POINTS = Need("a network on points such as yin-yang", lambda run, data: data.kind == "points", _data)
 CONV = Need("a convolution as the first layer", lambda run, data: _first_weights(run).ndim == 4, _model)
@@ -229,15 +302,16 @@ DENSE = Need("a dense first layer of the samples themselves",
 FIGURES = {
     "raster": Figure(_raster, (SPIKES,)),
     "times": Figure(_spike_times, (TIMES,)),
-    "correlation": Figure(_correlation, (STEPS, TWIN)),
-    "steps": Figure(_steps, (STEPS,)),
-    "potentials": Figure(_potentials, (STEPS,)),
+    "correlation": Figure(_correlation, (STEPS, STILL, TWIN)),
+    "steps": Figure(_steps, (STEPS, STILL)),
+    "potentials": Figure(_potentials, (STEPS, LABELS)),
     "curves": Figure(_curves, (EPOCHS,), data=False),
-    "confusion": Figure(_confusion),
-    "in-time": Figure(_in_time, (TIMES,)),
-    "robustness": Figure(_robustness, (KNOWN,), quick=False),
+    "confusion": Figure(_confusion, (LABELS,)),
+    "targets": Figure(_targets, (TARGETS,)),
+    "in-time": Figure(_in_time, (TIMES, LABELS)),
+    "robustness": Figure(_robustness, (KNOWN, STILL), quick=False),
     "kernels": Figure(_kernels, (CONV, IMAGES)),
     "weights": Figure(_weights, (IMAGES, DENSE)),
-    "regions": Figure(_regions, (POINTS,)),
+    "regions": Figure(_regions, (POINTS, LABELS)),
 }
 """The one table of figures."""

@@ -1,4 +1,4 @@
-"""What a network's spike times are worth: accuracy, time and spikes to a decision."""
+"""What a network's outputs are worth: accuracy, time and spikes to a decision; of numbers R2 and the root mean squared error."""
 
 from typing import NamedTuple
 
@@ -13,6 +13,71 @@ class Accuracy(NamedTuple):
     expected: float   # ties for the first spike are broken uniformly at random (expectation)
     strict: float     # a tie is wrong
     inclusive: float  # a tie is right when the label is among the first
+
+
+class Regression(NamedTuple):
+    """How near numbers come to their targets."""
+
+    r2: float         # 1 - mean squared error / variance of the targets, the mean over the targets; at most 1
+    rmse: float       # root of the mean squared error, in the unit of the targets
+
+
+def regression(values, y):
+    """Score numbers against targets.
+
+    Parameters
+    ----------
+    values : (B, n) array
+        The numbers.
+    y : (B, n) array
+        The targets.
+
+    Returns
+    -------
+    Regression
+        R2 and root mean squared error.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If y holds no targets for values.
+    """
+    y = _checks.targets(y, "y", *np.shape(values))
+    return regression_of(squared_errors(values, y), y.var(axis=0, dtype=np.float64))
+
+
+def squared_errors(values, y):
+    """Compute the mean squared error of each target.
+
+    Parameters
+    ----------
+    values, y : (B, n) arrays
+        Numbers and targets.
+
+    Returns
+    -------
+    (n,) array
+        Mean over the samples.
+    """
+    return np.mean((np.asarray(values, np.float64) - np.reshape(y, np.shape(values))) ** 2, axis=0)
+
+
+def regression_of(errors, variances):
+    """Turn mean squared errors into a score.
+
+    Parameters
+    ----------
+    errors, variances : (n,) arrays
+        Of each target the mean squared error, and the variance that R2 compares it with.
+
+    Returns
+    -------
+    Regression
+        A target that does not vary counts as R2 = 1 if it is met, else as 0.
+    """
+    constant = variances == 0
+    r2 = np.where(constant, errors == 0, 1 - errors / np.where(constant, 1, variances))
+    return Regression(float(np.mean(r2)), float(np.sqrt(np.mean(errors))))
 
 
 def accuracy(z, y):

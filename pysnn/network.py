@@ -1,5 +1,7 @@
 """A network: a list of layers, forward from first to last, backward from last to first. A spiking network also runs step by step."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from . import _checks
@@ -100,6 +102,8 @@ class Network:
             stats |= layer.batch_stats(None, cache)
         return stats
 
+    statistics = batch_stats        # its name in version 0.1
+
     def folded_layers(self, statistics=None, begin=0):
         """Fold batch normalisation into the weights before it; at most an average pooling may stand between them.
 
@@ -151,9 +155,48 @@ class SpikingNetwork(Network):
         """Lay the steps of currents (T, B, ...) behind each other, and let all layers know how many there are."""
         if not self.config.timed:
             return x
-        for part in (self, *(layer for layer in self.layers if hasattr(layer, "config"))):
-            part.config = part.config._replace(n_steps=len(x))
+        self.set_steps(len(x))
         return x.reshape(-1, *x.shape[2:])
+
+    @np.errstate(under="ignore")
+    def forward_from(self, states, x, n_steps, rng=None, statistics=None):
+        """Compute the output of a segment of the steps.
+
+        Parameters
+        ----------
+        states : list or None
+            What the segment before returned; None: this one is the first.
+        x : (B, ...) array
+            Input, a constant current; with config.timed (n_steps, B, ...).
+        n_steps : int
+            Steps of the segment.
+        rng : numpy.random.Generator, optional
+            As of `Network.forward`; so is statistics.
+        statistics : "batch" or dict of str to array, optional
+            What batch normalisation uses.
+
+        Returns
+        -------
+        outputs, caches, states : lists
+            Of each layer; the states are those after the segment.
+        """
+        self.set_steps(n_steps)
+        x, made = x.reshape(-1, *x.shape[2:]) if self.config.timed else x, []
+        for i, layer in enumerate(self.layers):
+            made.append(layer.forward_from(states and states[i], x, rng, statistics))
+            x = made[-1][0]
+        return tuple(map(list, zip(*made, strict=True)))
+
+    def set_steps(self, n_steps):
+        """Let the network run for another number of steps.
+
+        Parameters
+        ----------
+        n_steps : int
+            1 or more.
+        """
+        for part in (self, *(layer for layer in self.layers if hasattr(layer, "config"))):
+            part.config = part.config._replace(n_steps=n_steps)
 
     @np.errstate(under="ignore")
     def run(self, x, statistics=None, at=None, keep_counts=False, begin=0):
@@ -210,6 +253,140 @@ class SpikingNetwork(Network):
         """
         stats = {}
         return _by_steps(self.layers, self.config, x, (statistics, None, False, stats)), stats
+
+
+class Segments:
+    """A forward pass of a spiking network over all steps, in segments of some of them, and its backward pass.
+
+    From segment to segment go the states of the neurons, and backward the gradients with respect to them. A single segment is the forward
+    and the backward pass of the network, bit for bit.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+        The network.
+    x : (B, ...) array
+        Input, a constant current; with net.config.timed (T, B, ...).
+    n : int
+        Steps of a segment; the last one may have fewer.
+    keep : bool
+        Whether each segment keeps what its backward pass needs. Else it keeps the state before it, and backward runs it again: the same
+        bits, for one forward pass more.
+    how : (rng, statistics)
+        As of `Network.forward`.
+    counted : (T, B) array of bool, optional
+        Steps of which samples count in `counts`; default: no spikes are counted.
+
+    Attributes
+    ----------
+    y : (T, B, n_out) array
+        Output of all steps.
+    counts : dict of int to array
+        Place of a hidden layer of neurons among the layers -> spikes (B, ...) of each.
+    batch_stats : dict of str to array
+        Statistics that batch normalisation used.
+
+    Raises
+    ------
+    ValueError
+        If there are several segments, and neurons that cannot begin from a state.
+    """
+
+    def __init__(self, net, x, n, keep=True, how=(None, None), counted=None):
+        self.net, self.x, self.how, self.counted, self.counts = net, x, how, counted, {}
+        self.n_steps = len(x) if net.config.timed else net.config.n_steps
+        self.spans = [(t, min(t + n, self.n_steps)) for t in range(0, self.n_steps, n)]
+        for layer in net.layers if len(self.spans) > 1 else ():
+            if isinstance(layer, SpikingLayer) and type(layer).forward_from is SpikingLayer.forward_from:
+                raise ValueError(f"segments: expected neurons that can begin from a state, got {type(layer).__name__}")
+        self.states, self.caches, y = [None], [], []
+        n_batch = x.shape[int(net.config.timed)]
+        for k in range(len(self.spans)):
+            outputs, caches, after = self.run(k)
+            y.append(outputs[-1].reshape(-1, n_batch, *outputs[-1].shape[1:]))
+            self.states.append(after)
+            self.caches.append(caches if keep else None)
+            for i, layer in enumerate(net.layers[:-1]) if counted is not None else ():
+                if layer.fires:
+                    s = outputs[i].reshape(-1, n_batch, *outputs[i].shape[1:])
+                    self.counts[i] = self.counts.get(i, 0) + (s * self._of_samples(k, s)).sum(axis=0)
+            self.batch_stats = net.batch_stats(caches)
+            outputs = caches = None                                  # before the next segment is run
+        self.y = y[0] if len(y) == 1 else np.concatenate(y)
+
+    @contextmanager
+    def _steps_of(self, k):
+        """Let the network run for the steps of segment k; afterwards, also after an error or an interrupt, for all."""
+        t0, t1 = self.spans[k]
+        try:
+            self.net.set_steps(t1 - t0)
+            yield
+        finally:
+            self.net.set_steps(self.n_steps)
+
+    def _of_samples(self, k, s):
+        """Return which steps of segment k count, in a shape that fits (T, B, ...)."""
+        counted = self.counted[slice(*self.spans[k])]
+        return counted.reshape(*counted.shape, *[1] * (s.ndim - 2)).astype(s.dtype)
+
+    def run(self, k):
+        """Run a segment from the states before it.
+
+        Parameters
+        ----------
+        k : int
+            Its number, from 0.
+
+        Returns
+        -------
+        outputs, caches, states : lists
+            As of `SpikingNetwork.forward_from`.
+        """
+        x = self.x[slice(*self.spans[k])] if self.net.config.timed else self.x
+        with self._steps_of(k):
+            return self.net.forward_from(self.states[k], x, self.spans[k][1] - self.spans[k][0], *self.how)
+
+    @np.errstate(under="ignore")
+    def backward(self, dy, carry=True, dcounts=None):
+        """Compute the gradients of the parameters.
+
+        Parameters
+        ----------
+        dy : (T, B, n_out) array
+            Gradient with respect to y.
+        carry : bool
+            Whether gradients go from a segment to the one before it; else it takes its first state as a constant.
+        dcounts : dict of int to array, optional
+            Gradients with respect to `counts`.
+
+        Returns
+        -------
+        dict of str to array
+            Gradients of the parameters, by name.
+        """
+        grads, dstates = {}, {}
+        for k in reversed(range(len(self.spans))):
+            caches, dx = self.caches[k] or self.run(k)[1], dy[slice(*self.spans[k])].reshape(-1, *dy.shape[2:])
+            with self._steps_of(k):
+                some, dstates = self._back(k, dx, (dstates if carry else {}, caches, dcounts or {}))         # (D15)
+            caches = None                                            # before the next segment is run
+            for name, dw in some.items():
+                grads[name] = grads[name] + dw if name in grads else dw
+        return grads
+
+    def _back(self, k, dx, others):
+        """Return the gradients of a segment, and those of the states before it, by layer."""
+        (dstates, caches, dcounts), layers, grads, before = others, self.net.layers, {}, {}
+        for i in reversed(range(len(layers))):
+            if i in dcounts:
+                dcount = dcounts[i][None]
+                dx = dx + (self._of_samples(k, dcount) * dcount).reshape(dx.shape)
+            more = not all(layer.frozen for layer in layers[:i])
+            dx, some, before[i] = layers[i].backward_from(dstates.get(i), dx, caches[i], more)
+            grads |= some
+            if dx is None:
+                break
+        return grads, before
 
 
 def _by_layers(layers, config, x, how):

@@ -8,6 +8,9 @@ BACKENDS = {"reference": "reference", "numba": "kernels", "cuda": "cuda"}
 """Name of a backend -> its folder in pysnn; "auto" is numba where installed, else reference."""
 
 
+NO_CUDA = ("reference", "numba")
+
+
 class Pair(NamedTuple):
     """The two functions of an operation."""
 
@@ -46,6 +49,9 @@ class Operation(NamedTuple):
 
 OPERATIONS = {operation.name: operation for operation in (
     Operation("temporal", "temporal", "", ("z_in", "w", "threshold"), ("z_in", "w"), ("z_out",)),
+    Operation("temporal_delays", "delays", "", ("z_in", "w", "delay", "threshold"), ("z_in", "w", "delay"), ("z_out",), backends=NO_CUDA),
+    *(Operation(name, "spike_times", f"{name}_", ("t_in", "w", "threshold", scale), ("t_in", "w"), ("t_out",), backends=NO_CUDA)
+      for name, scale in (("leaky_equal", "tau"), ("leaky_double", "tau"), ("alpha", "decay"))),
     Operation("integrate_fire", "integrate_fire", "", ("current", "threshold", "v_init", "rule"), ("current", "v_init"),
               ("spikes", "v_final"), ("dv_final", "surrogate", "detach_reset")),
     Operation("pooled_fire", "pooled_fire", "", ("current", "size", "threshold", "v_init", "rule"), ("current", "v_init"),

@@ -1,6 +1,7 @@
 """What all tests share: the backends, and randomness that does not depend on the order of tests."""
 
 import gc
+import sys
 
 import numpy as np
 import pytest
@@ -44,3 +45,10 @@ def if_kernel():
 def rng():
     """Random numbers, the same for every test."""
     return np.random.default_rng(1606_08165)
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """As if scikit-learn were not installed."""
+    for name in ("sklearn", "sklearn.exceptions", "sklearn.utils", "sklearn.utils.multiclass", "sklearn.utils.validation"):
+        monkeypatch.setitem(sys.modules, name, None)

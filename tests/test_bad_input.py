@@ -25,6 +25,7 @@ XOR = "train temporal --data xor --set backend=reference --epochs 3 --lr 0.01 --
 SAMPLE = "train temporal --set backend=reference --out good.npz "
 RATE = "train {} --data xor --backend reference --epochs 1 --quiet --no-test --out rate.npz "
 PROXY, ANN = RATE.format("proxy"), RATE.format("ann")
+OWN = "train temporal --set backend=reference --epochs 1 --quiet --no-test --out new.npz "
 COMPARE = "compare --data xor --backend reference --epochs 1 --seeds 1 --model 2-4-2 --methods ann proxy --steps 2 "
 
 # What is typed, the exit code (1: an error, 2: wrong usage), and words that the message must have.
@@ -54,7 +55,7 @@ ROWS = [
     (XOR + "--set jitter=much", 1, "jitter: expected a number", "got 'much'"),
     (XOR + "--set jitter=true", 1, "jitter: expected a number", "got True"),
     (XOR + "--set shift=1.5", 1, "shift: expected a whole number, got 1.5"),
-    (XOR + "--set loss=mse", 1, "loss: expected one of t, z, got 'mse'"),
+    (XOR + "--set loss=mse", 1, "loss: expected one of t, z, squared, got 'mse'"),
     (XOR + "--set bias=yes", 1, "bias: expected true or false, got 'yes'"),
     (XOR + "--set bias=5", 1, "bias: expected true or false, got 5"),
     (XOR + "--set temperature=2", 1, "unknown setting 'temperature': expected one of model,"),
@@ -75,6 +76,24 @@ ROWS = [
     ("train temporal --data xor --folder cut --out good.npz", 1, "folder: expected None for xor", "got 'cut'"),
     ("evaluate good.npz --data mnist --folder nowhere", 1, "there is no folder nowhere"),
     ("data fetch", 1, "data fetch: expected a name, one of fashion-mnist, mnist, cifar10"),
+    # data of your own
+    (OWN + "--data none.csv --target y", 1, "none.csv: expected a file of yours, got none"),
+    (OWN + "--data table.csv", 1, "target: expected the name of the column of the labels in table.csv, got none"),
+    (OWN + "--data table.csv --target z", 1, "table.csv: expected a first line of names, each once, with the target 'z'"),
+    (OWN + "--data hole.csv --target y", 1, "hole.csv, line 3, column b: expected a finite number, got none"),
+    (OWN + "--data table.csv --target y --test-data other.csv", 1, "y of test: expected labels of the training part, no, yes, got 'maybe'"),
+    (OWN + "--data table.csv --target y --test-data text.txt", 1, "text.txt: expected a line of names and then samples, got 1 lines"),
+    (OWN + "--data table.csv --target y --val 12", 1, "val: expected a share from 0 to below 1, a number", "got int 12"),
+    (OWN + "--data table.csv --target y --model 3-4-2", 1, "model: expected 2-...-2 for table.csv, got 3-4-2"),
+    (OWN + "--data xor --target y", 1, "target: expected none for xor, which is no CSV file, NPZ file or folder, got 'y'"),
+    (OWN + "--data xor --test-data table.csv", 1, "test: expected none for xor, which is no CSV file, NPZ file or folder, got 'table.csv'"),
+    (OWN + "--data good.npz", 1, "good.npz: expected arrays x and y, got none"),
+    (OWN + "--data photos/", 1, "photos/: expected a folder of images of yours, got none"),
+    (OWN + "--data cut", 1, "cut: expected a folder of images for each class, got no folders"),
+    ("evaluate own.npz", 1, "table.csv: expected the data that own.npz was trained on (SHA-256 000000000000...), got data"),
+    ("evaluate gone.npz", 1, "gone.npz: was trained on gone.csv, which is not here: expected --data FILE"),
+    ("evaluate own.npz --data other.csv", 1, "other.csv: expected the classes that own.npz was trained on, no, yes, got maybe, no, yes"),
+    ("evaluate own.npz --data wide.csv", 1, "model: expected 3-...-2 for wide.csv, got 2-4-2"),
     # checkpoints
     ("evaluate nowhere.npz", 1, "no checkpoint nowhere.npz: expected a file, or a network that ships with pysnn"),
     ("evaluate cut", 1, "no checkpoint cut: expected a file"),
@@ -112,7 +131,7 @@ ROWS = [
     # methods that count spikes
     (PROXY + "--set late=5", 1, "unknown setting 'late': expected one of model, bias", "n_steps"),
     (PROXY + "--set surrogate=atan", 1, "unknown setting 'surrogate': expected one of"),
-    (ANN + "--steps 4", 1, "--steps: expected a method that counts spikes over time steps (proxy, tandem, surrogate, conversion), got ann"),
+    (ANN + "--steps 4", 1, "--steps: expected a method that counts spikes over time steps", "surrogate, eprop, conversion), got ann"),
     (XOR + "--steps 4", 1, "--steps: expected a method that counts spikes", "got temporal"),
     (PROXY + "--steps 0", 1, "n_steps: expected a number from 1 to 10000, got 0"),
     (PROXY + "--steps many", 2, "--steps: expected a whole number, got 'many'"),
@@ -192,6 +211,14 @@ def shelf(tmp_path_factory):
     np.savez(folder / "pickled.npz", header=np.array([{}], object))
     np.save(folder / "array.npy", np.ones(3))
     good = (folder / "good.npz").read_bytes()
+    for name, head, row, words in (("table", "a,b", "{0},{1}", ("yes", "no")), ("hole", "a,b", "{0},", ("yes", "no")),
+                                   ("other", "a,b", "{0},{1}", ("yes", "no", "maybe")), ("wide", "a,b,c", "{0},{1},2", ("yes", "no"))):
+        lines = [f"{row.format(k, k * k % 7) if k or name != 'hole' else '1,2'},{words[k % len(words)]}" for k in range(12)]
+        (folder / f"{name}.csv").write_text("\n".join([f"{head},y", *lines]))
+    header, arrays = checkpoint.read(folder / "good.npz")
+    for name, file in (("own", "table.csv"), ("gone", "gone.csv")):
+        record = {"name": file, "n_val": 1, "target": "y", "sha256": {file: "0" * 64}, "classes": ["no", "yes"]}
+        checkpoint.write(folder / f"{name}.npz", {**header, "data": record}, arrays)
     (folder / "half.npz").write_bytes(good[:len(good) // 2])
     (folder / "empty.npz").write_bytes(b"")
     (folder / "text.txt").write_text("not a checkpoint")

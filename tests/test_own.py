@@ -116,7 +116,8 @@ BILL = {    # what is trained; which pages' files it needs; which file the check
     "data set and encoding": ("temporal --data circle.py:data --set code=circle.py:fields --model 6-10-2 --batch 20 --epochs 3 "
                               "--backend reference --quiet --no-test --set optimiser=sgd", "data-set", ["circle.py"]),
     "loss and the like": ("surrogate --model 4-10-3 --steps 4 --lr 0.01 --set on=rates --set loss=choices.py:loss --set "
-                          "schedule=choices.py:steps --set penalty=choices.py:sparse --set augment=choices.py:noise "
+                          "schedule=choices.py:steps --set penalty=choices.py:sparse --set augment=choices.py:noise --set "
+                      "surrogate=choices.py:bell --set metric=choices.py:worst --set patience=2 "
                           + YIN_YANG.replace("=sgd", "=choices.py:Momentum"), "loss", ["choices.py"]),
 }
 SUICIDE = """
@@ -379,7 +380,7 @@ def broken(**names):
     ({"optimiser": broken(state={})}, r"optimiser: expected an object with update\(params, grads, lr\) and a dict `state`, got Broken"),
     ({"loss": lambda y, labels: y.sum()}, "loss: expected <lambda> to return a number and a gradient of shape"),
     ({"loss": lambda y, labels: (0.0, y[0])}, r"a gradient of shape \(4, 2\), got \(\), \(2,\)"),
-    ({"loss": "hinge"}, "loss: expected one of cross_entropy, mse, got 'hinge'"),
+    ({"loss": "hinge"}, "loss: expected one of cross_entropy, squared, mse, got 'hinge'"),
     ({"penalty": "l1"}, "penalty: expected a function or FILE.py:NAME, got 'l1'"),
 ])
 def test_functions_that_do_not_fit(chosen, said):

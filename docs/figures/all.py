@@ -16,6 +16,7 @@ import look  # noqa: E402
 PAGES = {
     "The temporal neuron": ("one_neuron", "jump", "silence", "piecewise_linear", "raster_digit", "error_against_kappa"),
     "The integrate-and-fire neuron": ("if_traces", "if_staircase", "rate_and_relu", "surrogates", "or_pooling"),
+    "Leaky neurons": ("surrogate_slopes",),
     "The ReLU network": ("convolution",),
     "Learning rules": ("proxy_scheme", "learning_rules", "gradient_angles", "accuracy_steps", "fair_comparison", "cifar10_curve"),
 }

@@ -20,10 +20,10 @@ N_VAL = 5000
 STEPS = (1, 2, 4, 8, 16)
 ROWS = {   # name, followed by -SEED: (data, preset, chosen)
     "fashion-warm": ("fashion-mnist", "warm", {}),
-    "fashion-ours": ("fashion-mnist", "ours", {}),
+    "fashion-scratch": ("fashion-mnist", "ours", {}),
     "fashion-plain": ("fashion-mnist", "warm", {"calibrate": 0.0}),
     "cifar-warm": ("cifar10", "warm", {}),
-    "cifar-ours": ("cifar10", "ours", {}),
+    "cifar-scratch": ("cifar10", "ours", {}),
     "fashion-authors": ("fashion-mnist", "authors", {"model": "fashion-proxy:32", "epochs": 60}),
 }
 

@@ -12,12 +12,36 @@ import sys
 from pathlib import Path
 
 from pysnn import datasets, metrics, training
+from pysnn.conventions import Sequences
 from pysnn.evaluation import rate as evaluation_rate
 from pysnn.learning import temporal
+from pysnn.models import BatchNorm, Conv, Dense, Leaky, Model
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent.parent / "runs"
 
+
+def numbers(x, dtype):
+    """Take samples as currents as they are, of either sign."""
+    return x.reshape(len(x), -1).astype(dtype)
+
+
+def noisy(x, rng, each=0.2, offset=0.4):
+    """Add noise to sequences, in shares of each channel's spread: to each number, and to each channel of a sample."""
+    noise = rng.normal(0, each, x.x.shape) + rng.normal(0, offset, (len(x), 1, x.x.shape[2]))
+    return Sequences((x.x + noise * x.x.std(axis=(0, 1))).astype(x.x.dtype), x.lengths)
+
+
+_OF_TUTORIAL = Leaky(0.95, timing="next", order="leak first")            # as of snnTorch, whose tutorial has this network
+THROUGH_TIME = {"input": "constant", "readout": "potential", "bias": True, "detach_reset": True, "clip_norm": 0.0}
+CONVOLUTIONS = THROUGH_TIME | {
+    "model": Model((40, 1, 1), (*(spec for n in (32, 64, 64) for spec in (Conv(n, 5, 2, 2), BatchNorm(), Leaky(0.5))), Dense(10))),
+    "n_steps": 6, "encode": numbers, "on": "mean", "over": "sum", "surrogate": "fast_sigmoid", "slope": 2.0, "lr": 3e-3, "lr_end": 1e-5,
+    "batch": 50, "epochs": 16}
+TUTORIAL = THROUGH_TIME | {
+    "model": Model((784,), (Dense(1000), _OF_TUTORIAL, Dense(10), _OF_TUTORIAL)), "n_steps": 25, "over": "each", "on": "counts",
+    "fire": ">", "surrogate": "atan", "slope": 2.0, "lr": 5e-4, "lr_end": 5e-6, "batch": 128, "epochs": 10}
+BEFORE = {"model": "12-128d-R0.9-9d-I0.9", "over": "largest"}               # the preset of JapaneseVowels as it was
 EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the preset's)
     "mnist-ours": ("temporal", "mnist", "ours", range(3), {}),
     "mnist-authors": ("temporal", "mnist", "authors", range(3), {}),
@@ -25,6 +49,11 @@ EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the 
     "yin-yang-ours": ("temporal", "yin-yang", "ours", range(5), {}),
     "proxy-fashion-mnist": ("proxy", "fashion-mnist", "ours", range(1), {"model": "fashion-proxy:32"}),
     "proxy-cifar10": ("proxy", "cifar10", "ours", range(1), {"model": "cifar-vgg:16", "n_steps": 8, "epochs": 24}),
+    "mnist1d-conv": ("surrogate", "mnist1d", "ours", range(5), CONVOLUTIONS),
+    "japanese-vowels": ("surrogate", "japanese-vowels", "ours", range(5), {}),
+    "japanese-vowels-before": ("surrogate", "japanese-vowels", "ours", range(5), BEFORE),
+    "japanese-vowels-noise": ("surrogate", "japanese-vowels", "ours", range(5), {"augment": noisy, "epochs": 80}),
+    "mnist-leaky": ("surrogate", "mnist", "ours", range(3), TUTORIAL),
 }
 XOR_RATES = (None, 0.01, 0.1, 0.3)   # None: the default
 XOR_SEEDS = 300
@@ -58,10 +87,10 @@ def one(experiment, data, settings, seed):
         training.save(run, path)
         print(f"{name} seed {seed} epoch {r['epoch']} loss {r['loss']:.4f} train {r['train_accuracy']:.4f} val {r['val_accuracy']:.4f} "
               f"{r['seconds']:.1f} s", flush=True)
-    score = training.METHODS[method].score(run.nets, data.x_test, data.y_test)
+    score = training.METHODS[method].score(run.nets, *data.test)
     result = {"seed": seed, "epochs": run.epoch, "validation": run.records[-1]["val_accuracy"], "test": score._asdict(),
               "seconds": sum(r["seconds"] for r in run.records), "settings": settings.plain(), "records": run.records}
-    if method != "temporal":
+    if run.kind == "rate":
         result["evaluation"] = evaluation_rate.evaluate(run.nets, data.x_test, data.y_test)
     if data.name == "yin-yang":
         x, y = datasets.yin_yang(10_000, 1000 + seed)

@@ -4,6 +4,7 @@ Run: python docs/results/tables.py            rewrites what stands between <!-- 
      python docs/results/tables.py --check    says whether anything would change (exit code 1)
 """
 
+import importlib.util
 import json
 import re
 import sys
@@ -12,10 +13,16 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).parent
-PAGES = (HERE.parent / "results.md", HERE.parent / "derivations/tandem.md", HERE.parent / "cuda.md", HERE.parent.parent / "README.md")
+PAGES = (HERE.parent / "results.md", HERE.parent / "derivations/tandem.md", HERE.parent / "cuda.md", HERE.parent / "conformance.md",
+         HERE.parent.parent / "README.md")
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
 PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
+TIME = {"mnist1d-conv": "MNIST-1D as a line of 40 points: three convolutions, T = 6",
+        "japanese-vowels": "JapaneseVowels: 256 recurrent neurons, 7 to 29 steps",
+        "japanese-vowels-noise": "the same, noise in training",
+        "japanese-vowels-before": "the same, 128 neurons, largest potential",
+        "mnist-leaky": "MNIST, 784-1000-10, T = 25, the network of snnTorch's tutorial"}
 STEPS = (1, 2, 4, 8, 15, 30, 60)
 SEEDS = {"mnist-authors": (3, 4, 5)}     # the other seeds' test figures had a part in choosing the preset
 
@@ -45,6 +52,68 @@ def accuracy():
                 fresh = [r["fresh"] for r in runs]
                 rows.append(f"| the same on 10,000 fresh points | {len(runs)} | | | **{spread([f['expected'] for f in fresh])}** "
                             f"| {spread([f['strict'] for f in fresh])} | |")
+    return rows
+
+
+def through_time():
+    """Test accuracy of leaky networks."""
+    rows = ["| data and network | seeds | epochs | validation % | test % | training time |", "|---|---|---|---|---|---|"]
+    for name, label in TIME.items():
+        runs = (load(name) or {"runs": []})["runs"]
+        if runs:
+            rows.append(f"| {label} | {len(runs)} | {runs[0]['epochs']} | {spread([r['validation'] for r in runs])} "
+                        f"| **{spread([r['test']['expected'] for r in runs])}** "
+                        f"| {np.median([r['seconds'] for r in runs]) / 60:.2g} min |")
+    return rows
+
+
+def vowels():
+    """Cross-validation of the settings of JapaneseVowels."""
+    names = {"before": "128 neurons, largest potential", "preset": "256 neurons, mean potential",
+             "preset, noise": "the same, noise of 0.2 and offsets of 0.4 in training",
+             **{f"noise {a} and {b}, {n} epochs": f"noise of {a} and offsets of {b}, {n} epochs"
+                for a, b, n in ((0.2, 0.4, 80), (0.2, 0.8, 80), (0.4, 0.4, 80), (0.4, 0.8, 80), (0.4, 0.8, 160), (0.6, 1.2, 160))}}
+    rows, results = ["| settings | random folds % | successive utterances % |", "|---|---|---|"], load("vowels")["results"]
+    of = {(r["try"], r["folds"]): f"{100 * r['accuracy']:.1f}" for r in results}
+    return rows + [f"| {text} | {of[name, 'random']} | {of[name, 'utterances']} |" for name, text in names.items()]
+
+
+def bridge():
+    """One set of weights as ReLUs, first spikes and rates."""
+    rows = ["| weights | read as | test % | strict % | decision | spikes a neuron | additions | multiply-adds |",
+            "|---|---|---|---|---|---|---|---|"]
+    for run in load("bridge")["runs"]:
+        data = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}[run["data"]["name"]]
+        for k, r in enumerate(run["rows"]):
+            when = "-" if r["time"] is None else f"{r['time']:.1f} windows" if k == 1 else f"{r['time']} step" + 's' * (r['time'] != 1)
+            rows.append(f"| {'' if k else f'{data}, `' + run['model'] + '`'} | {r['network']} | {100 * r['accuracy']:.2f} | "
+                        f"{100 * r['strict']:.2f} | {when} | {r['spikes_a_neuron']:.2f} | {r['additions'] / 1e6:.2f} M | "
+                        f"{r['multiply_adds'] / 1e6:.2f} M |")
+    return rows
+
+
+def c_program():
+    """Size and time of a network as C."""
+    rows = ["| network | bits | images | counts | C source | program | C, 1 core | whole numbers in NumPy | spiking network here |",
+            "|---|---|---|---|---|---|---|---|---|"]
+    for r in load("c-program")["rows"]:
+        c, numpy, ours = (f"{1000 * np.median(r['seconds'][name]) / r['n']:.1f} ms" for name in ("c", "numpy", "float"))
+        rows.append(f"| `{r['name']}`, T = {r['n_steps']} | {r['bits']} | {r['n']:,} | {'equal' if r['equal'] else 'NOT EQUAL'} | "
+                    f"{r['source_bytes'] / 1e3:.0f} kB | {r['program_bytes'] / 1e3:.0f} kB | {c} | {numpy} | {ours} |")
+    return rows
+
+
+def slopes():
+    """Accuracy on held-out sequences against kind and slope of the surrogate."""
+    spec = importlib.util.spec_from_file_location("slopes", HERE / "slopes.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    record, name = load("slopes"), {"randman": "random manifolds", "sound": "sound"}
+    head = "| data | surrogate | reset | " + " | ".join(f"slope {s:g}" for s in module.SLOPES) + " |"
+    rows = [head, "|---" * (3 + len(module.SLOPES)) + "|"]
+    for (data, kind, detached), row in module.table(record["results"] if record else []).items():
+        rows.append(f"| {name[data]} | {kind} | {'detached' if detached else 'attached'} | "
+                    + " | ".join(f"{100 * row[s]:.1f}" if s in row else "" for s in module.SLOPES) + " |")
     return rows
 
 
@@ -103,7 +172,7 @@ def deep():
     """Deep convolutional networks trained by proxy, from scratch and with a ReLU phase first."""
     rows = ["| network | T | seeds | epochs | test % | strict % | ReLU network % | alike % | T = 1 | T = 2 | T = 8 | T = 16 | hours |",
             "|---|---|---|---|---|---|---|---|---|---|---|---|---|"]
-    names = {"ours": "from scratch", "warm": "`warm`", "plain": "`warm`", "authors": "`authors`"}
+    names = {"scratch": "from scratch", "warm": "`warm`", "plain": "`warm`", "authors": "`authors`"}
     runs = (load("deep") or {"runs": []})["runs"]
     for row in dict.fromkeys(r["name"].rpartition("-")[0] for r in runs):
         some = [r for r in runs if r["name"].rpartition("-")[0] == row]
@@ -271,6 +340,15 @@ def mutation():
     return rows
 
 
+def mutation_layers():
+    """Do the checks of any layer notice small wrong changes of it?"""
+    r = load("mutation-layers")
+    right = r["right"]
+    return ["| mutants | change a result | noticed | right layers | numbers compared | false alarms |", "|---|" + "---|" * 5,
+            f"| {r['mutants']} | {r['change a result']} | {r['noticed']} | {right['layers']} | {right['numbers']:,} "
+            f"| {len(right['false alarms'])} |"]
+
+
 def verify():
     """How long `pysnn verify` takes."""
     r = load("verify")
@@ -358,6 +436,18 @@ def real():
     return rows
 
 
+def ten_lines():
+    """The ten lines from a file to a report, beside logistic regression and a MLP with the same samples."""
+    record = load("ten-lines")
+    lines = ["| data | method | features | training samples | logistic regression | MLP | ten lines | command line |", "|---" * 8 + "|"]
+    for row in record["rows"]:
+        of = {"logistic": [r["logistic"] for r in row["runs"]], "mlp": [r["mlp"] for r in row["runs"]],
+              "ours": [r["report"]["test"] for r in row["runs"]], "command": [r["command"] for r in row["runs"]]}
+        lines.append(f"| {row['data']} | {row['method']} | {row['n_features']:,} | {row['n_train']:,} | "
+                     + " | ".join(spread(values) for values in of.values()) + " |")
+    return lines
+
+
 def real_steps():
     """Surrogate learning by the number of steps: the preset, other learning rates, and the preset as it was."""
     rows, names = load("real")["steps"]["surrogate"], ("preset", "lr 0.0003", "lr 0.003", "former")
@@ -379,13 +469,26 @@ def gpu():
                    f"| {row['off']:.0e} |" for row in r["rows"]]
 
 
-TABLES = {"real": real, "gpu": gpu, "real-steps": real_steps,
+def conformance(name):
+    """Return what makes a table of the conformance matrix."""
+    def made():
+        sys.path.insert(0, str(HERE))                                    # its script writes records as the others do
+        try:
+            return getattr(importlib.import_module("conformance"), name)()
+        finally:
+            sys.path.remove(str(HERE))
+    return made
+
+
+TABLES = {**{f"conformance-{name}": conformance(name) for name in ("how", "frameworks", "cases", "neurons", "bugs")},
+          "real": real, "ten-lines": ten_lines, "gpu": gpu, "real-steps": real_steps,
           "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy,
-          "steps": steps, "deep": deep,
+          "steps": steps, "deep": deep, "through-time": through_time, "slopes": slopes, "vowels": vowels, "bridge": bridge,
+          "c-program": c_program,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
           "compare-fair": compare_fair, "fair-tuning": fair_tuning, "tandem": tandem,
           "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates,
-          "mutation": mutation, "verify": verify, "newcomer": newcomer}
+          "mutation": mutation, "mutation-layers": mutation_layers, "verify": verify, "newcomer": newcomer}
 
 
 def main(check=False):

@@ -10,10 +10,10 @@ import numpy as np
 
 from .. import __version__, _threads, checkpoint
 from ..foreign import clean
-from . import check, compare, data, evaluate, info, plot, train, verify
+from . import bridge, check, compare, conformance, data, evaluate, export, info, plot, sweep, train, verify
 from ._common import check_json, count
 
-VERBS = (train, evaluate, compare, plot, verify, check, data, info)     # each a module with a function `add`
+VERBS = (train, evaluate, compare, bridge, sweep, plot, export, verify, conformance, check, data, info)     # each has a function `add`
 HELP = argparse.RawDescriptionHelpFormatter
 
 

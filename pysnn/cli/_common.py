@@ -7,6 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from .. import _files, datasets, training
 from ..operations import BACKENDS
 
@@ -18,20 +20,26 @@ def count(text):
     return int(text)
 
 
-def one_of(names):
-    """Return what reads one of some names, or FILE.py:NAME of the user's own."""
+def one_of(names, is_file=None):
+    """Return what reads one of some names, FILE.py:NAME of the user's own, or a file or folder of data that `is_file` knows."""
     def read(text):
-        if text not in names and ".py:" not in text:
-            raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(names)}, or FILE.py:NAME)")
+        if text not in names and ".py:" not in text and not (is_file and is_file(text)):
+            own = "FILE.csv, FILE.npz, FOLDER/, FILE.ts or FILE.py:NAME" if is_file else "or FILE.py:NAME"
+            raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {', '.join(names)}, {own})")
         return text
     return read
 
 
 def add_data(sub, default=None):
     """Add the options that choose the data; without a default the checkpoint names them."""
-    sub.add_argument("--data", default=default, type=one_of(datasets.NAMES), metavar="NAME",
-                     help=(f"data set (default {default})" if default else "data set (default: the one it was trained on)")
-                     + f": {', '.join(datasets.NAMES)}, or FILE.py:NAME of your own")
+    sub.add_argument("--data", default=default, type=one_of(datasets.NAMES, lambda text: text.endswith(".ts") or datasets.is_own(text)),
+                     metavar="NAME", help=(f"data set (default {default})" if default else "data set (default: the one it was trained on)")
+                     + f": {', '.join(datasets.NAMES)}; or your own: FILE.csv, FILE.npz, FOLDER/ of images in folders by class, "
+                     "NAME_TRAIN.ts with NAME_TEST.ts beside it, or FILE.py:NAME")
+    sub.add_argument("--target", metavar="COLUMN", help="of a CSV file: the column of the labels")
+    sub.add_argument("--regression", action="store_true", default=None,
+                     help="the labels are numbers to be predicted (default: if they are numbers of which one is not whole)")
+    sub.add_argument("--test-data", metavar="FILE", help="another such file, or folder, of test samples (default: a fifth of the samples)")
     sub.add_argument("--folder", help="read the data set's files from here instead of the cache")
     if not default:
         add_files(sub)
@@ -112,6 +120,52 @@ def typed(pairs, flags, given):
     return chosen
 
 
+def load_data(args):
+    """Load the data to train on; say in one line what there is in files of the user's own."""
+    if not datasets.is_own(args.data):
+        return datasets.load(args.data, args.folder, args.target, args.test_data, None, args.regression)
+    args.data = args.data.rstrip("/\\") + "/" if Path(args.data).is_dir() else args.data
+    data = datasets.load(args.data, args.folder, args.target, args.test_data, args.val, args.regression)
+    print(data)
+    return data
+
+
+def remembered(args, data):
+    """Return what a checkpoint keeps about the data; of files of the user's own how to read them again, and their SHA-256."""
+    short = _files.short(args.data)
+    known = {"name": short, "n_val": args.val, "split_seed": 0}
+    if not datasets.is_own(args.data):
+        return known
+    files = [name for name in (args.data, args.test_data) if name]
+    return known | {"target": args.target, "test": args.test_data, "sha256": {name: _files.digest(name) for name in files},
+                    **{name: word for name, word in data.words.items() if name != "name"}}
+
+
+def held_out(args, data, remember):
+    """Set validation samples apart; those of files of the user's own are apart already."""
+    if datasets.is_own(args.data):
+        return datasets.held_out(data, 0 if data.x_val is None else None)
+    return datasets.held_out(data, remember.get("n_val"), remember.get("split_seed", 0))
+
+
+def _trained_on(args, run):
+    """Load the user's own files that a run was trained on, or others that are given, if shape and classes are the same."""
+    known = run.data if args.data is None else {}
+    name, test = args.data or known["name"], args.test_data or known.get("test")
+    for file, digest in (known.get("sha256") or {}).items():
+        if file in (name, test) and not Path(file).exists():
+            raise ValueError(f"{args.checkpoint}: was trained on {file}, which is not here: expected --data FILE")
+        if file in (name, test) and _files.digest(file) != digest:
+            raise ValueError(f"{file}: expected the data that {args.checkpoint} was trained on (SHA-256 {digest[:12]}...), got data that "
+                             f"have changed; to use them all the same: --data {file}")
+    data = datasets.load(name, args.folder, args.target or run.data.get("target"), test, run.data.get("n_val"),
+                         args.regression or run.data.get("regression"))
+    if (classes := run.data.get("classes")) and classes != list(data.classes):
+        raise ValueError(f"{name}: expected the classes that {args.checkpoint} was trained on, {', '.join(classes):.60}, got "
+                         f"{', '.join(data.classes):.60}")
+    return data
+
+
 def trained(args):
     """Load the checkpoint and the data that a verb is about."""
     run = training.load(args.checkpoint, args.files)
@@ -121,24 +175,38 @@ def trained(args):
     if not args.data and (file := name.rpartition(":")[0]).endswith(".py") and not _files.loaded(file):
         raise ValueError(f"{args.checkpoint}: was trained on data of {file}, which holds code: expected --with {file}")
     try:
-        data = datasets.load(name, args.folder)
+        data = _trained_on(args, run) if datasets.is_own(name) else datasets.load(
+            name, args.folder, args.target, args.test_data, None, args.regression)
     except datasets.DataError:
         if name != "fashion-mnist" or args.data or args.folder:
             raise
         print("Fashion-MNIST is not here (pysnn data fetch fashion-mnist): taking the sample that ships with pysnn", file=sys.stderr)
         data = datasets.load("fashion-sample")
     training.check_fit(run.nets.settings.model, data, run.nets.settings.own_encoding, run.nets.settings.time_axis)
+    if run.regression != data.regression and run.records:
+        had, has = ("targets" if some.regression else "labels" for some in (run, data))
+        raise ValueError(f"{name}: expected {had}, which {args.checkpoint} was trained on, got {has}")
     return run, data
 
 
+def in_words(score, data):
+    """Say a score on data in words; a root mean squared error in the unit of the targets, if there is one of them alone."""
+    if not data.regression:
+        return f"{score.expected:.2%}  (strict {score.strict:.2%}, inclusive {score.inclusive:.2%})"
+    span = 1.0 if data.target_scale is None else data.target_scale.span
+    one = len(data.classes) == 1
+    return f"R2 {score.r2:.4f}, RMSE {score.rmse * float(np.mean(span)) if one else score.rmse:.4g}" + (
+        f" of {data.classes[0]}" if one else " standard deviations of the targets")
+
+
 @contextlib.contextmanager
-def progress(run, n_samples, quiet):
+def progress(run, n_samples, quiet, more=0):
     """Lend a function that counts the batches of a run, and a tqdm bar, which is None where it is not wanted or not installed."""
     bar, s = None, run.nets.settings
     with contextlib.suppress(ImportError):
         from tqdm import tqdm
         if not quiet and sys.stderr.isatty():
-            bar = tqdm(total=-(-n_samples // s.batch) * (s.epochs - run.epoch), unit="batch", leave=False)
+            bar = tqdm(total=-(-n_samples // s.batch) * (s.epochs + more - run.epoch), unit="batch", leave=False)
 
     def counted(batches):
         for k in batches:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import _files, datasets, learning, training
+from .. import _files, learning, training
 from ..evaluation import comparison
-from ._common import add_data, add_training, count, emit, megabytes, options, progress, typed
+from ._common import add_data, add_training, count, emit, held_out, load_data, megabytes, options, progress, remembered, typed
 
 EPOCHS = 5      # of each run, if nothing else is said
 
@@ -35,24 +35,26 @@ def add(verb):
 
 def compare(args):
     """Train the runs that are missing, evaluate all, draw."""
-    data = datasets.load(args.data, args.folder)
-    args.data = _files.short(args.data)
-    folder = Path(args.out or f"runs/compare-{args.data}".replace(".py:", "."))
+    data = load_data(args)
+    if data.regression:
+        raise ValueError(f"--data: expected labels, which all methods take, got targets of regression in {data.name}")
+    remember = remembered(args, data)
+    args.data = remember["name"]
+    folder = Path(args.out or f"runs/compare-{data.name if 'sha256' in remember else args.data}".replace(".py:", "."))
     jobs = _jobs(args, data)
-    train, validation = datasets.held_out(data, args.val)
+    train, validation = held_out(args, data, remember)
     if args.no_test and validation is None:
         raise ValueError("--no-test: expected validation samples, got none; give --val N")
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"--out: expected a folder, got the file {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     with _files.locked(folder):
-        return _compare(args, data, folder, jobs, (train, validation))
+        return _compare(args, data, (folder, remember), jobs, (train, validation))
 
 
-def _compare(args, data, folder, jobs, parts):
+def _compare(args, data, place, jobs, parts):
     """Train and evaluate the runs, with the folder locked."""
-    train, validation = parts
-    remember = {"name": args.data, "n_val": args.val, "split_seed": 0}
+    (train, validation), (folder, remember) = parts, place
     runs = [comparison.begin(job, folder, remember) for job in jobs]      # all first, to refuse runs of another comparison
     results, began = [], time.perf_counter()
     print(f"{len(jobs)} runs on {args.data}, {jobs[0].settings.model}, {jobs[0].settings.epochs} epochs each; checkpoints in {folder}")

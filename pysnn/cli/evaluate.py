@@ -3,7 +3,9 @@
 import numpy as np
 
 from .. import checkpoint, training
-from ._common import add_data, count, emit, trained
+from ..conventions import Sequences
+from ..evaluation.operations import ENERGY, WORTH, energy
+from ._common import add_data, count, emit, in_words, trained
 
 
 def add(verb):
@@ -20,24 +22,50 @@ def add(verb):
                      help="numbers of time steps at which to give the accuracy (default 1 2 4 8 15 30 60)")
 
 
+    sub.add_argument("--energy", nargs="?", const="45nm", choices=ENERGY, metavar="TABLE",
+                     help=f"also joules a sample, by a published table: {', '.join(ENERGY)} (45nm)")
+
+
 def evaluate(args):
     """Evaluate a checkpoint."""
     run, data = trained(args)
     spikes = run.spikes and run.kind == "rate"
+    if run.spikes and not run.kind and (args.robust or args.steps is not None):
+        option = "--robust" if args.robust else "--steps"
+        raise ValueError(f"{option}: expected neurons without a leak, and samples without a time axis, got {run.nets.settings.model}")
+    if args.robust and data.regression:
+        raise ValueError("--robust: expected a network that tells classes apart, got one of regression")
     if args.robust and not run.kind:
         raise ValueError(f"--robust: expected a network trained by a rule of the family temporal or rate, got one trained by {run.method}")
     if args.steps is not None and not spikes:
         raise ValueError(f"--steps: expected a network that counts spikes over time steps, got one trained by {run.method}")
     results = {"temporal": _temporal, "rate": _rate}.get(run.kind, _any)(args, run, data, spikes)
+    if args.energy:
+        results["energy"] = _energy(args.energy, results, run)
     emit(args, {"checkpoint": args.checkpoint, "data": data.name, "seed": args.seed, "versions": training.versions(), **results})
 
 
 def _any(args, run, data, spikes):
-    """Evaluate a network of another kind: its accuracy alone."""
+    """Evaluate a network of another kind: its accuracy, and the activity of one with time."""
     test = run.rule.score(run.nets, *data.test)
     print(f"{args.checkpoint} on {data.name}, {len(data.y_test)} test samples; trained by {run.method}")
-    print(f"accuracy     {test.expected:.2%}   (strict {test.strict:.2%}, inclusive {test.inclusive:.2%})")
-    return {"n": len(data.y_test), "accuracy": test.expected, "strict": test.strict, "inclusive": test.inclusive}
+    print(f"{'score   ' if data.regression else 'accuracy'}     {in_words(test, data)}")
+    results = {"n": len(data.y_test), **{"accuracy" if name == "expected" else name: value for name, value in test._asdict().items()}}
+    if run.rule.family == "temporal":
+        from ..evaluation import temporal
+        results |= temporal.activity(run.nets, data.test[0])
+        print("spikes       " + "; ".join(f"{name} {n:.1f}" for name, n in zip(temporal.layer_names(run.nets), results["spikes"],
+                                                                               strict=True)))
+    if not run.spikes:
+        return results
+    from ..evaluation import sequences
+    results |= sequences.activity(run.nets, data.test[0])
+    print(f"a sample     {results['n_steps']:.4g} time steps" + " on average" * isinstance(data.test[0], Sequences))
+    print("spikes       " + "; ".join(f"layer {k}: {n:,.1f}, {r:.4f} a neuron and step" for k, (n, r) in enumerate(zip(
+        results["spikes"], results["rates"], strict=True), 1)))
+    print(f"operations   {results['multiply_adds']:,.0f} multiply-adds before the first neurons, "
+          f"{sum(results['additions']):,.0f} additions of weights by spikes")
+    return results
 
 
 def _temporal(args, run, data, spikes):
@@ -83,6 +111,23 @@ def _rate(args, run, data, spikes):
         for name, label in (("noise", "input noise"), ("bits", "weight bits")):
             print(f"{label:<13}" + "  ".join(f"{level:g}: {a:.2%}" for level, a in r[name]))
     return results
+
+
+def _energy(table, results, run):
+    """Say what operations cost by a published table; return joules a sample, of a ReLU network with the same weights, too, if known."""
+    if "additions" not in results and "multiply_adds" not in results:
+        raise ValueError(f"--energy: expected a network whose operations are counted, got one trained by {run.method}")
+    added, macs = results.get("additions", []), results.get("multiply_adds", [])
+    of_layers = isinstance(macs, list)                       # of the ReLU network, of which a spiking one takes the first alone, once
+    own = macs if not of_layers or not run.spikes else macs[:1]
+    found = {"table": table, "source": ENERGY[table].source, "joules": energy(added, own, table)}
+    said = (f"energy       {1e9 * found['joules']:,.4g} nJ a sample by {table}: {np.sum(added):,.0f} additions, "
+            f"{np.sum(own):,.0f} multiply-adds")
+    if of_layers and run.spikes:
+        found["relu_joules"] = energy(0, macs)
+        said += f"; the ReLU network {1e9 * found['relu_joules']:,.4g} nJ by 45nm"
+    print(said, f"  {ENERGY[table].source}", f"  {WORTH}", sep="\n")
+    return found
 
 
 def _print_operations(results, spikes):

@@ -56,6 +56,11 @@ def _checkpoint(args):
     print(f"  {sum(math.prod(shape) for shape, _ in params.values()):,} parameters")
     if state := [name[6:] for name in arrays if name.startswith("state/")]:
         print(f"  state: {', '.join(state)}")
+    for file, digest in (header["data"].get("sha256") or {}).items():
+        print(f"  data {file}, SHA-256 {digest}")
+    if header["data"].get("classes"):
+        column = header["data"].get("target")
+        print(f"  classes {', '.join(header['data']['classes'])}" + f", in column {column}" * (column is not None))
     for file, digest in header.get("files", {}).items():
         print(f"  needs {file}, SHA-256 {digest}")
     default = type(run.nets.settings)().plain()

@@ -31,14 +31,14 @@ def dense_forward(x, w, b=None):
     return give(home, y), Cache(x, w, b is not None)
 
 
-def dense_backward(dy, cache):
+def dense_backward(dy, cache, need_dx=True):
     """Pull a gradient back through `dense_forward`; see `pysnn.reference.dense.dense_backward`."""
     (x, w, has_b), home = cache, at_home(dy)
     dy = send(dy, _checks.gradient(stand_in(dy), ((x.shape[0], w.shape[1]), x.dtype)), "dy")
     db = empty(w.shape[1:], x.dtype, "db") if has_b else None
     if has_b:
         _sum_rows.over(db.size, flat(dy), db, x.shape[0], db.size)
-    dx = _multiply((x, w), TO_X, dy, w, empty(tuple(x.shape), x.dtype, "dx"))                # (R1)
+    dx = _multiply((x, w), TO_X, dy, w, empty(tuple(x.shape), x.dtype, "dx")) if need_dx else None     # (R1)
     dw = _multiply((x, w), TO_W, x, dy, empty(tuple(w.shape), x.dtype, "dw"))
     return give(home, dx, dw, db)
 

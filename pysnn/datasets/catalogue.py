@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import _checks
 from ..conventions import Sequences
+from ._sequences import check_sequences
 
 STORED = {"fashion-mnist": "idx", "mnist": "idx", "cifar10": "cifar",
           "japanese-vowels": "ts", "basic-motions": "ts", "arrow-head": "ts", "gun-point": "ts"}
@@ -23,7 +25,11 @@ class Dataset(NamedTuple):
 
     Images are uint8 arrays (N, H, W), or (N, H, W, 3) in colour, 0 black and 255 white. Points are float64 arrays
     (N, d) with values in [0, 1]. Sequences are arrays (N, T, n): T time steps of n values each, float32 and of any size,
-    or of n spike trains, uint8, 1 a spike and 0 none. Labels are int64 arrays (N,) that index `classes`.
+    or of n spike trains, uint8, 1 a spike and 0 none. Labels are int64 arrays (N,) that index `classes`. Of regression y are float64
+    arrays (N, k), k targets a sample, each of mean 0 and standard deviation 1 in the training part; `classes` are their names.
+
+    Where the samples of your own lie in a memory-mapped array, x is an object that reads those that are asked for by index or slice.
+    `x_val` and `y_val` are validation samples that the data set has of its own; None: `held_out` takes some of the training samples.
 
     Where sequences differ in length, `lengths` are int64 arrays (N,): sample b has lengths[b] time steps, from 1 to T, and
     x[b, lengths[b]:] is padding, all zeros, which is no part of the sample. None: every sample has T steps.
@@ -38,6 +44,11 @@ class Dataset(NamedTuple):
     classes: tuple
     lengths_train: np.ndarray = None
     lengths_test: np.ndarray = None
+    x_val: np.ndarray = None
+    y_val: np.ndarray = None
+    lengths_val: np.ndarray = None
+    scale: object = None     # what `scaled` does; None: samples stay as they are
+    target_scale: object = None      # of regression: mean and standard deviation of each target, `low` and `span`
 
     @property
     def test(self):
@@ -48,9 +59,116 @@ class Dataset(NamedTuple):
         x : array or pysnn.conventions.Sequences
             The latter where samples differ in length.
         y : array
-            Labels.
+            Labels or targets.
         """
         return self.x_test if self.lengths_test is None else Sequences(self.x_test, self.lengths_test), self.y_test
+
+    @property
+    def words(self):
+        """What a checkpoint says of it, for JSON.
+
+        Returns
+        -------
+        dict
+            name, kind, classes; scale: what `scaled` does, as lists, or None; of bytes, a range of 0 to 255; of targets, regression: True.
+        """
+        scale = self.scale._asdict() if self.scale else {"low": 0.0, "span": 255.0} if self.x_train.dtype == np.uint8 else None
+        scale = scale and {name: np.asarray(value).tolist() for name, value in scale.items()}
+        return {"name": self.name, "kind": self.kind, "classes": list(self.classes), "scale": scale,
+                **({"regression": True} if self.regression else {})}
+
+    @property
+    def regression(self):
+        """Whether its samples have targets, numbers, in place of labels.
+
+        Returns
+        -------
+        bool
+            Then `unscaled` brings what a network predicts to the unit of the targets.
+        """
+        return self.y_train.dtype.kind == "f"
+
+    def unscaled(self, values):
+        """Bring predicted numbers to the unit of the targets as they were given.
+
+        Parameters
+        ----------
+        values : (N, k) array
+            What `Method.values` reads from outputs; or targets of this data set.
+
+        Returns
+        -------
+        (N, k) array
+            Numbers in the units of the targets.
+
+        Raises
+        ------
+        ValueError
+            If the data set has labels.
+        """
+        if not self.regression:
+            raise ValueError(f"{self.name}: expected targets of regression, got labels of {len(self.classes)} classes")
+        return values if self.target_scale is None else values * self.target_scale.span + self.target_scale.low
+
+    @property
+    def unequal(self):
+        """Whether a class has at least twice as many training samples as another.
+
+        Returns
+        -------
+        bool
+            Then ``class_weight="balanced"`` is a good choice.
+        """
+        if self.regression:
+            return False
+        n = np.bincount(self.y_train, minlength=len(self.classes))
+        return bool(n.max() >= 2 * n.min())
+
+    def __str__(self):
+        """Say in one line what it holds."""
+        shape = " x ".join(map(str, self.x_train.shape[1:]))
+        n_val = 0 if self.y_val is None else len(self.y_val)
+        parts = f"{self.name}: {self.kind}, {shape}; {len(self.y_train)} training, {n_val} validation, {len(self.y_test)} test samples"
+        if self.regression:
+            low, span = ([0.0], [1.0]) if self.target_scale is None else self.target_scale[:2]
+            each = [f"{name} {m:.4g} +- {s:.4g}" for name, m, s in zip(self.classes, low, span, strict=False)][:MANY]
+            return f"{parts}; regression, in training {', '.join(each)}"
+        n = np.bincount(self.y_train, minlength=len(self.classes))
+        each = [f"{name} {k}" for name, k in zip(self.classes, n, strict=True)] if len(n) <= MANY else [f"{n.min()} to {n.max()} each"]
+        numbers = len(n) > 2 * MANY and all(name.removeprefix("-").isdecimal() for name in self.classes)
+        hint = "; unequal classes, which class_weight=balanced lets count the same" * self.unequal
+        hint += "; if the labels are numbers to be predicted: regression=True, or --regression" * numbers
+        return f"{parts}; {len(n)} classes in training: {', '.join(each)}{hint}"
+
+    def scaled(self, x):
+        """Bring new samples to what a network was trained on: by the scale of the training samples of data of your own.
+
+        Parameters
+        ----------
+        x : (N, ...) array or frame, or sequences
+            Samples as they were given to `from_arrays` or its siblings.
+
+        Returns
+        -------
+        (N, ...) array or pysnn.conventions.Sequences
+            What `predict` of a learning rule takes.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are not such samples.
+        """
+        if self.kind == "sequence":
+            x = check_sequences(x, self.x_train.shape[2], "x")
+            return x if self.scale is None else Sequences(self.scale(x.x), x.lengths) if isinstance(x, Sequences) else self.scale(x)
+        columns, x = getattr(x, "columns", ()), _checks.table(x, "x")
+        if x.shape[1:] != self.x_train.shape[1:]:
+            raise ValueError(f"x: expected samples of shape {self.x_train.shape[1:]}, got {_checks.describe(x)}")
+        _checks.finite(x, "x", columns)
+        return x if self.scale is None else self.scale(x)
+
+
+MANY = 10       # classes, from which on their sizes are not said one by one
 
 
 class About(NamedTuple):

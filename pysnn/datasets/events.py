@@ -116,7 +116,8 @@ def read_shd(path):
     """Read events from an HDF5 file in the layout of the Spiking Heidelberg Digits; needs h5py.
 
     The file holds `spikes/times` (seconds) and `spikes/units`, a list for each sample, and `labels`; `extra/keys`, if there, names the
-    classes. Within a sample the events are sorted by time.
+    classes. Within a sample the events are sorted by time. Take the file from where you trust: if its bytes were altered, the library
+    behind h5py can hang or crash.
 
     Parameters
     ----------
@@ -149,6 +150,8 @@ def read_shd(path):
             classes = tuple(key.decode() for key in file["extra/keys"][:]) if "extra/keys" in file else None
         if not len(times) == len(units) == len(y) or y.dtype.kind not in "iu" or y.ndim != 1 or not len(y):
             raise ValueError(f"{len(times)} lists of times, {len(units)} of units and labels of shape {y.shape} and dtype {y.dtype}")
+        if classes and not "".join(classes).isprintable():
+            raise ValueError(f"names of classes that cannot be printed, {classes[:4]!r:.80}")
         samples = [_sorted(*pair, b) for b, pair in enumerate(zip(times, units, strict=True))]
     except Exception as error:      # h5py: a damaged file can fail anywhere
         said = " ".join(str(error).split())

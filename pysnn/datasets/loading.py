@@ -1,4 +1,4 @@
-"""Load a data set by name as arrays; split off a validation part.
+"""Load a data set by name as arrays.
 
 The sample `fashion-sample` (fashion_sample.npz beside this file) is taken from Fashion-MNIST, by Han Xiao, Kashif Rasul
 and Roland Vollgraf, arXiv 1708.07747, copyright 2017 Zalando SE, MIT licence: see LICENSE-fashion-mnist. It is for
@@ -10,19 +10,20 @@ import pathlib
 import numpy as np
 
 from .. import _checks, _files
-from ..conventions import Sequences
 from .cache import cache_folder
 from .catalogue import CLASSES, FETCHABLE, FILES, DataError, Dataset, check_name
 from .events import check_spikes
 from .formats import format_of, verified
+from .own import TEST, VAL, from_csv, from_folder, from_npz
 from .points import YIN_YANG_SETS, xor, yin_yang, yin_yang_validation
+from .series import joined_series, read_ts
 from .signals import MNIST1D_SETS, mnist1d
 from .spike_trains import RANDMAN_SETS, SOUND_SETS, randman, sound
 
 SAMPLE = pathlib.Path(__file__).with_name("fashion_sample.npz")
 
 
-def load(name, folder=None):
+def load(name, folder=None, target=None, test=None, val=None, regression=None):
     """Load a data set as arrays; this never downloads (`fetch` does).
 
     Parameters
@@ -30,9 +31,18 @@ def load(name, folder=None):
     name : str
         A key of `READERS`: xor, yin-yang, mnist1d, randman and sound are generated (xor: the four points are training and test set),
         fashion-sample is shipped (6,000 + 1,000 images), those of `FETCHABLE` are read. Or FILE.py:NAME, a Dataset in a file of your
-        own, or a function that returns one.
+        own, or a function that returns one. Or NAME_TRAIN.ts, time series of your own with the test samples beside it in NAME_TEST.ts. Or
+        a CSV file, a NPZ file or a folder of images, as `from_csv`, `from_npz` and `from_folder` take them; see `is_own`.
     folder : str or pathlib.Path, optional
-        Where to read the latter from, in any form that `fetch` accepts; default: the cache.
+        Where to read those of `FETCHABLE` from, in any form that `fetch` accepts; default: the cache.
+    target : str, optional
+        The column of the labels, of a CSV file.
+    test : str or pathlib.Path, optional
+        File or folder of the test samples, of files that `is_own` names; default: a fifth of the samples.
+    val : int, optional
+        Number of validation samples of such files; default: a twelfth of the others.
+    regression : bool, optional
+        Of CSV and NPZ files: whether the labels are numbers to be predicted; default: see `from_arrays`.
 
     Returns
     -------
@@ -42,17 +52,75 @@ def load(name, folder=None):
     Raises
     ------
     ValueError
-        If the name is unknown, or a folder is given for a set that is not read from one.
+        If the name is unknown, a folder is given for a set that is not read from one, or a file of your own cannot be read.
     DataError
         If files are absent or differ from the published ones (md5).
     """
+    if is_own(name):
+        return _own(name, target, test, VAL if val is None else val, regression)
+    for option, value in (("target", target), ("test", test), ("regression", regression)):
+        if value is not None:
+            raise ValueError(f"{option}: expected none for {name}, which is no CSV file, NPZ file or folder, got {str(value)!r}")
     if ".py:" in str(name):
         made = _files.load(name)
         return _checked(name, made() if callable(made) and not isinstance(made, Dataset) else made)
-    check_name(name, tuple(READERS))
+    series = str(name).endswith(".ts")
+    if not series:
+        check_name(name, tuple(READERS))
     if folder is not None and name not in FETCHABLE:
         raise ValueError(f"folder: expected None for {name}, which is not read from a folder, got {str(folder)!r}")
-    return READERS[name](name, folder)
+    return _own_series(name) if series else READERS[name](name, folder)
+
+
+def is_own(name):
+    """Tell whether a name is that of a CSV or NPZ file or of a folder of images of the user's own.
+
+    Parameters
+    ----------
+    name : str or pathlib.Path
+        What the user asked for.
+
+    Returns
+    -------
+    bool
+        By its ending .csv or .npz, or a slash at its end; or if there is such a folder, and no data set of this name.
+    """
+    text = str(name)
+    return text.endswith((".csv", ".npz", "/", "\\")) or (text not in READERS and pathlib.Path(text).is_dir())
+
+
+def _own(name, target, test, val, regression):
+    """Read data of the user's own; the validation part is drawn here."""
+    path = pathlib.Path(name)
+    if not path.exists():
+        raise DataError(f"{name}: expected a {'folder of images' if path.suffix not in ('.csv', '.npz') else 'file'} of yours, got none")
+    if path.suffix == ".csv" and path.is_file():
+        if target is None:
+            raise ValueError(f"target: expected the name of the column of the labels in {name}, got none")
+        return from_csv(path, target, TEST if test is None else test, val, regression=regression)
+    if target is not None:
+        raise ValueError(f"target: expected none for {name}, which is no CSV file, got {target!r}")
+    plan = {"test": TEST if test is None else test, "val": val}
+    if path.is_file():
+        return from_npz(path, **plan, regression=regression)
+    if regression:
+        raise ValueError(f"regression: expected none for {name}, a folder of images by class, got {regression}")
+    return from_folder(path, **plan)
+
+
+def _own_series(name):
+    """Read NAME_TRAIN.ts and NAME_TEST.ts; either may be given, or NAME.ts."""
+    path = pathlib.Path(name)
+    stem = path.stem.removesuffix("_TRAIN").removesuffix("_TEST")
+    files = [path.with_name(f"{stem}_{part}.ts") for part in ("TRAIN", "TEST")]
+    if missing := [file for file in files if not file.is_file()]:
+        raise DataError(f"{name}: expected training samples in {files[0]} and test samples in {files[1]}, got no {missing[0]}")
+    parts = [read_ts(file) for file in files]
+    try:
+        joined = joined_series(parts)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    return Dataset(stem, "sequence", *joined[:4], parts[0].classes, *joined[4:])
 
 
 def _checked(name, data):
@@ -69,7 +137,10 @@ def _checked(name, data):
                 _check_sequences(x, lengths, part, len(y))
             elif lengths is not None:
                 raise ValueError(f"lengths_{part}: expected None for kind {data.kind!r}, got {_checks.describe(lengths)}")
-            _checks.labels(y, f"y_{part}", len(x), len(data.classes))
+            if data.regression and np.ndim(y) == 2:
+                _checks.targets(y, f"y_{part}", len(x), len(data.classes))
+            else:
+                _checks.labels(y, f"y_{part}", len(x), len(data.classes))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name}: {error}") from None
     if data.kind not in ("image", "points", "sequence"):
@@ -100,92 +171,6 @@ def _check_sequences(x, lengths, part, n):
         raise ValueError(f"x_{part}: expected zeros after the end of each sequence, got others in sample {bad[0, 0]} at step {bad[0, 1]}")
 
 
-def split_validation(y, n_val, rng):
-    """Split a training set into a smaller one and a validation set, with the same share of every class in both.
-
-    Parameters
-    ----------
-    y : numpy.ndarray
-        Integer labels (N,).
-    n_val : int
-        Size of the validation set, 0 < n_val < N. Where n_val times the share of a class is not whole, the classes
-        with the largest remainders get one more (the smaller label first). Every class keeps one to train on if n_val allows.
-    rng : numpy.random.Generator
-        Chooses the samples.
-
-    Returns
-    -------
-    train_idx, val_idx : numpy.ndarray
-        int64, sorted; together every index once.
-
-    Raises
-    ------
-    TypeError
-        If y is not an integer array or rng not a Generator.
-    ValueError
-        If y is not one-dimensional or n_val is out of range.
-    """
-    if not isinstance(y, np.ndarray) or not np.issubdtype(y.dtype, np.integer):
-        raise TypeError(f"y: expected an array of integer labels, got {getattr(y, 'dtype', type(y).__name__)}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected numpy.random.default_rng(seed), got {type(rng).__name__}")
-    if y.ndim != 1 or not 0 < n_val < len(y):
-        raise ValueError(f"expected labels (N,) and 0 < n_val < N, got shape {y.shape} and n_val = {n_val}")
-    labels, counts = np.unique(y, return_counts=True)
-    quota, remainder = np.divmod(n_val * counts, len(y))
-    while short := n_val - quota.sum():                               # once, unless a class would be left without training samples
-        room = quota < counts - (n_val <= len(y) - len(labels))
-        quota[np.argsort(-np.where(room, remainder, -1), kind="stable")[:min(short, room.sum())]] += 1
-    chosen = [rng.permutation(np.flatnonzero(y == label))[:q] for label, q in zip(labels, quota, strict=True)]
-    val_idx = np.sort(np.concatenate(chosen))
-    return np.setdiff1d(np.arange(len(y)), val_idx), val_idx
-
-
-def held_out(data, n_val=None, seed=0):
-    """Set validation samples apart from a data set's training samples.
-
-    Parameters
-    ----------
-    data : Dataset
-        The data; its test set stays where it is.
-    n_val : int, optional
-        How many training samples to hold out, 0 for none; by default a twelfth, none of XOR's four, and for Yin-Yang the published
-        validation set, which costs no training samples.
-    seed : int
-        For the choice.
-
-    Returns
-    -------
-    train, validation : tuple
-        (x, y) each; where samples differ in length x is a `pysnn.conventions.Sequences`; validation is None if there is none.
-
-    Raises
-    ------
-    ValueError
-        If n_val leaves nothing to train on, of all samples or of a class.
-    """
-    n = len(data.x_train)
-    if n_val is None and data.name == "yin-yang":
-        return (data.x_train, data.y_train), yin_yang_validation()
-    if n_val is None:
-        n_val = 0 if data.name == "xor" else n // 12
-    if not 0 <= n_val < n:
-        raise ValueError(f"validation: expected 0 to {n - 1} of the training samples, got {n_val}")
-    if n_val == 0:
-        return _chosen(data, slice(None)), None
-    t, v = split_validation(data.y_train, n_val, np.random.default_rng(seed))
-    if lost := sorted(set(data.y_train.tolist()) - set(data.y_train[t].tolist())):
-        raise ValueError(f"validation: expected a training sample left for each class, got none for {data.classes[lost[0]]}; hold out "
-                         f"fewer than {n_val}")
-    return _chosen(data, t), _chosen(data, v)
-
-
-def _chosen(data, some):
-    """Choose training samples and labels."""
-    x = data.x_train if data.lengths_train is None else Sequences(data.x_train, data.lengths_train)
-    return x[some], data.y_train[some]
-
-
 def _read_full(name, folder):
     """Read a fetched set: x_train, y_train, x_test, y_test, and the lengths if they differ."""
     place = cache_folder() / name if folder is None else pathlib.Path(folder).expanduser()
@@ -202,7 +187,8 @@ def _xor(name, folder):
 
 
 def _yin_yang(name, folder):
-    return Dataset(name, "points", *yin_yang(*YIN_YANG_SETS["train"]), *yin_yang(*YIN_YANG_SETS["test"]), CLASSES[name])
+    made = Dataset(name, "points", *yin_yang(*YIN_YANG_SETS["train"]), *yin_yang(*YIN_YANG_SETS["test"]), CLASSES[name])
+    return made._replace(**dict(zip(("x_val", "y_val"), yin_yang_validation(), strict=True)))
 
 
 def _sample(name, folder):

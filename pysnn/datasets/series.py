@@ -68,9 +68,10 @@ def parse_ts(data, path):
     _, *classes = header.get("classlabel", "false").split() or ["false"]
     for key, good in (("timestamps", "false"), ("missing", "false")):
         if header.get(key, good).lower() != good:
-            raise ValueError(f"{path}: expected @{key} {good}, got {header[key]:.40}")
-    if not classes or not dims.isdecimal() or len(dims) > 6 or int(dims) < 1 or len(set(classes)) < len(classes):
-        raise ValueError(f"{path}: expected a header with @classLabel true and the labels, each once, and @dimensions a number, got "
+            raise ValueError(f"{path}: expected @{key} {good}, got {header[key][:40]!r}")
+    wrong = not classes or len(set(classes)) < len(classes) or not "".join(classes).isprintable()
+    if wrong or not dims.isdecimal() or len(dims) > 5 or int(dims) < 1:
+        raise ValueError(f"{path}: expected a header with @classLabel true and labels, each once, and @dimensions 1 to 99999, got "
                          f"{header.get('classlabel', 'no labels')[:40]!r} and {dims[:40]!r}")
     samples = [_sample(line, int(dims), classes, f"{path}, line {k}") for k, line in enumerate(lines[first:], first + 1) if line.strip()]
     if not samples:

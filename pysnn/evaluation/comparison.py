@@ -147,7 +147,7 @@ def evaluate(job, run, folder, samples, on):
     """
     path = Path(folder) / f"{job.name}.json"
     key = {"on": on, "n": len(samples[1]), "at": list(job.at), "data": run.data, "settings": job.settings.plain(), "seed": job.seed,
-           "epoch": run.epoch, "sha256": _digest(run.nets), "pysnn": training.versions()["pysnn"]}
+           "epoch": run.epoch, "sha256": digest(run.nets), "pysnn": training.versions()["pysnn"]}
     try:
         stored = json.loads(path.read_text())
         if stored["key"] == key:
@@ -166,8 +166,19 @@ def evaluate(job, run, folder, samples, on):
     return result
 
 
-def _digest(nets):
-    """Return the SHA-256 of parameters and state."""
+def digest(nets):
+    """Return the SHA-256 of parameters and state.
+
+    Parameters
+    ----------
+    nets : tuple
+        From `build` of a learning rule.
+
+    Returns
+    -------
+    str
+        In hexadecimal digits; equal where all bits are.
+    """
     digest = hashlib.sha256()
     for name, x in sorted({**nets.net.params, **{f"state/{name}": x for name, x in nets.state.items()}}.items()):
         digest.update(f"{name} {x.dtype} {x.shape} ".encode() + np.ascontiguousarray(x).tobytes())

@@ -3,6 +3,7 @@
 docs/derivations/index.md says what each gradient is the gradient of; `pysnn.evaluation.mismatch` says why layers disagree.
 """
 
+import contextlib
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +15,8 @@ from ..learning import METHODS, rate
 from .mismatch import spiking
 from .rate import activations, relu_twin
 
-RULES = {name: rule for name, rule in METHODS.items() if "on" in rule.Settings.__dataclass_fields__}     # they share one loss
+RULES = {name: rule for name, rule in METHODS.items()                                                    # they share one loss
+         if rule.family == "rate" and "on" in rule.Settings.__dataclass_fields__}
 
 
 def gradient_angles(nets, x, y, **chosen):
@@ -67,6 +69,51 @@ def gradient_angles(nets, x, y, **chosen):
     return {(a, b): {name: angle(grads[a][name], grads[b][name]) for name in nets.net.params}
             | {"all": angle(*(np.concatenate([grads[k][name].ravel() for name in nets.net.params]) for k in (a, b)))}
             for a, b in combinations(grads, 2)}
+
+
+def angles_through_time(nets, x, y, truncate=()):
+    """Compare what leaves out a part of the past with full back-propagation through time: e-prop, and truncated gradients.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.rate.Nets
+        Of surrogate or eprop; resets are constants in all gradients compared.
+    x : (B, T, n) array
+        Samples.
+    y : (B,) array of integers
+        Labels.
+    truncate : sequence of int
+        Steps of segments, see the setting of surrogate.
+
+    Returns
+    -------
+    dict of str to dict of str to float
+        For eprop, where the model has traces, and each truncation ("truncate 5"), the angle in degrees by parameter name; NaN where a
+        gradient is 0.
+
+    Raises
+    ------
+    ValueError
+        If the networks are those of another method.
+    """
+    surrogate, eprop = METHODS["surrogate"], METHODS["eprop"]
+    if not isinstance(nets.settings, (surrogate.Settings, eprop.Settings)):
+        raise ValueError("nets: expected networks of surrogate or eprop")
+    values = vars(nets.settings) | {"detach_reset": True, "memory": "all", "truncate": 0, "clip_norm": 0.0}
+    values |= {"input": "steps"} if isinstance(nets.settings, eprop.Settings) else {}
+
+    def chosen(rule, **more):
+        return rule.Settings(**{name: value for name, value in (values | more).items() if name in rule.Settings.__dataclass_fields__})
+
+    def grads(settings):
+        rule = eprop if isinstance(settings, eprop.Settings) else surrogate
+        state = {name: some for name, some in nets.state.items() if rule is eprop or not name.startswith("feedback")}
+        return rule.gradients(rule.build(settings, nets.net.params, state=state), x, y).grads
+    others = {f"truncate {n}": chosen(surrogate, truncate=n) for n in truncate}
+    with contextlib.suppress(ValueError):
+        others = {"eprop": chosen(eprop)} | others
+    full = grads(chosen(surrogate))
+    return {name: {w: angle(dw, full[w]) for w, dw in grads(settings).items()} for name, settings in others.items()}
 
 
 def _own_error(nets, x, labels, limit):

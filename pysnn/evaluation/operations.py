@@ -1,9 +1,59 @@
-"""What a network costs: multiply-adds of a ReLU network, additions of a spiking one, layer by layer."""
+"""What a network costs: multiply-adds of a ReLU network, additions of a spiking one, layer by layer; and joules by published tables."""
+
+from typing import NamedTuple
 
 import numpy as np
 
 from .. import models
 from ..models import AvgPool, Conv, Dense, MaxPool
+
+
+class EnergyTable(NamedTuple):
+    """What operations cost, by a publication."""
+
+    addition: float           # of a weight by a spike, in pJ
+    multiply_add: float       # in pJ
+    source: str
+
+
+ENERGY = {
+    "45nm": EnergyTable(0.9, 4.6, "32-bit floats in 45 nm CMOS: an addition 0.9 pJ, a multiplication 3.7 pJ; M. Horowitz, ISSCC 2014"),
+    "loihi": EnergyTable(23.6, 4.6, "a synaptic operation of Loihi, 14 nm, at least 23.6 pJ, from simulations of the circuit; M. Davies et "
+                         "al., IEEE Micro 38(1), 2018, table 2. Multiply-adds, which the chip has not, as of 45nm"),
+    "truenorth": EnergyTable(26.0, 4.6, "power of the whole chip TrueNorth, 28 nm, by synaptic event at 20 Hz and 128 synapses a neuron; "
+                             "P. A. Merolla et al., Science 345, 2014. Multiply-adds, which the chip has not, as of 45nm"),
+}
+"""Tables by name."""
+WORTH = ("Such numbers count arithmetic alone: no memory access, which costs more than an addition, no potentials that leak, no traffic "
+         "and, but for truenorth, no static power. They compare networks with each other, and measure no machine.")
+"""What joules by such a table are worth, in words."""
+
+
+def energy(additions, multiply_adds, table="45nm"):
+    """Turn operations into joules.
+
+    Parameters
+    ----------
+    additions, multiply_adds : float or sequence of float
+        Operations of a sample, also layer by layer. A spiking network whose first layer gets a constant current takes that layer's
+        multiply-adds once, a ReLU network those of all layers, and no additions.
+    table : str
+        A key of `ENERGY`, which names the sources. `WORTH` says what such numbers are worth.
+
+    Returns
+    -------
+    float
+        Joules.
+
+    Raises
+    ------
+    ValueError
+        For another table.
+    """
+    if table not in ENERGY:
+        raise ValueError(f"energy: expected one of {', '.join(ENERGY)}, got {table!r}")
+    costs = ENERGY[table]
+    return float(np.sum(additions) * costs.addition + np.sum(multiply_adds) * costs.multiply_add) * 1e-12
 
 
 def _reach(n, size, stride, padding):

@@ -29,7 +29,8 @@ def evaluate(nets, x, y, n_times=60):
     dict
         accuracy, strict, inclusive: 0 to 1; undecided: share of samples without any output spike; t_decision: median time of the first
         output spike in tau, None if there is none; spikes and spikes_before: mean spikes a sample by layer, in all and up to the decision,
-        the input first; t, accuracy_in_time: the curve; confusion: counts, one column more for "undecided".
+        the input first; additions: a sample, see `activity`; t, accuracy_in_time: the curve; confusion: counts, one column more for
+        "undecided".
     """
     n_classes = nets.settings.model.shapes[-1][0]
     outs, before, spikes, n = [], 0, 0, 0
@@ -49,8 +50,38 @@ def evaluate(nets, x, y, n_times=60):
     table = metrics.confusion(y, np.where(decided, z.argmin(axis=1), n_classes), n_classes + 1)[:n_classes]
     return {"n": n, "accuracy": score.expected, "strict": score.strict, "inclusive": score.inclusive,
             "undecided": float(1 - decided.mean()), "t_decision": float(np.median(t_first[decided])) if decided.any() else None,
-            "spikes": (spikes / n).tolist(), "spikes_before": (before / n).tolist(), "t": t.tolist(),
+            "spikes": (spikes / n).tolist(), "additions": _additions(nets, spikes / n),
+            "spikes_before": (before / n).tolist(), "t": t.tolist(),
             "accuracy_in_time": metrics.accuracy_in_time(z, y, t).tolist(), "confusion": table.tolist()}
+
+
+def activity(nets, x):
+    """Count the spikes and operations of a temporal network.
+
+    Parameters
+    ----------
+    nets : pysnn.learning.temporal.Nets
+        The network.
+    x : (N, ...) array
+        Images or points.
+
+    Returns
+    -------
+    dict
+        spikes: a sample, by layer, the input first; additions: a sample, by weight layer: each spike, the bias spike too, adds the weights
+        that it meets; multiply_adds: none. What neurons themselves take is not counted.
+    """
+    spikes = 0
+    for i in range(0, len(x), 500):
+        z_in = temporal.encode_batch(nets, x[i:i + 500])
+        spikes += np.array([np.isfinite(z).sum() for z in (z_in, *nets.net.forward(z_in)[0])])
+    return {"spikes": (spikes / len(x)).tolist(), "additions": _additions(nets, spikes / len(x)), "multiply_adds": 0}
+
+
+def _additions(nets, spikes):
+    """Count the additions of weights by spikes (of a sample, by layer, the input first)."""
+    fans = [nets.net.params[name].shape[1] for name in nets.settings.model.weights]
+    return [float((n + nets.settings.bias) * fan) for n, fan in zip(spikes, fans, strict=False)]
 
 
 def robustness(nets, x, y, rng):

@@ -4,7 +4,7 @@ Whatever the file does, the caller goes on: it gets numbers, or an error of that
 (`NoAnswer`). What is right is decided on this side, so that the file can change nothing about it but by its numbers.
 """
 
-from ._load import NoAnswer, Raised, clean, import_file, one_line
+from ._load import NoAnswer, Raised, clean, copies, import_file, one_line, same
 from ._room import LIMIT, Function, Room
 
-__all__ = ["LIMIT", "Function", "NoAnswer", "Raised", "Room", "clean", "import_file", "one_line"]
+__all__ = ["LIMIT", "Function", "NoAnswer", "Raised", "Room", "clean", "copies", "import_file", "one_line", "same"]

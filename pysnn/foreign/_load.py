@@ -4,6 +4,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import numpy as np
+
 HERE = str(Path(__file__).parent)
 
 
@@ -69,3 +71,28 @@ def one_line(error):
         trace = trace.tb_next
     message, line = clean(f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")), line or other
     return message[:300 - len(line)] + line
+
+
+def copies(x, depth=4):
+    """Copy the arrays in something, also in tuples, lists, dictionaries and objects of the user's own, so that changes can be seen."""
+    if isinstance(x, np.ndarray):
+        return x.copy()
+    if isinstance(x, dict):
+        return {key: copies(e, depth - 1) for key, e in x.items()} if depth else None
+    if isinstance(x, (tuple, list)):
+        return [copies(e, depth - 1) for e in x] if depth else None
+    if isinstance(x, (bool, int, float, str)):
+        return x
+    inside = getattr(x, "__dict__", None) if type(x).__module__.startswith("_pysnn_student_") or hasattr(x, "n_changes") else None
+    return copies(inside, depth - 1) if isinstance(inside, dict) else None
+
+
+def same(a, b):
+    """Say whether two results of `copies` are the same; NaN is like NaN."""
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind in "fc")
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and (a is b or a == b or a != a)

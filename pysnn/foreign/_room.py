@@ -26,6 +26,7 @@ MEMORY = 4 * 2 ** 30        # bytes
 MAX_PRINTED = 10_000_000    # bytes after which a file that prints is stopped
 SHOWN = 4000                # characters of what is printed that are kept
 MARK = "PYSNN_FOREIGN"      # a name in the environment of all that the file starts
+REMEMBERED = 40             # results that later calls may write into
 ATOMIC = 512                # so many bytes can be written without waiting where poll says yes
 KINDS = list(type(inspect.Parameter.VAR_KEYWORD))
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -39,7 +40,7 @@ class Room:
 
     def __init__(self, path, limit=LIMIT):
         self.path, self.limit, self.why, self.printed = Path(path), limit, None, ""
-        self._process, self._n_runs, self._numbers, self._kept, self._gone = None, 0, itertools.count(1), {}, []
+        self._process, self._n_runs, self._numbers, self._kept, self._gone, self._given = None, 0, itertools.count(1), {}, [], {}
 
     def __enter__(self):
         return self
@@ -80,8 +81,9 @@ class Room:
     def call(self, name, args, through=""):
         """Call a function of the file with arrays, numbers, words, random generators, and last results of earlier calls.
 
-        What it does to arrays and generators is done to them here. Of a result that is not plain data there is something here that stands
-        for it. `through` is MODULE:FUNCTION of ours, called over there with the function as its first argument.
+        What it does to arrays and generators is done to them here: to arguments, and to results of the last few calls. Of a result that
+        is not plain data there is something here that stands for it. `through` is MODULE:FUNCTION of ours, called over there with the
+        function as its first argument; where the name is "", with the file itself, a module.
         """
         if self.why:
             raise NoAnswer(self.why)
@@ -89,13 +91,28 @@ class Room:
         self._gone.clear()
         kind, result, changed = self._ask([number, name, through, [self._known(x) for x in args], gone])
         for k, x in changed.items():
-            if isinstance(args[int(k)], np.random.Generator):
+            if " " in k:
+                self._overwrite(k, x)
+            elif isinstance(args[int(k)], np.random.Generator):
                 args[int(k)].bit_generator.state = x
-            else:
+            elif isinstance(args[int(k)], np.ndarray):
                 args[int(k)][...] = x
+            elif hasattr(args[int(k)], "n_changes"):
+                args[int(k)].n_changes += 1
         if kind != "right":
             raise {"left": NoAnswer, "not written": NotWritten}.get(kind, Raised)(result)
+        for k, x in enumerate(result if isinstance(result, (tuple, list)) else (result,)):
+            if isinstance(x, np.ndarray):
+                self._given[f"{number} {k}"] = weakref.ref(x)
+        while len(self._given) > REMEMBERED:
+            self._given.pop(next(iter(self._given)))
         return (*result[:-1], self._keep(result[-1], number)) if isinstance(result, tuple) and len(result) > 1 else result
+
+    def _overwrite(self, key, x):
+        """Write into the result of an earlier call what a later one wrote there."""
+        there = self._given.get(key, lambda: None)()
+        if there is not None and isinstance(x, np.ndarray) and there.shape == x.shape:
+            there[...] = x
 
     def close(self):
         """End the process, and all that the file has started."""
@@ -164,6 +181,8 @@ class Function:
 class _There:
     """Something that stays over there."""
 
+    n_changes = 0              # by calls that got it as an argument
+
 
 class _List(list):
     """A list that can be recognised."""
@@ -193,7 +212,7 @@ class _Process:
         self._out = tempfile.TemporaryFile()                    # it has no name that could stay behind
         mark = secrets.token_hex(8)
         paths = os.pathsep.join(x for x in (ROOT, os.environ.get("PYTHONPATH", "")) if x)
-        env = {**os.environ, MARK: mark, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8:backslashreplace"}
+        env = {"OMP_NUM_THREADS": "1", **os.environ, MARK: mark, "PYTHONPATH": paths, "PYTHONIOENCODING": "utf-8:backslashreplace"}
         command = [sys.executable, "-P", _keeper.__file__, str(path), str(os.getpid()), str(MEMORY)]
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._out, env=env, bufsize=0,
                                        start_new_session=True)

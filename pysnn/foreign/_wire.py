@@ -10,6 +10,7 @@ from ..operations import Operation
 from ._load import clean
 
 MOST = 2 ** 28                # bytes of a message
+SPREAD = "spread"             # the order of an array whose numbers do not lie side by side: it comes out as every second of another one
 HEAD = struct.Struct("<QQ")
 RECORDS = {kind.__name__: kind for kind in (Operation, Rule, Surrogate)}
 
@@ -42,10 +43,10 @@ def _encode(x, parts, other):
     if x is None or type(x) in (bool, int, float, str):
         return x
     if isinstance(x, (np.ndarray, np.generic)) and x.dtype.kind in "biufc" and not isinstance(x, np.ma.MaskedArray):
-        order = "F" if x.flags.f_contiguous and not x.flags.c_contiguous else "C"
-        at = sum(map(len, parts))
-        parts.append(x.tobytes(order))
-        return ["array", x.dtype.str, list(x.shape), order, isinstance(x, np.generic), at, len(parts[-1])]
+        order = "C" if x.flags.c_contiguous else "F" if x.flags.f_contiguous else SPREAD
+        at, kind = sum(map(len, parts)), "scalar" if isinstance(x, np.generic) else "writable" if x.flags.writeable else "read-only"
+        parts.append(x.tobytes("F" if order == "F" else "C"))
+        return ["array", x.dtype.str, list(x.shape), order, kind, at, len(parts[-1])]
     if x is ... or (isinstance(x, np.ndarray) and x.dtype == object and any(e is ... for e in x.flat)):
         return ["ellipsis"]
     if RECORDS.get(type(x).__name__) is type(x):
@@ -64,14 +65,22 @@ def _decode(node, data, other):
         return clean(node) if isinstance(node, str) else node
     kind, *rest = node
     if kind == "array":
-        dtype, shape, order, scalar, at, n = rest
-        if np.dtype(dtype).kind not in "biufc":
-            raise ValueError(f"expected numbers, got {dtype}")
-        x = np.frombuffer(data[at:at + n], np.dtype(dtype)).reshape(shape, order=order).copy(order="K")
-        return x[()] if scalar else x
+        return _array(data, *rest)
     if kind == "ellipsis":
         return ...
     if kind in ("tuple", "list", "record"):
         values = [_decode(e, data, other) for e in rest[kind == "record":]]
         return values if kind == "list" else tuple(values) if kind == "tuple" else RECORDS[rest[0]](*values)
     return other(node)
+
+
+def _array(data, dtype, shape, order, kind, at, n):
+    """Read an array; it lies in memory as it did, and can be written if it could."""
+    if np.dtype(dtype).kind not in "biufc":
+        raise ValueError(f"expected numbers, got {dtype}")
+    x = np.frombuffer(data[at:at + n], np.dtype(dtype)).reshape(shape, order="F" if order == "F" else "C").copy(order="K")
+    if order == SPREAD:
+        wide = np.zeros((*shape, 2), x.dtype)
+        wide[..., 0], x = x, wide[..., 0]
+    x.flags.writeable = kind != "read-only"
+    return x[()] if kind == "scalar" else x

@@ -1,16 +1,19 @@
 """The worker: it runs the file, then answers calls of its functions."""
 
+import collections
 import importlib
 import inspect
 import os
 import types
+import warnings
 
 import numpy as np
 
 from . import _wire
-from ._load import NoAnswer, import_file, one_line
+from ._load import NoAnswer, copies, import_file, one_line, same
 
-NAMES = ("OPERATION", "THRESHOLD", "RULE", "SURROGATE", "DETACH_RESET")        # what a file says besides its functions
+NAMES = ("OPERATION", "THRESHOLD", "RULE", "SURROGATE", "DETACH_RESET", "LAYOUT", "EPS")        # what a file says besides its functions
+RECENT = 4                     # so many last calls are remembered: does a later one write into their results?
 
 
 class Opaque:
@@ -25,7 +28,7 @@ def serve(path):
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)                              # what the file prints goes where its errors go
-    kept = {}
+    kept, recent = {}, collections.deque(maxlen=RECENT)
 
     def say(*answer):
         answers.write(_wire.pack(list(answer), _write))
@@ -42,13 +45,17 @@ def serve(path):
         number, name, through, args, gone = request
         for n in gone:
             kept.pop(n, None)
-        before = [np.copy(x) if isinstance(x, np.ndarray) else None for x in args]
+        before = [copies(x) for x in args]
         kind, result = _outcome(lambda name=name, through=through, args=args: _call(module, name, through, args))
+        changed = {str(k): x if isinstance(x, (np.ndarray, np.random.Generator)) else None for k, (x, old) in
+                   enumerate(zip(args, before, strict=True)) if isinstance(x, np.random.Generator) or not same(copies(x), old)}
+        changed |= {f"{n} {k}": x for n, listed in recent for k, (x, old) in listed.items() if not same(x, old)}
+        if kind == "right":
+            outputs = result if isinstance(result, (tuple, list)) else (result,)
+            recent.append((number, {k: (x, x.copy()) for k, x in enumerate(outputs) if isinstance(x, np.ndarray)}))
         if kind == "right" and isinstance(result, tuple) and len(result) > 1:
             kept[number] = result[-1]          # it may be a cache, whose arrays must stay the same ones
             result = *result[:-1], Opaque(result[-1], f"of {len(result[-1])}") if isinstance(result[-1], (tuple, dict)) else result[-1]
-        changed = {str(k): x for k, (x, old) in enumerate(zip(args, before, strict=True)) if isinstance(x, np.random.Generator)
-                   or (old is not None and not np.array_equal(x, old, equal_nan=True))}
         try:
             say(number, kind, result, changed)
         except (TypeError, ValueError, RecursionError) as error:           # what cannot be written
@@ -69,13 +76,16 @@ def _outcome(action, in_one_line=NoAnswer):
 
 
 def _call(module, name, through, args):
-    """Call a function of the file, or one of ours with it as the first argument."""
+    """Call a function of the file, or one of ours with it, or with the whole file where it has no name, as the first argument."""
     name, _, index = name.partition(".")
-    function = getattr(module, name)[int(index)] if index else getattr(module, name)
+    function = module if not name else getattr(module, name)[int(index)] if index else getattr(module, name)
     if through:
         place, _, ours = through.partition(":")
         return getattr(importlib.import_module(place), ours)(function, *args)
-    result = function(*args)
+    with warnings.catch_warnings():
+        if any(isinstance(x, np.ndarray) and not x.flags.writeable for x in args):
+            warnings.simplefilter("ignore")    # that an array cannot be written is meant
+        result = function(*args)
     return list(result) if isinstance(result, types.GeneratorType) else result
 
 

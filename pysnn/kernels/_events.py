@@ -6,11 +6,13 @@ again and again; nor can it squeeze a vector. These loops, written in LLVM's lan
 
 import numpy as np
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba import config, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 LANES = 16            # numbers a vector; narrower machines take several for one
+COMPRESSES = bool(get_host_cpu_features().get("avx512f"))      # whether the machine squeezes a vector; else several dozen instructions do
 UNUSED = 2**32 - 1    # in Python: what stands behind the numbers of a list, where the machine writes anything
 
 
@@ -19,32 +21,77 @@ def _data(context, builder, signature, args, k):
     return context.make_array(signature.args[k])(context, builder, value=args[k]).data
 
 
+def _set_flags(context, builder, signature, args):
+    """Load LANES flags as the bits of an integer."""
+    bytes_ = ir.VectorType(ir.IntType(8), LANES)
+    seen = builder.load(builder.bitcast(builder.gep(_data(context, builder, signature, args, 0), [args[1]]), bytes_.as_pointer()))
+    seen.align = 1
+    return builder.bitcast(builder.icmp_unsigned("!=", seen, ir.Constant(bytes_, [0] * LANES)), ir.IntType(LANES))
+
+
+@intrinsic
+def count(typing, flags, at):
+    """Count those of flags[at:at + LANES] that are not 0."""
+    def generate(context, builder, signature, args):
+        return builder.zext(builder.ctpop(_set_flags(context, builder, signature, args)), ir.IntType(64))
+
+    return types.int64(flags, types.int64), generate
+
+
 @intrinsic
 def squeeze(typing, flags, at, number, events, cursor):
     """Write number + k to events[cursor:] for each k < LANES where flags[at + k] is not 0, one after the other; return how many.
 
-    LANES numbers are written whatever the flags: those beyond the last are to be overwritten.
+    Beyond those, up to LANES numbers may be written: they are to be overwritten.
     """
     integer = types.int64
 
     def generate(context, builder, signature, args):
-        word = ir.IntType(32)
-        bytes_, words, bits = (ir.VectorType(ir.IntType(n), LANES) for n in (8, 32, 1))
-        place = builder.gep(_data(context, builder, signature, args, 0), [args[1]])
-        seen = builder.load(builder.bitcast(place, bytes_.as_pointer()))
-        seen.align = 1
-        mask = builder.icmp_unsigned("!=", seen, ir.Constant(bytes_, [0] * LANES))
+        found, long = _set_flags(context, builder, signature, args), ir.IntType(64)
+        place = builder.gep(_data(context, builder, signature, args, 3), [args[4]])
+        (_compress if COMPRESSES else _one_by_one)(builder, found, args[2], place)
+        return builder.zext(builder.ctpop(found), long)
+
+    return types.int64(flags, integer, integer, events, integer), generate
+
+
+def _compress(builder, found, number, place):
+    """Write the numbers of the bits that are set by one instruction, if there is any."""
+    word = ir.IntType(32)
+    words, bits = ir.VectorType(word, LANES), ir.VectorType(ir.IntType(1), LANES)
+    with builder.if_then(builder.icmp_unsigned("!=", found, found.type(0))):
         nothing = ir.Constant(words, ir.Undefined)
-        first = builder.insert_element(nothing, builder.trunc(args[2], word), word(0))
+        first = builder.insert_element(nothing, builder.trunc(number, word), word(0))
         everywhere = builder.shuffle_vector(first, nothing, ir.Constant(words, [0] * LANES))
         numbers = builder.add(everywhere, ir.Constant(words, list(range(LANES))))
         kind = ir.FunctionType(words, [words, bits, words])
         compress = cgutils.get_or_insert_function(builder.module, kind, f"llvm.experimental.vector.compress.v{LANES}i32")
-        place = builder.gep(_data(context, builder, signature, args, 3), [args[4]])
-        builder.store(builder.call(compress, [numbers, mask, nothing]), builder.bitcast(place, words.as_pointer())).align = 4
-        return builder.zext(builder.ctpop(builder.bitcast(mask, ir.IntType(LANES))), ir.IntType(64))
+        made = builder.call(compress, [numbers, builder.bitcast(found, bits), nothing])
+        builder.store(made, builder.bitcast(place, words.as_pointer())).align = 4
 
-    return types.int64(flags, integer, integer, events, integer), generate
+
+def _one_by_one(builder, found, number, place):
+    """Write the numbers of the bits that are set, the lowest first."""
+    word, begin = ir.IntType(32), builder.block
+    first, left = builder.trunc(number, word), builder.zext(found, word)
+    head, body, end = (builder.append_basic_block(name) for name in ("head", "body", "end"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    bits, k = builder.phi(word), builder.phi(word)
+    builder.cbranch(builder.icmp_unsigned("!=", bits, word(0)), body, end)
+    builder.position_at_end(body)
+    builder.store(builder.add(first, builder.cttz(bits, ir.IntType(1)(1))), builder.gep(place, [k])).align = 4
+    rest, after = builder.and_(bits, builder.sub(bits, word(1))), builder.add(k, word(1))
+    builder.branch(head)
+    for phi, old, new in ((bits, left, rest), (k, word(0), after)):
+        phi.add_incoming(old, begin)
+        phi.add_incoming(new, body)
+    builder.position_at_end(end)
+
+
+def count_in_python(flags, at):
+    """Do what `count` does."""
+    return np.count_nonzero(flags[at:at + LANES])
 
 
 def squeeze_in_python(flags, at, number, events, cursor):
@@ -123,4 +170,4 @@ def adder(width):
 
 
 if config.DISABLE_JIT:
-    squeeze, adder = squeeze_in_python, adder_in_python
+    count, squeeze, adder = count_in_python, squeeze_in_python, adder_in_python

@@ -78,6 +78,56 @@ class Layer:
         """
         raise TypeError(f"{type(self).__name__}: expected a method backward(dy, cache, need_dx=True)")
 
+    def forward_from(self, state, x, rng=None, statistics=None):
+        """Compute the output of a segment of the time steps; only neurons have a state that comes from the segment before.
+
+        Parameters
+        ----------
+        state : object or None
+            What the segment before left; None: this one is the first.
+        x : (T B, ...) array
+            Input of the segment; so are the others as of `forward`.
+        rng : numpy.random.Generator, optional
+            Given in training.
+        statistics : "batch" or dict of str to array, optional
+            What batch normalisation uses.
+
+        Returns
+        -------
+        y : (T B, ...) array
+            Output.
+        cache : object
+            For `backward_from`.
+        state : object or None
+            For the next segment.
+        """
+        return (*self.forward(x, rng, statistics), None)
+
+    def backward_from(self, dstate, dy, cache, need_dx=True):
+        """Compute the gradients of a segment.
+
+        Parameters
+        ----------
+        dstate : object or None
+            Gradient with respect to the state that the segment left; None: nothing comes from later segments.
+        dy : (T B, ...) array
+            Gradient with respect to the output.
+        cache : object
+            From `forward_from`.
+        need_dx : bool
+            Whether to compute the gradient of the input, too.
+
+        Returns
+        -------
+        dx : (T B, ...) array or None
+            Gradient with respect to the input.
+        grads : dict of str to array
+            Gradients of the parameters.
+        dstate : object or None
+            Gradient with respect to the state before the segment.
+        """
+        return (*self.backward(dy, cache, need_dx), None)
+
     def batch_stats(self, x, cache, used=True):
         """Return the statistics of a forward pass: mean{k} and var{k} of a batch normalisation; of other layers nothing.
 
@@ -113,7 +163,8 @@ class Layer:
 class SpikingLayer(Layer):
     """A layer of neurons with a membrane potential: forward takes all steps at once, (T B, ...), and `step` takes one.
 
-    A kind of neuron is its `forward`, `backward` and `step`. `first`: no neurons come before; forward takes a constant current (B, ...).
+    A kind of neuron is its `forward`, `backward` and `step`; with `forward_from` and `backward_from` it runs in segments of the steps, too.
+    `first`: no neurons come before; forward takes a constant current (B, ...).
     """
 
     first, fires = False, True
@@ -243,10 +294,11 @@ class Dense(_Weighted):
         self.op = backend_of("dense", backend)
 
     def forward(self, x, rng=None, statistics=None):
-        return self.op.dense_forward(x, self.w, self.b)
+        spikes = x.dtype == np.uint8 and hasattr(self.op, "spikes_forward")
+        return (self.op.spikes_forward if spikes else self.op.dense_forward)(x, self.w, self.b)
 
     def backward(self, dy, cache, need_dx=True):
-        dx, dw, db = self.op.dense_backward(dy, cache)
+        dx, dw, db = self.op.dense_backward(dy, cache, need_dx)
         return dx, {self.name: dw} | ({} if db is None else {self.b_name: db})
 
     def scaled(self, w, b):
@@ -410,22 +462,29 @@ class IntegrateFire(SpikingLayer):
 
     def __init__(self, config, backend="auto", first=False):
         self.config, self.backend, self.first = config, backend, first
-        self.op = backend_of("pooled_fire" if self.window else "integrate_fire", backend)
+        self.op = backend_of("pooled_fire" if self.window else "integrate_fire", config.surrogate.backend(backend))
 
     def _start(self, like):
         """Return the potential before the first step."""
         return self.config.v_init if self.v_init is None else np.broadcast_to(self.v_init, like.shape)
 
     def forward(self, x, rng=None, statistics=None):
-        c = self.config
-        current = np.broadcast_to(x, (c.n_steps, *x.shape)) if self.first else x.reshape(c.n_steps, -1, *x.shape[1:])
-        spikes, _, cache = self.op.forward(current, *self.window, c.threshold, self._start(current[0]), c.rule)
-        return spikes.reshape(-1, *spikes.shape[2:]), cache
+        return self.forward_from(None, x)[:2]
 
     def backward(self, dy, cache, need_dx=True):
+        return self.backward_from(None, dy, cache)[:2]
+
+    def forward_from(self, state, x, rng=None, statistics=None):
         c = self.config
-        dcurrent, _ = self.op.backward(dy.reshape(c.n_steps, -1, *dy.shape[1:]), cache, None, c.surrogate, c.detach_reset)
-        return (dcurrent.sum(axis=0) if self.first else dcurrent.reshape(-1, *dcurrent.shape[2:])), {}
+        current = np.broadcast_to(x, (c.n_steps, *x.shape)) if self.first else x.reshape(c.n_steps, -1, *x.shape[1:])
+        v = self._start(current[0]) if state is None else state
+        spikes, v, cache = self.op.forward(current, *self.window, c.threshold, v, c.rule)
+        return spikes.reshape(-1, *spikes.shape[2:]), cache, v
+
+    def backward_from(self, dstate, dy, cache, need_dx=True):
+        c = self.config
+        dcurrent, dv = self.op.backward(dy.reshape(c.n_steps, -1, *dy.shape[1:]), cache, dstate, c.surrogate, c.detach_reset)
+        return (dcurrent.sum(axis=0) if self.first else dcurrent.reshape(-1, *dcurrent.shape[2:])), {}, dv
 
     def step(self, v, current):
         return self.op.step(self._start(current) if v is None else v, current, *self.window, self.config.threshold, self.config.rule)

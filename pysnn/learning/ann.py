@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from . import rate
+from .method import finished_by
 from .settings import Common, setting
 
 
@@ -14,12 +15,13 @@ class Settings(Common):
     drop: float = setting(0.0, "share of the hidden dense outputs that count 0 in training", (0, 0.99))
 
 
-def gradients(nets, x, y, rng=None):
+@finished_by(rate.finish)
+def gradients(nets, x, y, rng=None, weight=None):
     """Compute the loss of a batch and its gradient; update nothing."""
     outputs, caches = nets.net.forward(rate.encode_batch(nets, x, rng), rng, None if rate.uses_running_stats(nets) else "batch")
-    loss, dy = rate.loss_and_grad(nets.settings, outputs[-1], y)
+    loss, dy = rate.loss_and_grad(nets.settings, outputs[-1], y, weight)
     _, grads = nets.net.backward(dy, caches)
-    return rate.step(nets, (loss, outputs[-1]), grads, {} if rate.uses_running_stats(nets) else nets.net.batch_stats(caches))
+    return rate.of_samples(nets, (loss, outputs[-1]), grads, {} if rate.uses_running_stats(nets) else nets.net.batch_stats(caches))
 
 
 METHOD = rate.METHOD._replace(name="ann", Settings=Settings, presets={"ours": {}},

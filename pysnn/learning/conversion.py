@@ -13,6 +13,7 @@ import numpy as np
 from ..layers import BatchNorm, Conv, Dense, ReLU, SpikingLayer
 from ..network import SpikingNetwork
 from . import ann, rate
+from .method import finished_by
 from .settings import MAX_STEPS, Common, Spiking, about, setting
 
 SAMPLES = 1000      # training samples that the scales are taken from
@@ -44,8 +45,10 @@ class Settings(Common):
     drop: float = setting(0.0, "share of the hidden dense outputs that count 0 in training", (0, 0.99))
 
     def __post_init__(self):
-        """Refuse levels without a ceiling, too."""
+        """Refuse levels without a ceiling, too, and regression."""
         super().__post_init__()
+        if self.loss == "squared":
+            raise ValueError("loss: expected one of labels, since conversion counts spikes, got squared; ann and surrogate take targets")
         if self.levels and not self.clip:
             raise ValueError(f"levels: expected 0 without clip, got {self.levels}")
 
@@ -104,9 +107,10 @@ def build(settings, params=None, rng=None, state=None):
     return nets
 
 
-def gradients(nets, x, y, rng=None):
+@finished_by(rate.finish)
+def gradients(nets, x, y, rng=None, weight=None):
     """Compute the ReLU network's loss and its gradient; update nothing."""
-    return ann.gradients(nets._replace(snn=None), x, y, rng)
+    return ann.gradients.of_samples(nets._replace(snn=None), x, y, rng, weight)
 
 
 def end_epoch(nets, x_train):

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..layers import Conv, Dense, ReLU, SpikingLayer
 from . import rate
+from .method import finished_by
 from .settings import Spiking, setting
 
 
@@ -71,7 +72,8 @@ def build(settings, params=None, rng=None, state=None):
     return nets
 
 
-def gradients(nets, x, y, rng=None):
+@finished_by(rate.finish)
+def gradients(nets, x, y, rng=None, weight=None):
     """Run both networks, take the loss of the spike counts, and send its gradient back through the ReLU network; update nothing."""
     s = nets.settings
     x = rate.encode_batch(nets, x, rng)
@@ -84,12 +86,12 @@ def gradients(nets, x, y, rng=None):
         run, own_stats = run_snn(nets, x, used, outputs)
         counts = run.counts[-1]
         own_stats |= gaps(nets, outputs, run) if "v_init2" in nets.state else {}
-    loss, dy = rate.loss_and_grad(s, counts, y)
+    loss, dy = rate.loss_and_grad(s, counts, y, weight)
     _, grads = nets.net.backward(dy, caches)               # (P2)
-    return rate.step(nets, (loss, counts), grads, {**used, **own_stats} if mode else {})
+    return rate.of_samples(nets, (loss, counts), grads, {**used, **own_stats} if mode else {})
 
 
-def run_snn(nets, x, used, outputs):
+def run_snn(nets, x, used, outputs=None):
     """Run the spiking network in training; also return the statistics of its currents, if it has running statistics of its own.
 
     Parameters
@@ -100,8 +102,8 @@ def run_snn(nets, x, used, outputs):
         Constant current.
     used : dict of str to array
         Statistics that the ReLU network used, mean{k} and var{k}.
-    outputs : list of arrays
-        Of the ReLU network's layers. What comes out of the first weights is the same in both networks.
+    outputs : list of arrays, optional
+        Of the ReLU network's layers. What comes out of the first weights is the same in both networks; default: it is computed again.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def run_snn(nets, x, used, outputs):
         statistics = None
     # With pooling inside, the ReLU network's first currents serve both; else the folded network computes its own, equal up to rounding.
     n = next(i for i, layer in enumerate(nets.net.layers) if isinstance(layer, (Conv, Dense)))
-    if nets.settings.pooling == "inside" and type(nets.net.layers[n]) is type(nets.snn.layers[n]) is Conv:
+    if outputs is not None and nets.settings.pooling == "inside" and type(nets.net.layers[n]) is type(nets.snn.layers[n]) is Conv:
         return nets.snn.run(outputs[n], statistics, begin=n + 1), {}
     return nets.snn.run(x, statistics), {}
 
@@ -150,11 +152,12 @@ def gaps(nets, outputs, run):
 
 
 def update_running_stats(nets, step):
-    """Move the running statistics towards those of the batch; then, with `calibrate`, the first potentials, (P14)."""
+    """Move the running statistics towards those of the batch; then, with `calibrate`, the first potentials, (P14), by the chunks' mean."""
     own = {name: gap for name, gap in step.batch_stats.items() if name.startswith("v_init")}
     rate.update_running_stats(nets, step._replace(batch_stats={name: x for name, x in step.batch_stats.items() if name not in own}))
     for name, gap in own.items():
         v, s = nets.state[name], nets.settings
+        gap = sum(gap) / len(gap) if isinstance(gap, list) else gap
         v[...] = np.clip(v + v.dtype.type(s.calibrate * s.n_steps) * gap, 0, s.threshold)
 
 

@@ -6,12 +6,12 @@ import numpy as np
 
 from .. import _checks, encode, models
 from .._blas import squares
-from ..conventions import Rule, Sequences, Surrogate
-from ..layers import NeuronConfig, ReLU, Whiten
+from ..conventions import Rule, Run, Sequences, Surrogate
+from ..layers import Dense, NeuronConfig, ReLU, Whiten
 from ..network import Network
-from .method import Method, Step, movable
+from .method import Method, Step, movable, norms
 from .method import largest_wins as accuracy
-from .settings import DATA, RATE_LOSSES, Common, add_penalty, called
+from .settings import DATA, RATE_LOSSES, Common, add_penalty, called, fitted_dense, of_parameter
 
 WHITENING = 3000    # training images that whitening filters are made from
 MOMENTUM = 0.1      # weight of the newest batch in the running statistics
@@ -60,6 +60,8 @@ def build(neurons, settings, params=None, rng=None, state=None, more=None):
     dtype = np.dtype(s.dtype).type
     if params is None:
         params = models.rate_params(s.model, rng, s.bias, s.init, dtype, s.gamma)
+        if s.init == "fluctuation":
+            models.fluctuation_params(s.model, params, rng, models.Drive(s.input_rate, s.sigmas, s.threshold, s.n_steps))
     fresh = models.rate_state(s.model, dtype)
     own = len(neurons) > 1 and getattr(s, "statistics", "shared") != "shared"
     wanted = {"n_epochs": np.zeros((), np.int64), **fresh, **({f"snn/{name}": x.copy() for name, x in fresh.items()} if own else {}),
@@ -128,9 +130,14 @@ def encode_batch(nets, x, rng=None):
     """
     s = nets.settings
     if s.time_axis is not None:
-        x = s.augment(x, rng) if rng is not None and s.augment else x
+        if rng is not None and s.augment:
+            before, x = _lengths(x), s.augment(x, rng)
+            if not np.array_equal(_lengths(x), before):
+                raise ValueError("augment: expected as many sequences as came, each as long as before, got others")
         values = x.x[:, :x.lengths.max()] if isinstance(x, Sequences) else x          # so that padding changes no bit
-        return np.ascontiguousarray(values.swapaxes(0, 1), s.dtype)
+        first = nets.net.layers[0]
+        spikes = values.dtype == np.uint8 and isinstance(first, Dense) and hasattr(first.op, "spikes_forward")
+        return np.ascontiguousarray(values.swapaxes(0, 1), np.uint8 if spikes else s.dtype)
     if rng is not None and x.ndim > 2:
         x = encode.crop_images(x, s.crop, rng) if s.crop else x
         if s.flip:
@@ -143,6 +150,11 @@ def encode_batch(nets, x, rng=None):
     flat = np.asarray(s.encode(x, dtype.type), dtype) if callable(s.encode) else encode.intensities(x, dtype.type)
     _checks.sample_shape(flat if s.own_encoding else x, s.model, "x")
     return flat.reshape(len(x), *shape)
+
+
+def _lengths(x):
+    """Return how many steps each sample has."""
+    return x.lengths if isinstance(x, Sequences) else np.full(len(x), x.shape[1])
 
 
 def uses_running_stats(nets):
@@ -161,7 +173,7 @@ def uses_running_stats(nets):
     return 0 < nets.settings.freeze_after <= int(nets.state["n_epochs"])
 
 
-def loss_and_grad(settings, y, labels):
+def loss_and_grad(settings, y, labels, weight=None):
     """Compute the loss and its gradient, (P1).
 
     Parameters
@@ -172,6 +184,8 @@ def loss_and_grad(settings, y, labels):
         Output of the network: spike counts, potentials, or (ann) activations.
     labels : (B,) array of integers
         Labels.
+    weight : (B,) array, optional
+        How many times each sample counts, for losses of ours, (L8).
 
     Returns
     -------
@@ -186,8 +200,10 @@ def loss_and_grad(settings, y, labels):
     else:
         factor = settings.scale / settings.n_steps if on == "mean" else min(1, (1 if on == "rates" else FEW) / settings.n_steps)
     scale = y.dtype.type(factor)
-    more = (settings.smoothing,) if settings.loss == "cross_entropy" else ()
-    loss, d = called(settings.loss, y * scale, labels) if callable(settings.loss) else RATE_LOSSES[settings.loss](y * scale, labels, *more)
+    more = {"smoothing": settings.smoothing} if settings.loss == "cross_entropy" else {}
+    more |= {} if weight is None else {"weight": weight}
+    own = callable(settings.loss)
+    loss, d = called(settings.loss, y * scale, labels) if own else RATE_LOSSES[settings.loss](y * scale, labels, **more)
     return loss, d * (y.dtype.type(settings.scale) if on == "mean" else scale)
 
 
@@ -210,20 +226,62 @@ def step(nets, loss_and_y, grads, batch_stats):
     pysnn.learning.method.Step
         What the training loop needs.
     """
+    return finish(nets, of_samples(nets, loss_and_y, grads, batch_stats))
+
+
+def of_samples(nets, loss_and_y, grads, batch_stats):
+    """Return a training step as the samples alone make it, without costs of weights; silent samples are counted.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    loss_and_y : (loss, y)
+        Loss and output of a batch or chunk.
+    grads : dict of str to array
+        Gradients of the loss.
+    batch_stats : dict
+        Statistics of the samples, see `pysnn.learning.method.Step`.
+
+    Returns
+    -------
+    pysnn.learning.method.Step
+        What `finish` takes.
+    """
     loss, y = loss_and_y
-    stats = {"movable": movable(grads, nets.settings.model.weights)}
+    stats = {} if nets.snn is None else {"n_silent": int((y == 0).all(axis=1).sum())}
+    return Step(loss, y, grads, stats, batch_stats)
+
+
+def finish(nets, step):
+    """Finish a training step: add weight decay and penalty to loss and gradients, and see which neurons can move.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    step : pysnn.learning.method.Step
+        What the samples say; its gradients are changed in place.
+
+    Returns
+    -------
+    pysnn.learning.method.Step
+        What the training loop needs.
+    """
+    loss, grads = step.loss, step.grads
+    weights = nets.settings.model.weights
+    stats = {"movable": movable(grads, weights), "grad_norm": norms(grads, weights)} | step.stats
     decay, often = nets.settings.weight_decay, nets.settings.bias_rate
     for name, param in nets.settings.model.params(None, nets.settings.bias).items() if often != 1 else ():
         if param.role in ("bias", "shift") and name in grads:
             grads[name] = grads[name] * grads[name].dtype.type(often)
     for name, dw in grads.items() if decay else ():
-        w = nets.net.params[name]
-        dw += w.dtype.type(decay) * w
-        loss += decay / 2 * squares(w)
+        w, cost = nets.net.params[name], of_parameter(decay, name)
+        if cost:
+            dw += w.dtype.type(cost) * w
+            loss += cost / 2 * squares(w)
     loss += add_penalty(nets.settings, nets.net.params, grads)
-    if nets.snn is not None:
-        stats["n_silent"] = int((y == 0).all(axis=1).sum())
-    return Step(loss, y, grads, stats, batch_stats)
+    return step._replace(loss=loss, stats=stats)
 
 
 def decide(y):
@@ -296,8 +354,10 @@ def report(nets, x, y=None):
         activations = [a for layer, a in zip(net.layers, relu, strict=True) if isinstance(layer, ReLU)] if relu else []
         outputs, top = activations, np.inf
         if snn is not None:
-            run = snn.run(piece, keep_counts=True)
-            outputs, top = run.layer_counts if snn.config.output else run.layer_counts[:-1], snn.config.n_steps
+            there = getattr(x[i:i + PIECE], "there", None)
+            run = snn.run(piece, keep_counts=True) if there is None else _run_within(snn, piece, there)
+            outputs = run.layer_counts if snn.config.output else run.layer_counts[:-1]
+            top = snn.config.n_steps if there is None else there.sum(axis=0)[:, None]
             n_spikes += np.array(run.n_spikes)
         if twins:
             same += float(alike(run.counts[-1], relu[-1]).sum())
@@ -315,7 +375,8 @@ def report(nets, x, y=None):
               "never": [float(np.mean(row[2])) for row in layers]}
     if snn is None:
         return record
-    record["rates"] = (n_spikes / (len(x) * nets.settings.n_steps * sizes)).tolist()
+    steps = x.lengths.sum() if isinstance(x, Sequences) else len(x) * nets.settings.n_steps
+    record["rates"] = (n_spikes / (steps * sizes)).tolist()
     if not twins:
         return record
     moments = [row[3] for row in layers[:len(activations)]]
@@ -323,6 +384,18 @@ def report(nets, x, y=None):
     record |= {"agreement": same / len(x), "bias": [float(m[0] - m[1]) for m in moments],
                "correlation": [float((m[4] - m[0] * m[1]) / s) if s > 0 else 0.0 for m, s in zip(moments, spread, strict=True)]}
     return record if y is None else record | {"relu_accuracy": float(right[1] / len(x)), "distance": float((right[1] - right[0]) / len(x))}
+
+
+def _run_within(snn, x, there):
+    """Run sequences (T, B, n) as `snn.run` does, but count no spike behind the end of a sample; there (T, B) says where it is."""
+    n_spikes, layer_counts = [], []
+    outputs, _ = snn.forward(x)
+    for layer, out in zip(snn.layers, outputs, strict=True):
+        if layer.fires or layer is snn.layers[-1]:
+            counts = (out.reshape(*there.shape, -1) * there[:, :, None]).sum(axis=0, dtype=out.dtype)
+            layer_counts.append(counts)
+            n_spikes.append(float(counts.sum(dtype=np.float64)) if layer.fires else 0.0)
+    return Run(None, None, n_spikes, layer_counts)
 
 
 def begin(nets, x_train):
@@ -353,8 +426,24 @@ def end_epoch(nets, x_train):
     nets.state["n_epochs"] += 1
 
 
+def _fit(data):
+    """Fit the settings to data of the user's own; images of 8 pixels or more get two convolutions."""
+    known, shape = fitted_dense(data), data.x_train.shape[1:]
+    if data.kind == "image" and min(shape[:2]) >= 8:
+        known["model"] = f"{'x'.join(map(str, (*shape, 1)[:3]))}-16C3-P2-16C3-P2-100-{len(data.classes)}"
+    return known | ({"readout": "potential", "on": "counts"} if data.regression else {})
+
+
 METHOD = Method("rate", Common, None, None, predict, accuracy, decide, data_settings=DATA, needed=("model", "crop"),
-                begin=begin, update_running_stats=update_running_stats, end_epoch=end_epoch, report=report, family="rate")
+                begin=begin, update_running_stats=update_running_stats, end_epoch=end_epoch, report=report, family="rate", fit=_fit)
 """What the rate methods have in common; each replaces at least name, Settings, `build` and `gradients`."""
 
 score = METHOD.score
+
+
+def __getattr__(name):
+    """Find a function by its name in version 0.1, which learning rules of others may use."""
+    older = {"frozen": uses_running_stats, "judge": loss_and_grad}
+    if name in older:
+        return older[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,6 +1,7 @@
 """Settings of the methods: `Settings` of all, `Common` of the rate methods, `Spiking`. Help and pages are made from their fields."""
 
 import inspect
+import re
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -12,10 +13,10 @@ from ..operations import BACKENDS
 MAX_STEPS = 10_000
 EDGES = tuple(encode.EDGES)
 OF_IMAGES = ("crop", "shift", "flip", "by_turns", "erase", "edge")      # settings for models on images (H, W, C) only
-RATE_LOSSES = {"cross_entropy": losses.cross_entropy, "mse": losses.mse}
+RATE_LOSSES = {"cross_entropy": losses.cross_entropy, "squared": losses.squared, "mse": losses.mse}
 
 
-def setting(default, text, allowed=None, own=False):
+def setting(default, text, allowed=None, own=False, by_name=False):
     """Make a field of a Settings class.
 
     Parameters
@@ -28,6 +29,8 @@ def setting(default, text, allowed=None, own=False):
         Of a word: the allowed words, or a dict of them with the function that each means. Of a number: the lowest and the highest.
     own : bool
         Whether the user may give a function of their own, as an object or as FILE.py:NAME. One that is in `allowed` becomes its word.
+    by_name : bool
+        Of a number: whether it may also be a dict of parameter -> number, such as {"w1": 0.001}; others have 0.
 
     Returns
     -------
@@ -35,7 +38,8 @@ def setting(default, text, allowed=None, own=False):
         For the body of the class.
     """
     table = allowed if isinstance(allowed, dict) else {}
-    return field(default=default, metadata={"text": text, "allowed": allowed and tuple(allowed), "own": own, "table": table})
+    return field(default=default, metadata={"text": text, "allowed": allowed and tuple(allowed), "own": own, "table": table,
+                                            "by_name": by_name})
 
 
 def about(settings, name):
@@ -75,6 +79,7 @@ def explained(settings, name):
     words = about(settings, name)
     allowed = words.get("allowed") or ()
     what = ", ".join(allowed) if allowed and isinstance(allowed[0], str) else " to ".join(f"{x:g}" for x in allowed)
+    what += ", or by parameter, such as {\"w1\": 0.001}" * bool(words.get("by_name"))
     return words.get("text", "") + f" ({what})" * bool(what)
 
 
@@ -98,6 +103,13 @@ class Settings:
     bias: bool = setting(False, "biases of dense layers")
     shift: int = setting(0, "images move by up to so many pixels in training", (0, 1000))
     augment: object = setting(None, "your own (x, rng) -> x on the samples of a batch in training", own=True)
+    class_weight: str = setting("none", "balanced: each class counts the same in the loss, however many samples it has",
+                                ("none", "balanced"))
+    metric: object = setting(None, "your own (outputs, labels) -> number, the larger the better, on the validation samples: val_metric in "
+                             "the records", own=True)
+    patience: int = setting(0, "epochs without a better val_metric, or val_accuracy, after which training ends; the best weights are kept; "
+                            "0: never", (0, 1e9))
+    freeze: object = setting("", "parameters that stay as they are, such as w1 or w1,b1; a number means all of that layer")
     penalty: object = setting(None, "your own regulariser, (name, w) -> cost, gradient", own=True)
     optimiser: object = setting("adam", "or your own class, (params) with update(params, grads, lr) and state", optim.OPTIMISERS, True)
     lr: float = setting(1e-3, "learning rate at the start", (1e-12, 1e3))
@@ -105,6 +117,8 @@ class Settings:
     schedule: object = setting("cosine", "how it falls, or your own (step, n_steps, lr, lr_end) -> lr", optim.SCHEDULES, True)
     batch: int = setting(100, "samples an update", (1, 1e9))
     epochs: int = setting(20, "passes over the training data", (0, 1e9))
+    chunks: int = setting(0, "parts of a batch, whose gradients are added up in order: so many processes can share it; 0: it is one piece",
+                          (0, 1e6))
     dtype: str = setting("float32", "of parameters and activations", ("float32", "float64"))
     backend: str = setting("auto", "what computes", ("auto", *BACKENDS))
 
@@ -112,6 +126,8 @@ class Settings:
         """Check every value before any work is done; read the model, load functions of the user's own."""
         for f in fields(self):
             object.__setattr__(self, f.name, _checked(f, about(type(self), f.name), getattr(self, f.name)))
+        if not isinstance(self.freeze, (str, int)) or isinstance(self.freeze, bool):
+            raise ValueError(f"freeze: expected names of parameters such as 'w1,b1', or the number of a layer, got {self.freeze!r:.60}")
 
     @property
     def own_encoding(self):
@@ -155,6 +171,8 @@ def _checked(f, described, value):
         if not callable(made):
             raise ValueError(f"{name}: expected a function, got {made!r:.80}")
         return next((word for word, known in described["table"].items() if known is made), made)
+    if described.get("by_name") and isinstance(value, dict):
+        return {key: _checked(f, {**described, "by_name": False}, x) for key, x in value.items()}
     if isinstance(default, bool):
         if not isinstance(value, bool):
             raise ValueError(f"{name}: expected true or false, got {value!r}")
@@ -182,7 +200,8 @@ class Common(Settings):
                         "but the first channels of a convolution copy their input",
                         ("uniform", "kaiming", "identity"))
     gamma: float = setting(1.0, "scale behind batch normalisation, in the beginning", (-100, 100))
-    loss: object = setting("cross_entropy", "mse is against one-hot; or your own (y, labels) -> loss, dy", RATE_LOSSES, True)
+    loss: object = setting("cross_entropy", "mse is against one-hot; squared is for regression; or your own (y, labels) -> loss, dy",
+                           RATE_LOSSES, True)
     freeze_after: int = setting(0, "epochs after which batch normalisation uses running statistics in training, too; 0: never", (0, 1e9))
     crop: int = setting(0, "side of a random part of the image that is kept, in the middle of zeros; 0: the whole image", (0, 10_000))
     edge: str = setting("zeros", "what enters where images move: 0, the pixels of the edge, or the mirrored image", EDGES)
@@ -196,7 +215,8 @@ class Common(Settings):
     beta2: float = setting(0.999, "of adam", (0, 0.99999))
     average: float = setting(0.0, "m of the moving average of weights, which is what is evaluated: after each update, mean <- m mean + "
                              "(1 - m) w; 0: none", (0, 0.99999))
-    weight_decay: float = setting(0.0, "lambda of the cost lambda/2 times the squared parameters; it is counted in the loss", (0, 1e3))
+    weight_decay: object = setting(0.0, "lambda of the cost lambda/2 times the squared parameters; it is counted in the loss", (0, 1e3),
+                                   by_name=True)
 
     @property
     def own_encoding(self):
@@ -230,6 +250,14 @@ class Spiking(Common):
                       "y/T times `scale` (mean), whose gradient the ReLU network's output has", ("counts", "rates", "few", "mean"))
     scale: float = setting(2.0, "of the output, with on=\"mean\"", (1e-6, 1e6))
 
+    def __post_init__(self):
+        """Refuse outputs that fire, or a scale, where the outputs are to meet targets."""
+        super().__post_init__()
+        fires = self.readout == "spikes" and not isinstance(self.model.specs[-1], models.Integrate)
+        if self.loss == "squared" and (fires or self.on != "counts"):
+            raise ValueError("loss: expected outputs that do not fire for 'squared', a model that ends in Integrate such as "
+                             f"10-100d-L0.9-1d-I0.9 or readout='potential', and on='counts', got {self.model} and on={self.on!r}")
+
 
 DATA = {   # name of a data set -> settings that differ from the preset
     "xor": {"model": "2-8-2", "batch": 4, "epochs": 200},
@@ -240,6 +268,94 @@ DATA = {   # name of a data set -> settings that differ from the preset
     "cifar10": {"model": "cifar-vgg:16", "shift": 2, "flip": True},
 }
 """Settings of the rate methods that data sets need."""
+
+
+FEW = 2000          # training samples, below which there are more updates
+
+
+def fitted(data):
+    """Fit what all rules share to data of the user's own.
+
+    Parameters
+    ----------
+    data : pysnn.datasets.Dataset
+        The data.
+
+    Returns
+    -------
+    dict
+        Settings by name.
+    """
+    few = {"batch": 20, "epochs": 40} if len(data.x_train) < FEW else {}
+    return ({"loss": "squared"} if data.regression else {"class_weight": "balanced" if data.unequal else "none"}) | few
+
+
+def fitted_dense(data):
+    """Fit a dense network with a hidden layer of 100 to points or images of the user's own.
+
+    Parameters
+    ----------
+    data : pysnn.datasets.Dataset
+        The data.
+
+    Returns
+    -------
+    dict
+        Settings by name; none for sequences.
+    """
+    if data.kind == "sequence":
+        return {}
+    model = f"{int(np.prod(data.x_train.shape[1:]))}-100-{len(data.classes)}"
+    return {"model": model, "bias": True, "optimiser": "adam_by_inputs", "lr": 1e-2, "lr_end": 1e-4} | fitted(data)
+
+
+def frozen(settings, params):
+    """Say which parameters the setting `freeze` means.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings.
+    params : dict of str to array
+        All parameters.
+
+    Returns
+    -------
+    set of str
+        Their names.
+
+    Raises
+    ------
+    ValueError
+        If it, or a setting that is given by parameter, names others than there are.
+    """
+    words = [word for word in str(settings.freeze).split(",") if word]
+    found = {word: {name for name in params if word in (name, re.sub(r".*\D", "", name))} for word in words}
+    wrong = [("freeze", word) for word in words if not found[word]]
+    for f in fields(settings):
+        value = getattr(settings, f.name)
+        wrong += [(f.name, name) for name in value if name not in params] if isinstance(value, dict) else []
+    if wrong:
+        raise ValueError(f"{wrong[0][0]}: expected some of {', '.join(params)}, got {wrong[0][1]!r:.60}")
+    return set().union(*found.values())
+
+
+def of_parameter(value, name):
+    """Return what a setting says of a parameter.
+
+    Parameters
+    ----------
+    value : float or dict of str to float
+        The setting: one number for all, or by parameter.
+    name : str
+        The parameter.
+
+    Returns
+    -------
+    float
+        0 where it is not among those that are named.
+    """
+    return value.get(name, 0.0) if isinstance(value, dict) else value
 
 
 def add_penalty(settings, params, grads):

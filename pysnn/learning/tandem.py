@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from . import rate
+from .method import finished_by
 from .settings import Spiking, setting
 
 
@@ -19,7 +20,8 @@ class Settings(Spiking):
     clip: bool = setting(False, "(P3) the ReLU layers have a ceiling at the threshold, where no gradient passes")
 
 
-def gradients(nets, x, y, rng=None):
+@finished_by(rate.finish)
+def gradients(nets, x, y, rng=None, weight=None):
     """Run both networks side by side, then go back through the ReLU layers; update nothing."""
     n_steps, mode = nets.settings.n_steps, None if rate.uses_running_stats(nets) else "batch"
     h = spikes = rate.encode_batch(nets, x, rng)
@@ -32,10 +34,10 @@ def gradients(nets, x, y, rng=None):
     if nets.snn.config.output:
         spikes, _ = nets.snn.layers[-1].forward(spikes)
     counts = spikes.reshape(n_steps, n, -1).sum(axis=0)
-    loss, dy = rate.loss_and_grad(nets.settings, counts, y)
+    loss, dy = rate.loss_and_grad(nets.settings, counts, y, weight)
     counted = 1 if nets.settings.on == "mean" else n_steps                     # (P4) y counts all steps, h one
     _, grads = nets.net.backward(dy * dy.dtype.type(counted), caches)
-    return rate.step(nets, (loss, counts), grads, nets.net.batch_stats(caches) if mode else {})
+    return rate.of_samples(nets, (loss, counts), grads, nets.net.batch_stats(caches) if mode else {})
 
 
 METHOD = rate.METHOD._replace(name="tandem", Settings=Settings, presets={"ours": {}},

@@ -13,10 +13,11 @@ from .._blas import squares
 from ..metrics import accuracy
 from ..network import Network
 from . import settings
-from .method import Method, Step, movable
-from .settings import add_penalty, called, setting
+from .method import Method, Step, finished_by, movable
+from .settings import add_penalty, called, fitted_dense, of_parameter, setting
 
-LOSSES = {"t": losses.softmax_t, "z": losses.softmax_z}
+CODES = {"binary": encode.binary, "latency": encode.latency, "pairs": encode.pairs, "times": encode.times}
+LOSSES = {"t": losses.softmax_t, "z": losses.softmax_z, "squared": losses.squared_t}
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,17 @@ class Settings(settings.Settings):
 
     model: object = "784-800-10"
     bias: bool = setting(False, "an extra input spike at z = 1 for every layer")
-    code: object = setting("binary", "how samples become spikes, or your own (x, late) -> z, inf for no spike",
-                           {"binary": encode.binary, "latency": encode.latency}, True)
+    code: object = setting("binary", "how samples become spikes; times: samples are spike times in tau, inf for no spike; or your own "
+                           "(x, late) -> z", CODES, True)
     late: float = setting(6.0, "z of the darkest input, exp(t_max/tau)", (1.001, 1e6))
     bright: str = setting("early", "in the binary code, when bright inputs spike", ("early", "late"))
-    loss: object = setting("t", "t: softmax of -beta t; z: softmax of -z, the paper's; or your own (z, labels) -> loss, dz", LOSSES, True)
+    loss: object = setting("t", "t: softmax of -beta t; z: softmax of -z, the paper's; squared: of regression; or your own "
+                           "(z, labels) -> loss, dz", LOSSES, True)
     beta: float = setting(40.0, "for the loss on times, in 1/tau", (1e-6, 1e6))
+    t_zero: float = setting(1.5, "of regression: when an output spikes that means a target of 0, in tau", (-1e3, 1e3))
+    t_unit: float = setting(0.25, "of regression: how much earlier one spikes that means 1 more, in tau", (1e-6, 1e3))
     weight_sum: float = setting(0.02, "K: cost of a neuron whose weights sum up to less than the threshold", (0, 1e6))
-    l2: float = setting(0.0, "lambda: cost of the squared weights", (0, 1e6))
+    l2: object = setting(0.0, "lambda: cost of the squared weights", (0, 1e6), by_name=True)
     max_norm: float = setting(1.0, "bound of each matrix' gradient, Frobenius norm; 0: none", (0, 1e6))
     bound: str = setting("data", "what that bound applies to: data (the gradient of the loss on data) or all (with the costs)",
                          ("data", "all"))
@@ -52,8 +56,8 @@ class Settings(settings.Settings):
 
     @property
     def own_encoding(self):
-        """Whether an encoding of the user's own stands between samples and network, so that their sizes may differ."""
-        return callable(self.code)
+        """Whether an encoding of the user's own, or pairs, stands between samples and network, or samples are times, not in [0, 1]."""
+        return callable(self.code) or self.code in ("pairs", "times")
 
     def __post_init__(self):
         """Refuse settings that mean nothing, before any work is done."""
@@ -105,7 +109,7 @@ def encode_batch(nets, x, rng=None):
     nets : Nets
         From `build`.
     x : (B, ...) array
-        Images (uint8) or points in [0, 1].
+        Images (uint8) or points in [0, 1]; with code="times" spike times in tau.
     rng : numpy.random.Generator, optional
         Given in training: images are shifted and times jittered, if the settings say so.
 
@@ -119,39 +123,67 @@ def encode_batch(nets, x, rng=None):
         x = encode.shift_images(x, s.shift, rng)
     if rng is not None and s.augment:
         x = s.augment(x, rng)
-    x = encode.intensities(x, np.dtype(s.dtype).type)
+    x = (encode.times if s.code == "times" else encode.intensities)(x, np.dtype(s.dtype).type)
     if callable(s.code):
         z = np.asarray(s.code(x, s.late), x.dtype).reshape(len(x), -1)
+    elif s.code == "times":
+        z = x
     else:
-        z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else encode.latency(x, s.late)
+        z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else CODES[s.code](x, s.late)
     if s.own_encoding and z.shape[1] != np.prod(s.model.shape):
         raise ValueError(f"x: expected {np.prod(s.model.shape)} input spikes for model {s.model}, got {z.shape[1]}")
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
 
 
-def gradients(nets, x, y, rng=None):
-    """Compute the loss of a batch and its gradient for every parameter; update nothing.
+def finish(nets, step):
+    """Finish the gradients of a batch: bound them, add the costs of the weights.
 
+    Its stats say the norm of each weight array's gradient before that rescaling, grad_norm, and after it, clipped_norm.
     In this order: gradient of the mean loss; rescaled, matrix by matrix, if its norm exceeds max_norm; weight-sum cost and L2 added. With
     bound="all" the rescaling comes last, as in the paper; then a large cost of one neuron leaves almost nothing of the loss's gradient.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    step : pysnn.learning.method.Step
+        What the samples say; its gradients are changed in place.
+
+    Returns
+    -------
+    pysnn.learning.method.Step
+        What the training loop needs.
     """
     net, s = nets
-    weights = s.model.weights
-    outputs, caches = net.forward(encode_batch(nets, x, rng), rng)
-    z = outputs[-1]
-    loss, dz = called(s.loss, z, y) if callable(s.loss) else LOSSES[s.loss](z, y, *([s.beta] if s.loss == "t" else []))
-    _, grads = net.backward(dz, caches)
-    stats = {"silent": [float(np.mean(z_layer == np.inf)) for z_layer in outputs],
-             "dead_gradient": [1 - np.count_nonzero(grads[name]) / grads[name].size for name in weights if name in grads],
-             "movable": movable(grads, weights), "n_silent": int(np.isinf(z).all(axis=1).sum())}
+    (loss, _, grads, _, _), weights = step, s.model.weights
+    stats = step.stats | {"dead_gradient": [1 - np.count_nonzero(grads[name]) / grads[name].size for name in weights if name in grads],
+                          "movable": movable(grads, weights)}
+    before = {} if s.max_norm else {name: squares(dw) ** 0.5 for name, dw in grads.items()}
     for name, dw in grads.items():
         w = net.params[name]
-        if s.bound == "data":
-            rescale(dw, s.max_norm)
-        loss += add_costs(dw, w, s.weight_sum, s.l2) if name in weights else 0.0
-        if s.bound == "all":
-            rescale(dw, s.max_norm)
+        if s.bound == "data" and s.max_norm:
+            before[name] = rescale(dw, s.max_norm)
+        loss += add_costs(dw, w, s.weight_sum, of_parameter(s.l2, name)) if name in weights else 0.0
+        if s.bound == "all" and s.max_norm:
+            before[name] = rescale(dw, s.max_norm)
+    stats["grad_norm"] = [before[name] for name in weights if name in before]
+    stats |= {"clipped_norm": [min(norm, s.max_norm) for norm in stats["grad_norm"]]} if s.max_norm else {}
     loss += add_penalty(s, net.params, grads)
+    return step._replace(loss=loss, stats=stats)
+
+
+@finished_by(finish)
+def gradients(nets, x, y, rng=None, weight=None):
+    """Compute the loss of a batch and its gradient for every parameter; update nothing."""
+    net, s = nets
+    outputs, caches = net.forward(encode_batch(nets, x, rng), rng)
+    z = outputs[-1]
+    more = {"t": {"beta": s.beta}, "squared": {"t_zero": s.t_zero, "t_unit": s.t_unit}}.get(s.loss if isinstance(s.loss, str) else "", {})
+    more |= {} if weight is None else {"weight": weight}
+    loss, dz = called(s.loss, z, y) if callable(s.loss) else LOSSES[s.loss](z, y, **more)
+    _, grads = net.backward(dz, caches)
+    stats = {"silent": [float(np.mean(z_layer == np.inf)) for z_layer in outputs],
+             "n_silent": int(np.isinf(z).all(axis=1).sum())}
     return Step(loss, z, grads, stats)
 
 
@@ -164,6 +196,11 @@ def rescale(dw, max_norm):
         Gradient, changed in place.
     max_norm : float
         Bound; 0 means none.
+
+    Returns
+    -------
+    float
+        The norm before.
     """
     norm, largest = squares(dw) ** 0.5, 1.0
     if norm == np.inf and max_norm:                                 # squares above the largest number, entries below it
@@ -172,6 +209,7 @@ def rescale(dw, max_norm):
         norm = squares(dw) ** 0.5 * largest
     if 0 < max_norm < norm:
         dw *= dw.dtype.type(max_norm / norm * largest)
+    return norm
 
 
 def add_costs(dw, w, weight_sum, l2):
@@ -265,6 +303,35 @@ DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen
     "cifar10": {"model": "3072-800-10", "code": "latency"},
 }
 
+
+
+def _fit(data):
+    """Fit the settings to data of the user's own."""
+    known = fitted_dense(data)
+    known |= {"code": "latency", "beta": 20.0, "weight_sum": 2.0, "drop_in": 0.0, "drop_hidden": 0.0} if known else {}
+    if known and data.regression:
+        known |= {"code": "pairs", "model": f"{2 * int(np.prod(data.x_train.shape[1:]))}-100-{len(data.classes)}"}
+    return known
+
+
+def values(settings, z):
+    """Return the numbers that output spikes mean in regression, (L10).
+
+    Parameters
+    ----------
+    settings : Settings
+        The choices: t_zero, t_unit.
+    z : (N, n_out) array
+        exp(t/tau) of the output spikes.
+
+    Returns
+    -------
+    (N, n_out) array
+        Numbers, in the unit of the targets as training was given them.
+    """
+    return losses.values_t(z, settings.t_zero, settings.t_unit)
+
+
 METHOD = Method("temporal", Settings, build, gradients, predict, accuracy, decide, PRESETS, DATA_SETTINGS,
-                ("model", "bias", "code", "late"), report=report, family="temporal")
+                ("model", "bias", "code", "late"), report=report, family="temporal", fit=_fit, values=values)
 score, settings_for = METHOD.score, METHOD.settings_for

@@ -7,16 +7,18 @@ integrate-and-fire ("if") or temporal neurons. `read` makes a Model, `build` a n
 """
 
 import re
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 
 import numpy as np
 
 from .. import _checks, _files, layers
 from ..network import Network, SpikingNetwork
+from .fluctuation import Drive, fluctuation_params
 from .specs import SPECS, AvgPool, BatchNorm, Conv, Dense, Dropout, Flatten, Integrate, Leaky, MaxPool, Neurons, Param, Site, Spec, Whiten
 
-__all__ = ["NAMED", "NEURONS", "SPECS", "AvgPool", "BatchNorm", "Conv", "Dense", "Dropout", "Flatten", "Integrate", "Leaky", "MaxPool",
-           "Model", "Neurons", "Param", "Site", "Spec", "Whiten", "build", "rate_params", "rate_state", "read", "temporal_params"]
+__all__ = ["NAMED", "NEURONS", "SPECS", "AvgPool", "BatchNorm", "Conv", "Dense", "Drive", "Dropout", "Flatten", "Integrate", "Leaky",
+           "MaxPool", "Model", "Neurons", "Param", "Site", "Spec", "Whiten", "build", "fluctuation_params", "rate_params", "rate_state",
+           "read", "temporal_params"]
 
 NEURONS = "temporal", "relu", "if"
 IN_STATE = "mean", "var", "fixed"         # roles of arrays that are no parameters
@@ -39,7 +41,7 @@ _TOKENS = (     # pattern of a token, the part of a text between two dashes; its
     (r"W([1-9]\d*)", lambda size: [Whiten(int(size))]),
     (r"([BNF])", lambda kind: [{"B": BatchNorm, "N": Neurons, "F": Flatten}[kind]()]),
     (r"D(0?\.\d+)", lambda p: [Dropout(float(p))]),
-    (r"([LRI])([01]|1\.0|0?\.\d+)", lambda kind, beta: [Integrate(float(beta)) if kind == "I" else Leaky(float(beta), kind == "R")]),
+    (r"([LRI])(\d*\.?\d+)", lambda kind, beta: [Integrate(float(beta)) if kind == "I" else Leaky(float(beta), kind == "R")]),
 )
 
 
@@ -165,6 +167,22 @@ class Model:
     def n_weights(self):
         """The number of weight layers, those with a w."""
         return self.k[-1]
+
+    def with_outputs(self, n):
+        """Return the same model with another number of outputs, such as other classes.
+
+        Parameters
+        ----------
+        n : int
+            Outputs.
+
+        Returns
+        -------
+        Model
+            The last dense layer has n neurons.
+        """
+        at = max(i for i, (spec, site) in enumerate(self.sites()) if "w" in spec.arrays(site))
+        return Model(self.shape, [*self.specs[:at], replace(self.specs[at], n=n), *self.specs[at + 1:]])
 
     def to_json(self):
         """Turn the model into a dict that JSON can hold; `read` reads it.

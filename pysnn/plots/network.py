@@ -3,17 +3,17 @@
 import numpy as np
 
 # first _style, which says so if matplotlib is missing
-from ._style import BLACK, GREY, LOOKS, accuracy_curve, array, figure, labels, legend, styled
+from ._style import BLACK, BLUE, GREY, LOOKS, accuracy_curve, array, figure, labels, legend, styled
 
 # isort: split
 from matplotlib.colors import ListedColormap, PowerNorm
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 
-def _column(records, key, shape=(None,)):
+def _column(records, key, shape=(None,), low=0):
     """Return the epochs whose records hold a key, and the shares they hold in percent."""
     held = [r for r in records if r.get(key) is not None]
-    shares = array([r[key] for r in held], key, shape, 0, 1) if held else np.empty([0] * len(shape))
+    shares = array([r[key] for r in held], key, shape, low, 1) if held else np.empty([0] * len(shape))
     return np.array([r["epoch"] for r in held]), 100 * shares
 
 
@@ -25,40 +25,43 @@ def learning_curves(records):
     ----------
     records : list of dict
         Keys epoch, loss and train_accuracy, and where known val_accuracy and, one number a layer, silent (a share) and rates (spikes a
-        neuron and step); all but the loss are in [0, 1].
+        neuron and step); all but the loss are in [0, 1]. Of regression train_r2 and val_r2 in place of the accuracies; 1 - R2 is drawn.
 
     Returns
     -------
     matplotlib.figure.Figure
         Panels over one epoch axis; loss and error on a logarithmic scale where they span more than a factor of 10.
     """
-    if not len(records) or any(r.get(key) is None for r in records for key in ("epoch", "loss", "train_accuracy")):
+    score, ylabel = ("r2", "1 - R2") if len(records) and "train_r2" in records[0] else ("accuracy", "error (%)")
+    if not len(records) or any(r.get(key) is None for r in records for key in ("epoch", "loss", f"train_{score}")):
         raise ValueError(f"records: expected dicts with epoch, loss and train_accuracy, got {records!r:.200}")
     loss = np.array([r["loss"] for r in records], dtype=float)
     n_lost = np.sum(~np.isfinite(loss))
     said = f"training, not finite in {n_lost} of {len(loss)} epochs" if n_lost else "training"
-    panels = [("loss", [(said, [r["epoch"] for r in records], loss)]), ("error (%)", []), ("silent (%)", []), ("spikes (% of steps)", [])]
-    for key, name in (("train_accuracy", "training"), ("val_accuracy", "validation")):
-        epoch, accuracy = _column(records, key)
-        if accuracy.size:
-            best = accuracy.argmax()
-            said = f"{name}, best {100 - accuracy[best]:.2f} % in epoch {epoch[best]}"
-            panels[1][1].append((said, epoch, 100 - accuracy))
+    panels = [("loss", [(said, [r["epoch"] for r in records], loss)]), (ylabel, []), ("silent (%)", []), ("spikes (% of steps)", [])]
+    for key, name in ((f"train_{score}", "training"), (f"val_{score}", "validation")):
+        epoch, error = _column(records, key, low=0 if score == "accuracy" else -np.inf)
+        error = 100 - error if score == "accuracy" else 1 - error / 100
+        if error.size:
+            best = error.argmin()
+            said = f"{name}, best {error[best]:.2f} %" if score == "accuracy" else f"{name}, best {error[best]:.3f}"
+            panels[1][1].append((f"{said} in epoch {epoch[best]}", epoch, error))
     for key, (_, curves) in (("silent", panels[2]), ("rates", panels[3])):
         epoch, share = _column(records, key, (None, None))
         curves.extend((f"layer {k + 1}", epoch, share) for k, share in enumerate(share.T))
     panels = [panel for panel in panels if panel[1] or panel is panels[1]]
     fig, axes = figure(len(panels), 1.8 * len(panels) + 0.6, sharex=True)
+    errors = "loss", panels[1][0]
     for ax, (ylabel, curves) in zip(axes, panels, strict=True):
         for (label, x, y), (color, marker, line) in zip(curves, LOOKS * len(curves), strict=False):
             ax.plot(x, y, line, marker=marker, color=color, ms=4, markevery=max(1, len(x) // 20), label=label)
         y = np.concatenate([y for _, _, y in curves])
         y = y[np.isfinite(y)]
-        if ylabel in ("loss", "error (%)") and y.size and 0 < 10 * y.min() < y.max():
+        if ylabel in errors and y.size and 0 < 10 * y.min() < y.max():
             ax.set_yscale("log")
             ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_formatter="")
         ax.set(ylabel=ylabel)
-        legend(ax, 2 if ylabel in ("loss", "error (%)") else 4)
+        legend(ax, 2 if ylabel in errors else 4)
     axes[-1].set(xlabel="epoch")
     axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     fig.align_ylabels(axes)
@@ -102,6 +105,35 @@ def confusion(y_true, y_pred, classes):
     right.set(ylabel="recall")
     ax.set(xlabel="predicted class", ylabel="true class", title=f"{np.trace(counts)} of {len(y_true)} right")
     ax.grid(False)
+    return fig
+
+
+@styled
+def predictions(y, found, names):
+    """Draw what a network predicts against the targets of regression.
+
+    Parameters
+    ----------
+    y, found : (B, k) array
+        Targets, and the numbers predicted.
+    names : list of str
+        Names of the k targets.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a target: a point a sample, the line where both are equal, R2 and the root mean squared error.
+    """
+    y = array(y, "y", (None, len(names)))
+    found = array(found, "found", y.shape)
+    fig, axes = figure(len(names), 4.5 * len(names))
+    for ax, name, true, value in zip(axes, names, y.T, found.T, strict=True):
+        ends = [min(true.min(), value.min()), max(true.max(), value.max())]
+        rmse = np.sqrt(np.mean((true - value) ** 2))
+        said = f"R2 = {1 - rmse ** 2 / true.var():.3f}, " if np.ptp(true) else ""
+        ax.plot(ends, ends, "--", color=BLACK, lw=1, label="equal")
+        ax.plot(true, value, "o", color=BLUE, ms=4, alpha=0.6, mew=0, label="samples")
+        ax.set(xlabel=f"target {name}", ylabel=f"predicted {name}", title=f"{said}RMSE = {rmse:.4g}")
     return fig
 
 
@@ -225,3 +257,57 @@ def decision_regions(predict, x, y, classes, n=200):
     ax.grid(False)
     fig.legend(loc="outside right upper")
     return fig
+
+
+@styled
+def settings(points, names):
+    """Draw accuracy over one setting, or over two.
+
+    Parameters
+    ----------
+    points : list of tuple
+        A value of each setting, the mean accuracy in [0, 1], and half its 95 % interval, 0 for none.
+    names : sequence of str
+        One or two names of settings.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One setting: accuracy in percent, with intervals. Two: a field for each pair of values, the accuracy in it; if there are none for
+        half of the pairs, as of numbers drawn at random, a coloured point for each.
+    """
+    if not points or len(names) not in (1, 2) or any(len(point) != len(names) + 2 for point in points):
+        raise ValueError(f"points: expected at least one, each {len(names)} values, a mean and an interval, got {points!r:.80}")
+    mean = 100 * array([point[-2] for point in points], "accuracy", (None,), 0, 1)
+    half = 100 * array([point[-1] for point in points], "interval", (None,), 0)
+    kinds = [sorted({point[k] for point in points}, key=lambda value: (isinstance(value, str), value)) for k in range(len(names))]
+    at = np.array([[kind.index(value) for kind, value in zip(kinds, point, strict=False)] for point in points])
+    fig, (ax,) = figure()
+    if len(names) == 1:
+        ax.errorbar(at[:, 0], mean, half, fmt="o", color=BLUE, ms=5, capsize=3)
+        ax.set(xlabel=names[0] + " (bars: 95 % interval of the mean)" * bool(half.any()), ylabel="validation accuracy (%)")
+        ax.set_xticks(range(len(kinds[0])), [_tick(value) for value in kinds[0]])
+        return fig
+    if len(set(map(tuple, at))) <= len(kinds[0]) * len(kinds[1]) / 2:
+        shown = ax.scatter(*([point[k] for point in points] for k in (0, 1)), c=mean, cmap="viridis", s=40)
+        for axis, kind in ((ax.xaxis, kinds[0]), (ax.yaxis, kinds[1])):
+            if not isinstance(kind[-1], str) and kind[0] > 0 and kind[-1] > 30 * kind[0]:
+                (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
+    else:
+        field = np.full((len(kinds[1]), len(kinds[0])), np.nan)
+        field[at[:, 1], at[:, 0]] = mean
+        shown = ax.imshow(field, origin="lower", aspect="auto", cmap="viridis")
+        ax.grid(False)
+        middle = (mean.min() + mean.max()) / 2
+        for (i, j), value, width in zip(at, mean, half, strict=True):
+            ax.text(i, j, f"{value:.1f}" + f"\n± {width:.1f}" * bool(width), ha="center", va="center",
+                    color=BLACK if value > middle else "white", fontsize=8)
+        ax.set_xticks(range(len(kinds[0])), [_tick(value) for value in kinds[0]])
+        ax.set_yticks(range(len(kinds[1])), [_tick(value) for value in kinds[1]])
+    ax.set(xlabel=names[0], ylabel=names[1])
+    fig.colorbar(shown, label="validation accuracy (%)")
+    return fig
+
+
+def _tick(value):
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

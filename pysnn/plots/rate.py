@@ -1,11 +1,14 @@
 """Figures of networks that count spikes: when they spike, how they compare with ReLU networks, what time steps are worth."""
 
 import numpy as np
+from matplotlib.animation import FuncAnimation
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
-from ._style import BLACK, BLUE, GREY, LOOKS, VERMILLION, array, figure, legend, styled
+from ._style import BLACK, BLUE, GREY, LOOKS, VERMILLION, array, columns, figure, legend, styled
 
+FADE = 0.6          # of a spike's light in a film, a frame
 PANEL = 40          # neurons that a panel of the raster shows, at most
 
 
@@ -38,24 +41,157 @@ def step_raster(spikes, names):
     rows = [1.0] * (len(names) - 1) + [1.7]
     fig, axes = figure(len(names), 1.2 * sum(rows) + 0.8, sharex=True, height_ratios=rows)
     for ax, s, name in zip(axes, spikes, names, strict=True):
-        n, output = s.shape[1], ax is axes[-1]
-        total = s.sum(axis=0)
-        chosen = np.arange(n) if output and n <= PANEL else np.argsort(total, kind="stable")[(total == 0).sum():]
-        shown = f"; {PANEL} others shown" if len(chosen) > PANEL else ""
-        if shown:
-            chosen = chosen[np.linspace(0, len(chosen) - 1, PANEL).round().astype(int)]
-        step, unit = np.nonzero(s[:, chosen])
-        rows = max(len(chosen), 3 if output else 10)
-        ax.hlines(unit, step + 0.6, step + 1.4, color=BLUE, lw=np.clip(40 / rows, 1, 5))
-        ax.set(title=f"{name}: {n} neurons, {s.mean():.3f} spikes a step, {(total == 0).mean():.0%} silent{shown}",
-               ylabel="unit" if output else "rank", ylim=(-0.04 * rows - 0.5, 1.04 * rows - 0.5))
-        ax.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
-    if spikes[-1].shape[1] <= 12:
+        _spikes(ax, s, name, ax is axes[-1])
+    total = spikes[-1].sum(axis=0)
+    if len(total) <= 12:
         winners = np.flatnonzero((total == total.max()) & (total > 0))
         axes[-1].set_yticks(np.arange(len(total)), [f"{'most: ' * (j in winners)}{j} ({count:.0f})" for j, count in enumerate(total)])
     axes[-1].set(xlabel="time step", xlim=(0.3, n_steps + 0.7))
     axes[-1].xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
     fig.align_ylabels(axes)
+    return fig
+
+
+@styled
+def film(spikes, names, said):
+    """Show spikes frame by frame: each neuron is a square, which lights up when it spikes and then fades.
+
+    Parameters
+    ----------
+    spikes : list of (T, N) arrays
+        0 and 1, layer by layer, the output last.
+    names : list of str
+        Names of the layers.
+    said : list of str
+        What stands above each of the T frames.
+
+    Returns
+    -------
+    matplotlib.animation.FuncAnimation
+        A panel a layer.
+    """
+    spikes, names = _by_layer(spikes, names, (len(said), None), 0, 1)
+    fig, shown = Figure(figsize=(7, 2.6), dpi=100, layout="constrained"), []
+    for ax, s, name in zip(np.atleast_1d(fig.subplots(1, len(spikes))), spikes, names, strict=True):
+        width = int(np.ceil(np.sqrt(s.shape[1])))
+        shown.append(ax.imshow(np.full((-(-s.shape[1] // width), width), np.nan), "Blues", vmin=0, vmax=1))
+        ax.set(title=name, xticks=[], yticks=[])
+
+    def frame(t):
+        ages = FADE ** np.arange(t, -1, -1)[:, None]
+        for image, s in zip(shown, spikes, strict=True):
+            place = image.get_array()
+            values = np.full(place.size, np.nan)
+            values[:s.shape[1]] = (s[:t + 1] * ages).max(axis=0)
+            image.set_data(values.reshape(place.shape))
+        fig.suptitle(said[t])
+        return shown
+
+    return FuncAnimation(fig, frame, len(said), interval=150)
+
+
+def _spikes(ax, s, name, output):
+    """Draw the spikes (T, N) of a layer; of an output of few neurons each is shown, else some that spike, see `step_raster`."""
+    n, total = s.shape[1], s.sum(axis=0)
+    chosen = np.arange(n) if output and n <= PANEL else np.argsort(total, kind="stable")[(total == 0).sum():]
+    shown = f"; {PANEL} others shown" if len(chosen) > PANEL else ""
+    if shown:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, PANEL).round().astype(int)]
+    step, unit = np.nonzero(s[:, chosen])
+    rows = max(len(chosen), 3 if output else 10)
+    ax.hlines(unit, step + 0.6, step + 1.4, color=BLUE, lw=np.clip(40 / rows, 1, 5))
+    ax.set(title=f"{name}: {n} neurons, {s.mean():.3f} spikes a step, {(total == 0).mean():.0%} silent{shown}",
+           ylabel="unit" if output else "rank", ylim=(-0.04 * rows - 0.5, 1.04 * rows - 0.5))
+    ax.yaxis.set_major_locator(MaxNLocator(3, integer=True, min_n_ticks=1))
+
+
+@styled
+def sequence(x, spikes, names, out, classes, label=None):
+    """Draw what one sequence does to a network: the input, the spikes of the hidden layers, the potentials of the outputs.
+
+    Parameters
+    ----------
+    x : (T, n) array
+        Input; if all its numbers are 0 and 1, spikes.
+    spikes : list of (T, N) arrays
+        0 and 1, hidden layer by hidden layer.
+    names : list of str
+        Names of these layers.
+    out : (T, n_out) array
+        Potential of each output after each step.
+    classes : list of str
+        Names of the outputs.
+    label : int, optional
+        The right one.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for the input, one a layer as in `step_raster`, and one for the outputs, in which the highest potential and the right class
+        stand out.
+    """
+    x = array(x, "x", (None, None))
+    spikes, names = _by_layer(spikes, names, (len(x), None), 0, 1) if len(spikes) else ([], [])
+    out = array(out, "out", (len(x), len(classes)))
+    steps, binary = np.arange(1, len(x) + 1), bool(((x == 0) | (x == 1)).all())
+    fig, axes = figure(len(spikes) + 2, 1.5 * len(spikes) + 5.2, sharex=True, height_ratios=[1.2, *[1.2] * len(spikes), 1.8])
+    if binary:
+        _spikes(axes[0], x, "input", x.shape[1] <= PANEL)
+    else:
+        for channel, (color, *_) in zip(x.T, LOOKS * x.shape[1], strict=False):
+            axes[0].plot(steps, channel, lw=1.2, color=color)
+        axes[0].set(title=f"input: {x.shape[1]} channel{'s' * (x.shape[1] > 1)}", ylabel="current")
+    for ax, s, name in zip(axes[1:], spikes, names, strict=False):
+        _spikes(ax, s, name, False)
+    step, winner = (int(k) for k in np.unravel_index(out.argmax(), out.shape))
+    for j, v in enumerate(out.T):
+        stands_out = j in (winner, label)
+        said = f"{classes[j]} (" + ", ".join(["highest"] * (j == winner) + ["right"] * (j == label)) + ")"
+        axes[-1].plot(steps, v, color=VERMILLION if j == winner else BLUE if stands_out else GREY, lw=2.2 if stands_out else 1,
+                      label=said if stands_out else None, zorder=3 if stands_out else 2)
+    axes[-1].plot(step + 1, out[step, winner], "o", color=VERMILLION, ms=7)
+    axes[-1].set(xlabel="time step", ylabel="potential V", xlim=(0.3, len(x) + 0.7), title=f"output: {len(classes)} neurons")
+    axes[-1].legend(loc="upper left")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
+    fig.align_ylabels(axes)
+    return fig
+
+
+@styled
+def leaky_neuron(current, u, spikes, threshold=1.0, beta=None):
+    """Draw the potential of one leaky neuron, step by step, and its input current below.
+
+    Parameters
+    ----------
+    current, u, spikes : (T,) arrays
+        Input current, the potential that is compared with the threshold, and spikes 0 and 1.
+    threshold : float
+        Where it fires.
+    beta : float, optional
+        Its decay, for the title.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Potential and current, both against the step.
+    """
+    current = array(current, "current", (None,))
+    u, spikes = array(u, "u", current.shape), array(spikes, "spikes", current.shape, 0, 1)
+    threshold, t = float(array(threshold, "threshold", (), 1e-300)), np.arange(1, len(current) + 1)
+    fig, (top, bottom) = figure(2, 5.2, sharex=True, height_ratios=[2, 1])
+    top.plot(t, u, ".-", color=BLUE, lw=1.5, label="potential before a reset")
+    top.axhline(threshold, color=BLACK, ls="--", lw=1, label=f"threshold {threshold:g}")
+    top.plot(t[spikes > 0], u[spikes > 0], "*", color=VERMILLION, ms=13, label="spike")
+    bottom.bar(t, current, 0.5, color=np.where(current < 0, VERMILLION, BLUE))
+    bottom.axhline(0, color=BLACK, lw=0.8)
+    for ax in (top, bottom):
+        ax.margins(y=0.15)
+    top.set(ylabel="potential V")
+    bottom.set(xlabel="time step", ylabel="current")
+    bottom.xaxis.set_major_locator(MaxNLocator(12, integer=True, min_n_ticks=1))
+    n, decay = int(spikes.sum()), "" if beta is None else f"; the potential decays by the factor {beta:g} a step"
+    fig.suptitle(f"{n or 'no'} spike{'s' * (n != 1)} in {len(t)} steps{decay}")
+    legend(top, 3)
     return fig
 
 
@@ -128,7 +264,7 @@ def correlation(counts, activations, names, n_steps):
     activations, _ = _by_layer([np.ravel(a) for a in activations], names, (None,))
     if [c.size for c in counts] != [a.size for a in activations]:
         raise ValueError(f"activations: expected as many as counts, {[c.size for c in counts]}, got {[a.size for a in activations]}")
-    n_columns = 2 if len(names) in (2, 4) else min(3, len(names))
+    n_columns = columns(len(names))
     n_rows = -(-len(names) // n_columns)
     fig, _ = figure(1, 2.5 * n_rows + 0.7)
     fig.clear()
@@ -202,5 +338,38 @@ def accuracy_steps(curves, upper=None, trained=None, chance=None):
     ax.yaxis.set_major_formatter(PercentFormatter(symbol="", decimals=0) if np.ptp(ax.get_ylim()) > 5 else PercentFormatter(symbol=""))
     bars = any(len(curve) == 3 and np.any(curve[2]) for curve in curves.values())
     ax.set(xlabel="time steps T" + " (bars: standard deviation over seeds)" * bars, ylabel="accuracy (%)")
+    legend(ax, 3)
+    return fig
+
+
+@styled
+def bridge(rows):
+    """Draw what first spikes and rates with the same weights cost, and how often they are right.
+
+    Parameters
+    ----------
+    rows : list of dict
+        From `pysnn.evaluation.bridge.evaluate`: network, accuracy (0 to 1), spikes a sample, time.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Accuracy against spikes a sample: rates by their number of steps, first spikes, and the ReLU network as a line.
+    """
+    names = ["ReLU", "first spikes"]
+    if [row["network"] for row in rows[:2]] != names:
+        raise ValueError(f"rows: expected those of {', '.join(names)} first, got {[row['network'] for row in rows[:2]]}")
+    fig, (ax,) = figure()
+    relu, first, *rates = rows
+    ax.axhline(relu["accuracy"], color=BLACK, lw=1, label="ReLU network")
+    if rates:
+        spikes, accuracy = ([r[name] for r in rates] for name in ("spikes", "accuracy"))
+        ax.plot(spikes, accuracy, color=BLUE, marker="o", label="rates")
+        for r in rates:
+            ax.annotate(f"T = {r['time']}", (r["spikes"], r["accuracy"]), xytext=(6, -12), textcoords="offset points", color=BLUE)
+    ax.plot(first["spikes"], first["accuracy"], color=VERMILLION, marker="s", ms=9, ls="", label="first spikes")
+    ax.set(xscale="log", xlabel="spikes a sample", ylabel="accuracy")
+    ax.margins(0.12)
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     legend(ax, 3)
     return fig

@@ -48,7 +48,7 @@ def dense_forward(x, w, b=None):
     return y, Cache(x, w, b is not None)
 
 
-def dense_backward(dy, cache):
+def dense_backward(dy, cache, need_dx=True):
     """Pull a gradient back through `dense_forward`.
 
     Parameters
@@ -57,10 +57,12 @@ def dense_backward(dy, cache):
         Gradient of the loss with respect to y.
     cache : Cache
         From `dense_forward`.
+    need_dx : bool
+        Whether dx is needed; the first layer of a network needs none.
 
     Returns
     -------
-    dx : (B, N_in) array
+    dx : (B, N_in) array or None
         Gradient with respect to x.
     dw : (N_in, N_out) array
         Gradient with respect to w, summed over the batch.
@@ -76,4 +78,4 @@ def dense_backward(dy, cache):
     dy = _checks.gradient(dy, ((len(x), w.shape[1]), x.dtype))
     db = dy.sum(axis=0) if has_b else None                               # (R1) y = x w + b
     with one_thread():
-        return dy @ w.T, x.T @ dy, db
+        return dy @ w.T if need_dx else None, x.T @ dy, db

@@ -143,7 +143,7 @@ def backward(dspikes, cache, dv_final=None, surrogate=Surrogate("atan", slope=2.
     TypeError, ValueError
         If dspikes or dv_final is not like the spikes or v_final, or the surrogate is unknown or its slope not positive.
     """
-    _check_surrogate(surrogate)
+    check_surrogate(surrogate)
     v_init, u, threshold, rule = cache
     dspikes, dv = _checks.integrate_fire_backward(dspikes, dv_final, u, detach_reset)
     du = np.empty_like(u)
@@ -191,7 +191,13 @@ def surrogate_grad(x, surrogate):
     TypeError, ValueError
         If the surrogate is unknown or its slope not positive.
     """
-    k = x.dtype.type(_check_surrogate(surrogate).slope)
+    k = x.dtype.type(check_surrogate(surrogate).slope)
+    if callable(surrogate.kind):
+        d = np.asarray(surrogate.kind(x, k), x.dtype)
+        if d.shape != x.shape:
+            raise ValueError(f"surrogate: expected {getattr(surrogate.kind, '__name__', 'it')} to return an array of shape {x.shape}, got "
+                             f"{d.shape}")
+        return d
     with np.errstate(over="ignore"):                                     # 1/inf is the right answer
         if surrogate.kind == "atan":
             return k / 2 / (1 + (x.dtype.type(np.pi) * k / 2 * x) ** 2)
@@ -223,7 +229,9 @@ def surrogate_step(x, surrogate):
     TypeError, ValueError
         If the surrogate is unknown or its slope not positive.
     """
-    k = x.dtype.type(_check_surrogate(surrogate).slope)
+    k = x.dtype.type(check_surrogate(surrogate).slope)
+    if callable(surrogate.kind):
+        raise ValueError("surrogate: expected one of ours, whose soft step is known, got one of your own")
     with np.errstate(over="ignore"):
         if surrogate.kind == "atan":
             return np.arctan(x.dtype.type(np.pi) * k / 2 * x) / x.dtype.type(np.pi) + x.dtype.type(0.5)
@@ -236,7 +244,25 @@ def surrogate_step(x, surrogate):
         return y - y * np.abs(y) / 2 + x.dtype.type(0.5)
 
 
-def _check_surrogate(surrogate):
-    _checks.words(surrogate, "surrogate", Surrogate, SURROGATES)
+def check_surrogate(surrogate):
+    """Pass a surrogate of a known kind, or with a function of the user's own.
+
+    Parameters
+    ----------
+    surrogate : Surrogate
+        Kind and slope.
+
+    Returns
+    -------
+    Surrogate
+        The same.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the surrogate is unknown or its slope not positive.
+    """
+    if not (isinstance(surrogate, Surrogate) and callable(surrogate.kind)):
+        _checks.words(surrogate, "surrogate", Surrogate, SURROGATES)
     _checks.positive(surrogate.slope, "surrogate: slope")
     return surrogate

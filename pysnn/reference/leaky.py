@@ -11,8 +11,8 @@ import numpy as np
 
 from .. import _checks
 from .._blas import matmul
-from ..conventions import LEAKY_RULES, SURROGATES, LeakyGradients, LeakyState, Rule, Surrogate
-from .integrate_fire import surrogate_grad
+from ..conventions import LEAKY_RULES, LeakyGradients, LeakyState, Rule, Surrogate
+from .integrate_fire import check_surrogate, surrogate_grad
 
 
 class Cache(NamedTuple):
@@ -196,7 +196,7 @@ def backward(dspikes, cache, dv_final=None, dv=None, surrogate=Surrogate("atan",
     TypeError, ValueError
         If a gradient is not like what it is the gradient of, or the surrogate is unknown or its slope not positive.
     """
-    _checks.words(surrogate, "surrogate", Surrogate, SURROGATES)
+    check_surrogate(surrogate)
     v_init, u, i, how = cache
     beta, threshold, rule, alpha, w_rec = how
     dspikes, dv_next, dv = _checks.leaky_backward(dspikes, dv_final, dv, u, detach_reset)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from ..conventions import RULES, SURROGATES, Rule, Surrogate
-from .integrate_fire import surrogate_grad
+from ..conventions import RULES, Rule, Surrogate
+from .integrate_fire import check_surrogate, surrogate_grad
 
 
 class Cache(NamedTuple):
@@ -149,7 +149,7 @@ def backward(dspikes, cache, dv_final=None, surrogate=Surrogate("atan", slope=2.
     """
     u, size, threshold, rule = cache
     dspikes, dv = _checks.pooled_fire_backward(dspikes, dv_final, u, size, detach_reset)
-    _checks.words(surrogate, "surrogate", Surrogate, SURROGATES)
+    check_surrogate(surrogate)
     du = np.empty_like(u)
     for t in reversed(range(len(u))):
         seen, ds = _windows(u[t], size), dspikes[t]

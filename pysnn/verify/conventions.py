@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ..conventions import Rule, Surrogate
 
 
@@ -55,6 +57,18 @@ class LeakyConvention(NamedTuple):
     ran: bool = True
 
 
+class LeakyNeuron(NamedTuple):
+    """A leaky neuron with its numbers, as `identify` finds it: what to give `leaky.forward` for the same spikes and gradients."""
+
+    rule: Rule
+    surrogate: Surrogate
+    detach_reset: bool
+    beta: float
+    alpha: float | None = None           # None: the current acts in its own step alone
+    scale: float = 1.0                   # what the current is multiplied by, beside the gain of the rule
+    w_rec: np.ndarray | None = None      # (n, n), in units of the scaled current; None: no spike comes back
+
+
 _AFTER = Rule("subtract", "next", ">", order="leak first")
 _ZERO = Rule("zero", "next", ">")
 _ATAN, _SIGMOID, _SUPER = Surrogate("atan", 2.0), Surrogate("sigmoid", 4.0), Surrogate("fast_sigmoid", 1.0)
@@ -77,12 +91,12 @@ LEAKY_CONVENTIONS = {
     "norse-1.1 LIFRecurrentCell": LeakyConvention(Rule("zero", "same", ">", "1 - beta"), _SUPER, True, "1 - dt * tau_mem_inv",
                                                   "1 - dt * tau_syn_inv", "input_weights x", "recurrent_weights.T"),
     # with SingleSpike (MultiSpike, the default, may fire several times a step) and without tau_syn
-    "sinabs LIF": LeakyConvention(Rule(gain="1 - beta"), None, False, "exp(-1 / tau_mem)", ran=False),
-    "sinabs LIF(norm_input=False), tau_syn": LeakyConvention(Rule(), None, False, "exp(-1 / tau_mem)", "exp(-1 / tau_syn)",
-                                                             "exp(-1 / tau_syn) x", ran=False),
+    "sinabs-3.1 LIF": LeakyConvention(Rule(gain="1 - beta"), None, False, "exp(-1 / tau_mem)"),
+    "sinabs-3.1 LIF(norm_input=False), tau_syn": LeakyConvention(Rule(), None, False, "exp(-1 / tau_mem)", "exp(-1 / tau_syn)",
+                                                                 "exp(-1 / tau_syn) x"),
     # with max_spikes_per_dt=1 and bias 0, which does not decay; its alpha is our beta, its beta our alpha
-    "rockpool LIFTorch": LeakyConvention(Rule(), None, False, "exp(-dt / tau_mem)", "exp(-dt / tau_syn)", "exp(-dt / tau_syn) x",
-                                         "exp(-dt / tau_syn) w_rec", ran=False),
+    "rockpool-3.1 LIFTorch": LeakyConvention(Rule(), None, False, "exp(-dt / tau_mem)", "exp(-dt / tau_syn)", "exp(-dt / tau_syn) x",
+                                             "exp(-dt / tau_syn) w_rec"),
     # its spikes come two steps later than ours, and its recurrent spikes act three steps later: w_rec cannot say that
     "spytorch": LeakyConvention(Rule("zero", "next", ">", order="leak first"), Surrogate("fast_sigmoid", 100.0), True, "exp(-dt / tau_mem)",
                                 "exp(-dt / tau_syn)", ran=False),

@@ -12,6 +12,11 @@ discrete decisions on both sides first:
 Tolerance: max(1e-7, 1e-9 x condition), relative. The condition is measured: how many roundings the output moves when
 all arguments are rounded anew, times the size of output over argument, over the size of the gradient. Where rounding
 would hide even an error of 1e-3, the coordinate is skipped, counted, with the reason. Nothing is skipped silently.
+
+A forward or backward that returns float32, or numbers of its precision, is held to what float32 can show: longer steps,
+1e-3; the report says so. A forward that never
+moves while backward gives a gradient, such as spikes with a surrogate, cannot be checked so: nothing in it is called
+wrong, and the reason names the check to use.
 """
 
 import inspect
@@ -28,6 +33,7 @@ RTOL = 1e-7
 LONG = 2.0 ** -6       # a step that shows whether a gradient of 0 is one, where the others move nothing
 ROUNDING = 4.0         # allow for 4 times the rounding of forward; 4 eps / 2**-20 is the 1e-9 of "1e-9 x condition"
 BLIND = 1e-3           # skip where rounding may hide a relative error of this size
+STILL = 0.1            # forward has steps if less than this share of the places moves it
 DIRECTIONS = 8         # random directions for each argument
 
 BLINDED = "rounding in forward hides the difference"
@@ -35,6 +41,20 @@ CHANGING = "decisions change however small the step"
 FALLS_SILENT = "an output falls silent next to this point"
 JUMPS = "forward jumps: its quotients diverge"
 UNSETTLED = "quotients do not settle"
+CONSTANT = ("forward is piecewise constant, and the gradient that of a surrogate: check it with frozen offsets (frozen_offset_check, or "
+            "pysnn verify --module), which knows the surrogate")
+
+
+class Precision(NamedTuple):
+    """How far results of one dtype can be checked."""
+
+    eps: float
+    steps: tuple
+    rtol: float
+    blind: float
+
+PRECISION = {np.dtype(np.float64): Precision(np.finfo(np.float64).eps, STEPS, RTOL, BLIND),
+             np.dtype(np.float32): Precision(np.finfo(np.float32).eps, tuple(2.0 ** -k for k in (6, 7, 8, 9)), 1e-3, 0.05)}
 
 
 class Outcome(NamedTuple):
@@ -45,6 +65,7 @@ class Outcome(NamedTuple):
     by_backward: float | None = None      # the slope
     by_differences: float | None = None
     reason: str = ""
+    moved: bool = True        # whether a step moved forward
 
     def scaled(self, factor):
         """Convert the slopes from one step length to another."""
@@ -96,6 +117,7 @@ class Report(NamedTuple):
     rows: tuple
     n_outputs: int
     n_silent: int             # outputs that are inf: not in the loss
+    note: str = ""            # how it was compared, if not as always
 
     @property
     def ok(self):
@@ -109,7 +131,7 @@ class Report(NamedTuple):
     def to_dict(self):
         """Turn the report into what JSON can hold; inf and NaN become strings."""
         rows = [{**row._asdict(), "checked": row.checked} for row in self.rows]
-        return plain({"ok": self.ok, "n_outputs": self.n_outputs, "n_silent": self.n_silent, "rows": rows})
+        return plain({"ok": self.ok, "n_outputs": self.n_outputs, "n_silent": self.n_silent, "rows": rows, "note": self.note})
 
     def raise_if_failed(self):
         """Raise an AssertionError that holds the table, unless all is right."""
@@ -131,6 +153,7 @@ class Report(NamedTuple):
                 lines.append(f"{r.name}: at inf (no spike): {r.at_inf}; backward says exactly 0 there, as it must")
         if self.n_silent:
             lines.append(f"{self.n_silent} of {self.n_outputs} outputs are silent: they are not in the loss")
+        lines += [self.note] if self.note else []
         return "\n".join(lines)
 
 
@@ -144,6 +167,7 @@ class _Point(NamedTuple):
     decisions: list
     c: np.ndarray
     noise: np.ndarray    # size of the rounding error in each entry of out
+    how: Precision = PRECISION[np.dtype(np.float64)]
 
 
 class _Move(NamedTuple):
@@ -214,7 +238,7 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
     Raises
     ------
     TypeError
-        For arguments, outputs or gradients other than float64.
+        For arguments other than float64, outputs and gradients other than float64 and float32.
     ValueError
         For NaN, gradients that do not fit the arguments, or arguments changed in place.
     """
@@ -225,15 +249,24 @@ def gradcheck(forward, backward, args, trace=None, names=None, n=200, rng=None):
     point, cache = _operating_point(forward, trace or spike_decisions, args, rng)
     grads = _gradients(backward(point.c.copy()[()], cache), args, names)
     _unchanged(args, before, names)
-    rows = []
+    if any(grad.dtype == np.float32 for grad in grads):
+        point = point._replace(how=point.how._replace(rtol=PRECISION[np.dtype(np.float32)].rtol))
+    grads = [grad.astype(np.float64) for grad in grads]
+    rows, found = [], []
     for k, (x, grad, name) in enumerate(zip(args, grads, names, strict=True)):
         chosen = np.arange(x.size) if n is None or x.size <= n else np.sort(rng.choice(x.size, n, replace=False))
         where = [tuple(int(i) for i in np.unravel_index(flat, x.shape)) for flat in chosen]
         size = _scale(x)
-        rows.append(_summarise(name, "coordinates", where, [_coordinate(point, k, grad, size, at) for at in where], RTOL))
         along = [_direction(point, k, grad, size, rng) for _ in range(DIRECTIONS if np.isfinite(x).any() else 0)]
-        rows.append(_summarise(name, "directions", [(i,) for i in range(len(along))], along, RTOL))
-    return Report(tuple(rows), n_outputs=point.out.size, n_silent=int(np.isinf(point.out).sum()))
+        found += [(name, "coordinates", where, [_coordinate(point, k, grad, size, at) for at in where]),
+                  (name, "directions", [(i,) for i in range(len(along))], along)]
+    every = [o for *_, outcomes in found for o in outcomes if o.kind != "at inf"]
+    steps = any(not o.moved and o.by_backward for o in every) and sum(o.moved for o in every) < STILL * len(every)
+    for name, by, where, outcomes in found:
+        outcomes = [Outcome("skipped", reason=CONSTANT) if steps and o.kind != "at inf" else o for o in outcomes]
+        rows.append(_summarise(name, by, where, outcomes, point.how.rtol))
+    note = f"float32: compared to {point.how.rtol:g}" if point.how.rtol != RTOL else ""
+    return Report(tuple(rows), n_outputs=point.out.size, n_silent=int(np.isinf(point.out).sum()), note=note)
 
 
 def _run(forward, trace, args):
@@ -241,7 +274,7 @@ def _run(forward, trace, args):
     result = forward(*args)
     out, cache = result if isinstance(result, tuple) and len(result) == 2 else (result, tuple(args))
     out = np.asarray(out)
-    if out.dtype != np.float64:
+    if out.dtype not in PRECISION:
         raise TypeError(f"forward: expected float64 out of float64, got {_checks.describe(out)}")
     if np.isnan(out).any():
         raise ValueError(f"forward: got NaN among {_checks.describe(out)}")
@@ -252,17 +285,28 @@ def _run(forward, trace, args):
 def _operating_point(forward, trace, args, rng):
     """Describe the operating point: decisions, weights of the loss, rounding error of every output."""
     out, decisions, cache = _run(forward, trace, args)
+    how, out = PRECISION[_precision(forward, args, out)], out.astype(np.float64)
     fired = np.isfinite(out)
     size = np.where(fired, np.abs(out), 0)
     c = np.where(fired, rng.choice([-1.0, 1.0], out.shape) * rng.uniform(0.5, 1.5, out.shape) / (1 + size), 0)
-    eps = np.finfo(np.float64).eps
-    noise = eps * size
+    eps, noise = how.eps, how.eps * size
     for _ in range(8):                       # round all arguments anew, and see how far out moves
         rounded = [x * (1 + eps * rng.integers(-1, 2, x.shape)) for x in args]
         other, others, _ = _run(forward, trace, rounded)
         if _equal(others, decisions) and np.isfinite(other[fired]).all():
             noise = np.maximum(noise, np.abs(np.subtract(other, out, out=np.zeros_like(size), where=fired)))
-    return _Point(forward, trace, args, out, decisions, np.asarray(c), np.asarray(noise)), cache
+    return _Point(forward, trace, args, out, decisions, np.asarray(c), np.asarray(noise), how), cache
+
+
+def _precision(forward, args, out):
+    """Say which dtype the numbers of forward have: float32 also where all that comes out next to the point has no more digits."""
+    if out.dtype != np.float64 or (out != out.astype(np.float32)).any():
+        return out.dtype
+    result = forward(*(x * (1 + 1e-9 * np.cos(np.arange(x.size).reshape(x.shape))) for x in args))
+    near = np.asarray(result[0] if isinstance(result, tuple) else result)
+    near = near[np.isfinite(near)]
+    short = (1024 * near % 1 == 0).all()                     # spikes, and other numbers of few digits
+    return np.dtype(np.float32 if not short and (near == near.astype(np.float32)).all() else np.float64)
 
 
 def _equal(decisions, others):
@@ -274,6 +318,7 @@ def _move(point, k, step):
     args = list(point.args)
     args[k] = args[k] + step
     out, decisions, _ = _run(point.forward, point.trace, args)
+    out = out.astype(np.float64, copy=False)
     used = point.c != 0
     alive = np.isfinite(out[used]).all()
     moved = out[used] - point.out[used] if alive else np.full(used.sum(), np.nan)
@@ -312,20 +357,21 @@ def _direction(point, k, grad, size, rng):
 
 def _differences(point, k, step, slope):
     """Compare the slope along a step with central differences, as far as the decisions allow."""
-    disagreed = []
-    for h in STEPS:
+    disagreed, moved = [], False
+    for h in point.how.steps:
         plus, minus = _move(point, k, h * step), _move(point, k, -h * step)
         if not (plus.same and minus.same):
             continue
+        moved = moved or bool(plus.gain.any() or minus.gain.any())
         quotient = float((plus.gain - minus.gain).sum()) / (2 * h)
-        outcome = _score(slope, quotient, quotient, ROUNDING * (plus.noise + minus.noise) / (2 * h))
+        outcome = _score(slope, quotient, quotient, ROUNDING * (plus.noise + minus.noise) / (2 * h), point.how)._replace(moved=moved)
         if disagreed:
             before = disagreed[-1]
             if abs(quotient - before.by_differences) <= 0.5 * abs(slope - before.by_differences):
                 return before                # quotients have settled, and elsewhere
         if slope == quotient == 0 and not (plus.gain.any() or minus.gain.any()) and _lost_in_rounding(point, k, step):
             return Outcome("skipped", reason=BLINDED)
-        if outcome.error <= RTOL or outcome.error == np.inf:
+        if outcome.error <= point.how.rtol or outcome.error == np.inf:
             return outcome
         disagreed.append(outcome)
     if not disagreed:
@@ -339,17 +385,17 @@ def _lost_in_rounding(point, k, step):
     return plus.same and minus.same and abs((plus.gain - minus.gain).sum()) > ROUNDING * (plus.noise + minus.noise)
 
 
-def _score(slope, low, high, floor):
+def _score(slope, low, high, floor, how):
     """Require that the slope lies between two one-sided derivatives (smooth: they are equal), up to rounding."""
     size = max(abs(slope), abs(low), abs(high))
-    tolerance = max(RTOL * size, floor)
+    tolerance = max(how.rtol * size, floor)
     kind = "kink" if high - low > tolerance else "smooth"
     if not np.isfinite(slope):
         return Outcome(kind, np.inf, slope, low)
-    if floor > BLIND * size > 0:
+    if floor > how.blind * size > 0:
         return Outcome("skipped", reason=BLINDED)
     nearest = min(max(slope, low), high)
-    return Outcome(kind, RTOL * (abs(slope - nearest) / tolerance) if slope != nearest else 0.0, slope, nearest)
+    return Outcome(kind, how.rtol * (abs(slope - nearest) / tolerance) if slope != nearest else 0.0, slope, nearest)
 
 
 def _one_sided(point, k, step, slope):
@@ -360,7 +406,7 @@ def _one_sided(point, k, step, slope):
             return Outcome("jump" if reason in (FALLS_SILENT, JUMPS) else "skipped", reason=reason)
     low = np.minimum(right.slope, -left.slope).sum()         # by output, since each has kinks of its own
     high = np.maximum(right.slope, -left.slope).sum()
-    return _score(slope, float(low), float(high), right.floor + left.floor)
+    return _score(slope, float(low), float(high), right.floor + left.floor, point.how)
 
 
 class _Side(NamedTuple):
@@ -374,7 +420,7 @@ class _Side(NamedTuple):
 def _side(point, k, step):
     """Extrapolate the one-sided quotients along a step to step 0."""
     reason = CHANGING
-    for h in STEPS:
+    for h in point.how.steps:
         far, mid, near = (_move(point, k, h / m * step) for m in (1, 2, 4))
         if not np.isfinite(far.gain + mid.gain + near.gain).all():
             reason = FALLS_SILENT
@@ -423,7 +469,7 @@ def _gradients(grads, args, arg_names):
     for x, grad, name in zip(args, grads, arg_names, strict=True):
         if np.shape(grad) != x.shape:
             raise ValueError(f"gradient of {name}: expected shape {x.shape}, got {_checks.describe(grad)}")
-        if np.asarray(grad).dtype != np.float64:
+        if np.asarray(grad).dtype not in PRECISION:
             raise TypeError(f"gradient of {name}: expected float64 like {name}, got {_checks.describe(grad)}")
     return [np.asarray(grad) for grad in grads]
 

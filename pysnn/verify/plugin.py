@@ -11,6 +11,8 @@ import pytest
 from ..foreign import NoAnswer
 from ..pytest_plugin import add_options
 
+KINDS = ("torch", "jax", "numpy")
+
 
 def pytest_addoption(parser):
     """Add the options, if `pysnn.pytest_plugin` has not.
@@ -36,7 +38,7 @@ def pytest_collection(session):
     pytest.UsageError
         If a layer cannot be loaded.
     """
-    if not session.config.getoption("--snn-conformance"):
+    if not any(session.config.getoption(f"--snn-{name}") for name in ("conformance", *KINDS)):
         return
     if session.config.args_source is not pytest.Config.ArgsSource.ARGS:
         session.config.args = []
@@ -68,6 +70,8 @@ def pytest_collection_modifyitems(session, config, items):
     items : list of pytest.Item
         What was collected; the checks are added to it.
     """
+    items += [LayerItem.from_parent(session, name=f"--{kind} {spec}", kind=kind, spec=spec) for kind in KINDS
+              for spec in config.getoption(f"--snn-{kind}")]
     for spec, subject, room in getattr(config, "_snn_layers", []):
         layer = Conformance.from_parent(session, name=spec, nodeid=spec, subject=subject, room=room)
         report = layer.ihook.pytest_make_collect_report(collector=layer)
@@ -167,12 +171,9 @@ class CheckItem(pytest.Item):
             return f"{self.parent.room.path.name}: no verdict: {excinfo.value}"
         if not isinstance(excinfo.value, NotRight):
             return super().repr_failure(excinfo)
-        from pysnn.verify.report.ledger import says
-        (ledger, likely), shown = excinfo.value.args, 4
-        n = len(ledger.failed)
-        lines = [f"{e.verdict}: {e.argument}: {says(e)}" for e in ledger.failed[:shown]]
-        lines += [f"... and {n - shown} more"] if n > shown else []
-        return "\n".join([*likely, f"{self.check.operation}, {self.check.name}: {n} of {len(ledger.entries)} comparisons failed", *lines])
+        ledger, likely = excinfo.value.args
+        head = f"{self.check.operation}, {self.check.name}: {len(ledger.failed)} of {len(ledger.entries)} comparisons failed"
+        return "\n".join([*likely, head, *excinfo.value.lines()])
 
     def reportinfo(self):
         """Name the layer and the check.
@@ -186,5 +187,78 @@ class CheckItem(pytest.Item):
         return self.parent.name.rsplit(":", 1)[0], None, what
 
 
+class LayerItem(pytest.Item):
+    """A layer of a framework, all cases in one test.
+
+    Parameters
+    ----------
+    kind, spec : str
+        As of `pysnn.verify.blackbox.opened`.
+    **kwargs : object
+        As for any item.
+    """
+
+    def __init__(self, *, kind, spec, **kwargs):
+        super().__init__(**kwargs)
+        self.kind, self.spec = kind, spec
+
+    def runtest(self):
+        """Check it; raise its entries, unless all are right."""
+        from pysnn.verify import blackbox
+        with blackbox.opened(self.kind, self.spec, self.config.getoption("--snn-axes")) as layer:
+            ledger, _ = blackbox.check(layer, self.config.getoption("--snn-seed"))
+        if not ledger.ok:
+            raise NotRight(ledger, [])
+
+    def repr_failure(self, excinfo, style=None):
+        """Say what is wrong.
+
+        Parameters
+        ----------
+        excinfo : pytest.ExceptionInfo
+            What was raised.
+        style : str, optional
+            Not used.
+
+        Returns
+        -------
+        str
+            Some lines.
+        """
+        if isinstance(excinfo.value, ValueError):
+            return f"{self.spec}: no verdict: {excinfo.value}"
+        if not isinstance(excinfo.value, NotRight):
+            return super().repr_failure(excinfo)
+        return "\n".join(excinfo.value.lines())
+
+    def reportinfo(self):
+        """Name the layer.
+
+        Returns
+        -------
+        tuple
+            File, no line, words.
+        """
+        return self.spec.partition(":")[0], None, self.name
+
+
 class NotRight(Exception):
     """A check that did not pass: its ledger, and what the mistake looks like."""
+
+    def lines(self, shown=4):
+        """List the first entries that failed, and how many more there are.
+
+        Parameters
+        ----------
+        shown : int
+            How many.
+
+        Returns
+        -------
+        list of str
+            One line each.
+        """
+        from pysnn.verify.report.ledger import says
+        failed = self.args[0].failed
+        lines = [f"{e.verdict}: {e.argument}: {says(e)}" for e in failed[:shown]]
+        return lines + ([f"... and {len(failed) - shown} more"] if len(failed) > shown else [])

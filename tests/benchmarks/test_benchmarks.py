@@ -31,14 +31,14 @@ def run(*args):
     return subprocess.run([sys.executable, *map(str, args)], capture_output=True, text=True, timeout=400, env=environment, cwd=ROOT)
 
 
-@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "memory"])
+@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "time", "memory"])
 def test_imports_without_torch(name):
     done = run("-W", "error", "-c", WITHOUT_TORCH, BENCHMARKS / f"{name}.py")
     assert done.returncode == 0 and done.stdout == done.stderr == ""
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
-@pytest.mark.parametrize("name", ["temporal", "rate", "deep"])
+@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "time"])
 def test_missing_torch_is_one_clear_line(name):
     done = run(BENCHMARKS / f"{name}.py", "--quick")
     assert done.returncode == 1 and done.stdout == ""
@@ -48,7 +48,7 @@ def test_missing_torch_is_one_clear_line(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["auto", "reference"])
 def test_any_thread_gives_the_same_bits(monkeypatch, backend):
-    """Six methods: the main thread, a worker, four at once, beside a fork, in joblib's workers; bits alone, not times."""
+    """All methods: the main thread, a worker, four at once, beside a fork, in joblib's workers; bits alone, not times."""
     bench = module("threads", monkeypatch)
     monkeypatch.setattr(bench, "BACKENDS", ("threading", "multiprocessing"))         # the workers of loky cannot import a benchmark
     for method in bench.METHODS:
@@ -152,6 +152,7 @@ def test_rate_growth(monkeypatch):
     assert all(r["s"] > 0 and r["gmac_s"] > 0 for r in rows) and json.loads(json.dumps(rows)) == rows
 
 
+@pytest.mark.slow
 def test_peak_memory_of_a_small_training(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     memory = module("memory", monkeypatch)
@@ -209,3 +210,19 @@ def test_quick_deep_benchmark(tmp_path):
     assert [c["peer"] for c in section["checks"]] == ["torch", "torch last"] and section["peer"].startswith("torch")
     assert {row["name"] for row in section["rows"]} == {"spiking", "ReLU", "torch", "torch last", "products"}
     assert all(row["s"] > 0 and row["peak_mib"] > 0 for row in section["rows"]) and section["limit"]["spiking"] > section["limit"]["ReLU"]
+
+
+@pytest.mark.frameworks
+def test_quick_time_benchmark(tmp_path):
+    """pysnn has the gradients of snnTorch, SpikingJelly and Norse, and all contenders are recorded."""
+    if importlib.util.find_spec("torch") is None:
+        (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)("PyTorch is not installed")
+    done = run(BENCHMARKS / "time.py", "--quick", "--json", tmp_path / "record.json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "record.json").read_text())
+    assert [s["name"] for s in record["sections"]] == ["tutorial", "speech"] and len(record["growth"]) == 2
+    for section in record["sections"]:
+        assert {c["peer"].split()[0] for c in section["checks"]} == {"snn", "jelly", "norse"}
+        assert all(c["rate"] > 0 for c in section["checks"]) and "hoisted" in section["hoisted"] and "hoisted" not in section["peer"]
+        assert {row["name"] for row in section["rows"]} >= {"pysnn", "products", section["peer"], section["hoisted"]}
+        assert min(section["times_faster"], section["times_faster_hoisted"], section["bytes_needed"], *section["limit"].values()) > 0

@@ -4,7 +4,7 @@ import numpy as np
 
 from pysnn import training
 
-RATE = {name: rule for name, rule in training.METHODS.items() if name != "temporal"}
+RATE = {name: rule for name, rule in training.METHODS.items() if rule.family == "rate"}      # those that take images, too
 NET = {"model": "6x6x2-3C3-P2-4C3-6-3", "bias": True, "dtype": "float64", "backend": "reference", "n_steps": 5}
 
 

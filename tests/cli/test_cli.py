@@ -16,7 +16,7 @@ import pysnn
 from pysnn import checkpoint, cli, datasets, training
 from tests.cases.command import ENV, HIDE, Guarded, coarse_regions, python, small_yin_yang, strict_json, weights
 
-VERBS = ("train", "evaluate", "compare", "plot", "verify", "check", "data", "info")
+VERBS = ("train", "evaluate", "compare", "bridge", "sweep", "plot", "export", "verify", "conformance", "check", "data", "info")
 TRAIN = ["train", "temporal", "--data", "xor", "--backend", "reference", "--epochs", "4", "--out", "a.npz"]
 IMAGES = ["train", "temporal", "--model", "784-12-10", "--epochs", "2", "--val", "5800", "--batch", "25", "--out", "images.npz"]
 
@@ -139,7 +139,7 @@ def test_validation_by_default(capsys, monkeypatch):
     data, seen = datasets.load("fashion-sample"), {}
     real = training.epochs
 
-    def watch(run, train, validation=None, progress=None):
+    def watch(run, train, validation=None, progress=None, team=None):
         seen[run.seed] = train, validation
         return real(run, train, validation, progress)
 
@@ -205,8 +205,8 @@ def test_resume_without_a_checkpoint_begins(capsys):
 def test_interrupt_keeps_the_last_epoch(monkeypatch, capsys):
     real = training.epochs
 
-    def interrupted(*args):
-        for record in real(*args):
+    def interrupted(*args, **options):
+        for record in real(*args, **options):
             yield record
             if record["epoch"] == 2:
                 raise KeyboardInterrupt

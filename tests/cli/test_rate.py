@@ -9,6 +9,7 @@ import pytest
 
 from pysnn import cli, datasets, training
 from pysnn.evaluation import rate as evaluation_rate
+from pysnn.learning.settings import explained
 from tests.cases.command import HIDE, Guarded, coarse_regions, few_images, python, small_yin_yang, strict_json, weights, write_only
 
 RATE = ("proxy", "tandem", "surrogate", "conversion", "ann")
@@ -112,8 +113,8 @@ def test_resume_gives_the_same_bits(method, few, monkeypatch, capsys):
     command = ["train", method, *SMALL, *steps_of(method), "--quiet", "--no-test"]
     real = training.epochs
 
-    def killed(*args):
-        yield next(real(*args))
+    def killed(*args, **options):
+        yield next(real(*args, **options))
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -132,6 +133,9 @@ def test_settings_of_every_method(method, capsys):
     assert len(out.splitlines()) == len(rule.Settings.__dataclass_fields__)
     assert set(strict_json(Path("s.json").read_text())) == set(rule.presets)
     assert all(line.count("ours ") == 1 for line in out.splitlines())
+    for name, line in zip(rule.Settings.__dataclass_fields__, out.splitlines(), strict=True):       # help(), site and this have one source
+        text = explained(rule.Settings, name)
+        assert text and line.endswith(text) and f"{name} : default" in rule.Settings.__doc__ and text in rule.Settings.__doc__
 
 
 def test_presets_and_options_reach_the_settings():

@@ -41,13 +41,13 @@ def test_ours(capsys, place):
     out, err = capsys.readouterr()
     assert out.splitlines()[0].split() == "operation argument check checked max rel. error ulps condition kinks skipped verdict".split()
     assert re.search(r"^relu +x +gradcheck +\d+ .* right$", out, re.MULTILINE) and "WRONG" not in out
-    assert re.search(r"^8 entries, \d+ numbers compared, 0 not compared \(.*\): all right; \d+\.\d s$", out, re.MULTILINE)
+    assert re.search(r"^29 entries, [\d,]+ numbers compared, 0 not compared \(.*\): all right; \d+\.\d s$", out, re.MULTILINE)
     assert err.splitlines() == ["checking relu", "checking mse"]
     found = strict_json((place / "out/v.json").read_text())
     assert found["ok"] is True and found["seed"] == 0 and {e["operation"] for e in found["entries"]} == {"relu", "mse"}
     assert set(Entry._fields) == set(found["entries"][0]) and found["zoo"] is None and found["errors"]["relu"]["n"] > 40
     assert "all right" in (place / "out/v.html").read_text()
-    assert (place / "out/v.md").read_text().startswith("# pysnn verify\n\n**8 entries")
+    assert (place / "out/v.md").read_text().startswith("# pysnn verify\n\n**29 entries")
 
 
 def test_help_examples_parse_and_options_are_explained(capsys):
@@ -94,7 +94,7 @@ def test_by_cuda(capsys, place):
     twin("activations")
     assert cli.main(["verify", "relu", "mse", "--backend", "cuda", "--quiet"]) == 0
     out = capsys.readouterr().out
-    assert len(re.findall(r"^relu \(cuda\) .* right$", out, re.MULTILINE)) == 3 and re.search(r"^mse +.* right$", out, re.MULTILINE)
+    assert len(re.findall(r"^relu \(cuda\) .* right$", out, re.MULTILINE)) == 5 and re.search(r"^mse +.* right$", out, re.MULTILINE)
     assert cli.main(["verify", "dense", "max_pool2d", "--backend", "cuda", "--golden", "--quiet"]) == 0
     assert "dense (cuda)" in capsys.readouterr().out
 
@@ -127,7 +127,7 @@ def test_zoo(capsys, monkeypatch, place):
     monkeypatch.setattr("pysnn.verify.zoo.catch.every", lambda: everything)
     assert cli.main(["verify", "--zoo", "--json", "z.json", "--html", "z.html", "--markdown", "z.md"]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^max_pool_tie +synthetic +max_pool2d +ties +definition, gradcheck, reference$", out, re.MULTILINE)
+    assert re.search(r"^max_pool_tie +synthetic +max_pool2d +ties +definition, gradcheck, reference, sizes, contract$", out, re.MULTILINE)
     assert "2 of 2 known mistakes caught" in out and strict_json((place / "z.json").read_text())["zoo"]["ok"]
     assert "max_pool_tie" in (place / "z.html").read_text() and "max_pool_tie" in (place / "z.md").read_text()
     everything["softmax_sign"] = everything["softmax_sign"]._replace(inject=lambda op: op)
@@ -151,7 +151,7 @@ def test_framework_findings_are_those_of_the_module(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("args, message", [
-    (["tempral"], "operation: expected one of temporal, integrate_fire, "),
+    (["tempral"], "operation: expected one of temporal, temporal_delays, "),
     (["--module", "nowhere.py"], "module: expected a file such as my.py or my.py:forward,backward, got 'nowhere.py', which is not there"),
     (["--module", "mine.py", "dense"], "--module: expected no OPERATION beside it, got dense; say --operation"),
     (["--module", "mine.py", "--backend", "numba"], "--module: expected no --backend beside it"),
@@ -228,6 +228,7 @@ def steps(text):
     return re.findall(r"(?:^File `(\S+)`(, changed)?:\n\n)?^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.slow
 def test_how_to_page(capsys, place):
     """Do what the page says, in its order; what is printed must read like its text, numbers aside."""
     text, said = PAGE.read_text(encoding="utf-8"), ""

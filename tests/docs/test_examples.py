@@ -137,6 +137,16 @@ def test_animation_of_yin_yang(monkeypatch, tmp_path):
         assert image.n_frames >= len(pictures)
 
 
+def test_notes_example(monkeypatch, tmp_path):
+    names = run("11_order_of_notes.py", monkeypatch, tmp_path, "1")
+    assert names["accuracy"] > 0.5 > 0.3 > names["by_counts"] and (tmp_path / "figures/11-melody.png").is_file()
+
+
+@pytest.mark.slow
+def test_notes_example_in_full(monkeypatch, tmp_path):
+    assert run("11_order_of_notes.py", monkeypatch, tmp_path)["accuracy"] > 0.9
+
+
 @pytest.mark.slow
 def test_proxy_example_in_full(monkeypatch, tmp_path):
     assert run("05_proxy.py", monkeypatch, tmp_path)["accuracy"] > 0.78

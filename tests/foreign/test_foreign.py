@@ -290,6 +290,32 @@ def test_arrays_go_and_come_as_they_are(write):
         assert type(module.same(np.float64(2), 1)[0]) is np.float64 and module.same(True, None, "a", 2, 1.5)[:4] == (True, None, "a", 2)
 
 
+def test_arrays_lie_over_there_as_they_lie_here(write):
+    with foreign.Room(write("def seen(x):\n    return [x.flags.c_contiguous, x.flags.f_contiguous, x.flags.writeable]\n")) as room:
+        module = room.load()
+        a = np.arange(12.0).reshape(3, 4)
+        fixed = a.copy()
+        fixed.flags.writeable = False
+        for x in (a, np.asfortranarray(a), a[:, ::2], fixed):
+            assert module.seen(x) == [x.flags.c_contiguous, x.flags.f_contiguous, x.flags.writeable]
+
+
+def test_what_a_call_does_to_earlier_results_is_done_here(write):
+    """A buffer that the next call writes into, an argument, a cache: all of it is seen on this side."""
+    with foreign.Room(write("import numpy as np\nBUFFER = np.zeros(3)\ndef forward(x):\n    BUFFER[:] = x\n    return BUFFER, {'x': [x]}\n"
+                            "def backward(d, cache):\n    cache['x'][0] += 1\n    d *= 2\n    return d\n"
+                            "def look(cache):\n    return cache['x'][0]\n")) as room:
+        module = room.load()
+        first, cache = module.forward(np.ones(3))
+        module.forward(np.full(3, 7.0))
+        assert (first == 7).all() and cache.n_changes == 0
+        module.look(cache)
+        assert cache.n_changes == 0
+        d = np.ones(3)
+        module.backward(d, cache)
+        assert (d == 2).all() and cache.n_changes == 1
+
+
 def test_a_cache_stays_the_same_object(write):
     """A second backward on one cache must see what the first one has done to it."""
     for cache in ("[x.copy()]", "(x.copy(),)", "{'x': x.copy()}", "x.copy()"):
@@ -338,7 +364,7 @@ def test_learning_rules_are_checked_there(method, write):
     text = f"from pysnn.learning import METHODS\nOPERATION = {method!r}\n" \
            "def gradients(nets, x, y):\n    step = METHODS[OPERATION].gradients(nets, x, y)\n    {}return step\n"
     for change, right in (("", True), ("step.grads['w1'] *= -1\n    ", False), ("nets.net.params['w1'] += 1\n    ", False)):
-        kind = "frozen offsets" if "grads" in change else "weights left alone"
+        kind = "frozen offsets" if "grads" in change else "arguments left alone"
         with foreign.Room(write(text.format(change))) as room:
             rule = student.load("mine.py", None, lambda _, room=room: room.load())
             for check in suite.checks(method, few=True):

@@ -4,7 +4,6 @@ Nothing here knows an equation of ours: trains come from their neurons, gradient
 """
 
 import importlib
-import os
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from pysnn import datasets
 from pysnn.conventions import Rule, Surrogate
 from tests.cases import ROOT
+from tests.cases.installed import needed
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")]
 
@@ -19,16 +19,6 @@ GRADIENT = 1e-10       # relative to the largest entry, float64: 15 steps of a f
 ROUNDING = 0.5         # how far rounding may move a membrane, in eps times the sum of the magnitudes that have entered it, steps times up
                        # to 1152 products; errors mostly cancel: 0.13 is the most that decided a spike (printed by the test)
 BENCHMARKS = str(ROOT / "benchmarks")
-
-
-def needed(name):
-    """Import a framework; missing is a reason to skip on a user's machine, and a failure where CI=true."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"{name} is not installed, and CI=true demands it")
-        pytest.skip(f"{name} is not installed")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ import pysnn
 from tests.cases import ROOT, tree_of
 
 SOURCES = sorted((ROOT / "pysnn").rglob("*.py"))
-HEAVY = ("numba", "matplotlib", "scipy", "tqdm", "pooch", "threadpoolctl", "PIL", "h5py", "torch", "sklearn", "pandas")
+HEAVY = ("numba", "matplotlib", "scipy", "tqdm", "pooch", "threadpoolctl", "PIL", "h5py", "torch", "sklearn", "pandas", "nir",
+         "joblib", "distributed", "optuna")
 MAX_LINES = 600
 MAX_MODULES = 18
 
@@ -30,7 +31,8 @@ def python(code):
     return done.stdout
 
 
-@pytest.mark.parametrize("what", ["pysnn", "pysnn.cli", "pysnn.training", "pysnn.evaluation", "pysnn.estimators", "pysnn.exercises"])
+@pytest.mark.parametrize("what", ["pysnn", "pysnn.cli", "pysnn.training", "pysnn.evaluation", "pysnn.estimators", "pysnn.exercises",
+                                  "pysnn.interop", "pysnn.scale"])
 def test_import_loads_nothing_heavy(what):
     loaded = python(f"import {what}, sys; print(*sys.modules)").split()
     assert what in loaded and not set(HEAVY) & set(loaded)

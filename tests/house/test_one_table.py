@@ -20,8 +20,11 @@ ELSEWHERE = {   # literals that name the same words and list something else
     "pysnn/verify/oracle/__init__.py": "__all__: names of modules",
     "pysnn/verify/oracle/relu.py": "__all__: names of functions",
     "pysnn/verify/suite/relu.py": "the definition and the cases of each operation, found by its name",
+    "pysnn/verify/suite/spike_times.py": "the definition and the worked example of each neuron, found by its name",
     "pysnn/verify/suite/losses.py": "the definition of each loss, found by its name",
     "pysnn/verify/suite/learning.py": "the frozen function and the settings of each learning rule, found by its name",
+    "pysnn/interop/c_source.py": "the functions of the C program",
+    "pysnn/interop/state_dicts.py": "the kind of module that PyTorch has for a layer",
     "pysnn/verify/golden/make.py": "the words of the schema about each operation, for readers in other languages",
 }
 

@@ -62,6 +62,7 @@ def test_header_says_all(tmp_path):
     header, arrays = checkpoint.read(tmp_path / "a.npz")
     assert header["format"] == "pysnn-checkpoint" and header["version"] == checkpoint.VERSION
     assert header["method"] == "temporal" and header["seed"] == 5 and header["epoch"] == 2 and header["resumable"] is True
+    assert header["data"].pop("samples").keys() == {"train"}
     assert header["data"] == {"name": "xor", "n_val": 0, "split_seed": 0}
     assert set(header["settings"]) == set(temporal.Settings.__dataclass_fields__) and header["settings"]["model"] == "2-4-2"
     assert header["rng"]["bit_generator"] == "PCG64" and len(header["records"]) == 2

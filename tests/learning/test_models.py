@@ -234,3 +234,11 @@ def test_backends():
     assert backend_of("conv").__name__ == "pysnn.kernels.conv"
     with pytest.raises(ValueError, match="backend: expected one of auto, reference, numba, cuda, got 'fast'"):
         backend_of("conv", "fast")
+
+
+@pytest.mark.parametrize("text, wanted", [("4-6-3", "4-6-5"), ("28x28x1-4C3-P2-10", "28x28x1-4C3-P2-5"), ("fashion-fast:4", None),
+                                          ("3-8d-R0.9-2d-I0.9", "3-8d-R0.9-5d-I0.9")])
+def test_other_outputs(text, wanted):
+    model = models.read(text)
+    made = model.with_outputs(5)
+    assert made.shapes[-1] == (5,) and made.specs[:-2] == model.specs[:-2] and (wanted is None or str(made) == wanted)

@@ -1,5 +1,7 @@
 """Leaky neurons in networks, and samples with a time axis: against loops of their own, padding, resuming, bad input."""
 
+import copy
+import pickle
 import tracemalloc
 
 import numpy as np
@@ -131,6 +133,22 @@ def test_training_resumes_with_the_same_bits(rng, tmp_path):
     assert whole.records[-1]["loss"] == rest.records[-1]["loss"] < whole.records[0]["loss"] and whole.kind == "" and whole.spikes
 
 
+def test_copy_pickle_and_weights_alone(rng, tmp_path):
+    """Of a network with trained decays and thresholds, in the middle of training; copies go on with the same bits."""
+    s, (x, y) = settings(model=LEARN, dtype="float32"), samples(rng, 12, 6, 2, 3)
+    run = train(s, (x, y), 1)
+    for other in (copy.deepcopy(run), pickle.loads(pickle.dumps(run))):
+        assert other.kind == "" and other.nets.settings == s and other.epoch == 1
+        list(training.epochs(other, (x, y)))
+    list(training.epochs(run, (x, y)))
+    assert all((other.nets.net.params[name] == w).all() for name, w in run.nets.net.params.items())
+    training.save(run, tmp_path / "small.npz", weights_only=True)
+    small = training.load(tmp_path / "small.npz")
+    np.testing.assert_allclose(small.nets.net.params["w_rec1"], run.nets.net.params["w_rec1"], rtol=1e-3, atol=1e-6)
+    with pytest.raises(ValueError, match="got one that holds weights only"):
+        next(training.epochs(small, (x, y)))
+
+
 def test_leaky_neurons_take_a_constant_current(rng):
     """A static sample, as in other tutorials: 12-10-3, all leaky, the loss sees the potentials of all steps."""
     s = surrogate.Settings(model="12-10d-L0.9-3d-L0.9", n_steps=7, readout="potential", over="each", on="counts", dtype="float64")
@@ -160,7 +178,7 @@ def test_models_with_leaky_neurons():
 
 
 @pytest.mark.parametrize("make, said", [
-    (lambda: models.read("3-8d-L1.5-4"), "expected a dense layer such as 100"), (lambda: models.Leaky(1.5), "beta from 0 to 1"),
+    (lambda: models.read("3-8d-L1.5-4"), r"beta from 0 to 1, got Leaky\(beta=1.5"), (lambda: models.Leaky(1.5), "beta from 0 to 1"),
     (lambda: models.Leaky(alpha=-0.1), "alpha from 0 to 1"), (lambda: models.Leaky(learn=("alpha",)), "that there are"),
     (lambda: models.Leaky(learn="beta"), "a tuple"), (lambda: models.Integrate(learn=("threshold",)), "some of beta, alpha that")])
 def test_models_that_mean_nothing(make, said):
@@ -182,7 +200,7 @@ def test_a_trained_threshold_is_in_units_of_the_networks(rng):
     (got, ref) = (surrogate.gradients(nets, x, y) for nets in (learnt, plain))
     assert got.loss == ref.loss and (got.grads["w1"] == ref.grads["w1"]).all()
     leaky, = (layer for layer in learnt.snn.layers if hasattr(layer, "rule"))
-    assert leaky.fires and (leaky._value("threshold") == 2.0).all()
+    assert leaky.fires and (leaky.value("threshold") == 2.0).all()
     learnt.net.params["threshold1"] *= 0.5
     halved = built(settings(model=models.Model((3,), [models.Dense(8), models.Leaky(0.9), models.Dense(4), models.Integrate(0.7)])))
     out = [nets.snn.forward(rate.encode_batch(nets, x))[0][1] for nets in (learnt, halved)]

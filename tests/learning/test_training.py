@@ -16,7 +16,7 @@ from tests.cases import learning
 
 PLAIN = {"drop_in": 0.0, "drop_hidden": 0.0, "backend": "reference", "weight_sum": 0.0}
 RECORD = {"epoch", "loss", "train_accuracy", "dead_gradient", "n_silent", "lr", "silent", "never", "ceiling", "movable", "margin",
-          "seconds"}
+          "seconds", "grad_norm", "clipped_norm"}
 
 
 def images(n=24, n_classes=3, seed=0):
@@ -255,7 +255,7 @@ def test_choices(name):
 
 
 def test_every_setting_is_checked():
-    assert set(RANGES) | set(CHOICES) | {"model", "bias", "augment", "penalty"} == set(Settings.__dataclass_fields__)
+    assert set(RANGES) | set(CHOICES) | {"model", "bias", "augment", "metric", "freeze", "penalty"} == set(Settings.__dataclass_fields__)
     for bad in ("784", "784-", "a-b", "784-0-10", "784--10", "-784-10", 784, None, "28x28x1-4C3-10"):
         with pytest.raises(ValueError, match="model: expected "):
             Settings(model=bad)
@@ -391,7 +391,8 @@ def test_options_learn(chosen):
 
 def test_statistics_of_a_step():
     _, step = one_step(drop_in=0.5)
-    assert step.y.shape == (24, 3) and set(step.stats) == {"silent", "dead_gradient", "n_silent", "movable"}
+    assert step.y.shape == (24, 3) and set(step.stats) == {"silent", "dead_gradient", "n_silent", "movable", "grad_norm",
+                                                        "clipped_norm"}
     assert all(0 <= share <= 1 for name in ("silent", "dead_gradient") for share in step.stats[name]) and len(step.stats["silent"]) == 2
 
 
@@ -436,7 +437,7 @@ def test_training_under_numpys_strictest_errors(backend, chosen):
     assert ends[0] == ends[1]
 
 
-@pytest.mark.parametrize("method", sorted(training.METHODS))
+@pytest.mark.parametrize("method", sorted({"temporal", *learning.RATE}))
 def test_a_run_copies_and_pickles(method):
     """Each copy goes on by itself, to the same bits."""
     if method == "temporal":
@@ -569,3 +570,43 @@ def test_a_validation_part_without_samples_is_refused(validation):
     run = learning.begin("ann", **IMAGE, epochs=1)
     with pytest.raises(ValueError, match=r"^validation: expected"):
         next(training.epochs(run, GOOD, validation))
+
+
+# ---- gradients before and after they are bounded
+
+@pytest.mark.parametrize("bound", ["data", "all"])
+@pytest.mark.parametrize("max_norm", [0.0, 0.5])
+def test_norms_of_gradients(bound, max_norm):
+    chosen = {"bound": bound, "l2": 0.1, "weight_sum": 1.0, "dtype": "float64"}
+    free, step = one_step(max_norm=0.0, **chosen)[1], one_step(max_norm=max_norm, **chosen)[1]
+    _, quiet = one_step(max_norm=0.0, dtype="float64")
+    wanted = free if bound == "all" and max_norm else quiet              # with the costs, or without
+    ref = [np.linalg.norm(wanted.grads[name]) for name in ("w1", "w2")]
+    assert max(ref) > 0.5 and abs(ref[0] - ref[1]) > 0.01
+    np.testing.assert_allclose(step.stats["grad_norm"], ref, rtol=1e-9)
+    if max_norm:
+        np.testing.assert_allclose(step.stats["clipped_norm"], np.minimum(ref, 0.5), rtol=1e-9)
+    else:
+        assert "clipped_norm" not in step.stats
+
+
+# ---- samples that are times
+
+def test_spike_times_as_they_are():
+    rng = np.random.default_rng(0)
+    t = rng.uniform(-1, 3, (30, 36))
+    t[rng.random(t.shape) < 0.1] = np.inf
+    run = begin(code="times", dtype="float64", epochs=2)
+    assert (temporal.encode_batch(run.nets, t) == np.exp(t)).all() and run.nets.settings.own_encoding
+    assert np.isfinite([r["loss"] for r in training.epochs(run, (t, np.arange(30) % 3))]).all()
+    again = pickle.loads(pickle.dumps(run))
+    assert again.nets.settings.code == "times" and (temporal.predict(again.nets, t) == temporal.predict(run.nets, t)).all()
+
+
+@pytest.mark.parametrize("t, said", [
+    (np.full((6, 36), np.nan), "x: expected spike times from -80 to 80 tau, or inf for no spike, got nan in row 0, column 0"),
+    (np.full((6, 36), -np.inf), "got -inf"), (np.full((6, 36), 100.0), "got 100"), (np.zeros((6, 36), np.uint8), "as floats"),
+    (np.zeros((6, 6, 6)), r"spike times \(N, n\) as floats"), (np.zeros((6, 35)), "x: expected 36 input spikes for model 36-8-3, got 35")])
+def test_what_are_no_times(t, said):
+    with pytest.raises(ValueError, match=said):
+        next(training.epochs(begin(code="times"), (t, np.arange(6) % 3)))

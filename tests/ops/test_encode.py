@@ -212,3 +212,10 @@ def test_within():
     x[0, :1] = x[1] = 5
     changes = encode.delta(x, 1.0)
     assert changes.any() and not (changes * got).any()                      # the step to the padding is no change
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_times_stay_times(dtype):
+    z = encode.times([[0.0, 1.5, np.inf], [-80.0, 80.0, 2.0]], dtype)
+    assert z.dtype == dtype and z[0, 2] == np.inf and np.isfinite(z[1]).all() and (z > 0).all()
+    np.testing.assert_allclose(np.log(z[0, :2]), [0, 1.5], rtol=1e-6)

@@ -16,6 +16,7 @@ from pysnn.verify import gradcheck
 from pysnn.verify.oracle import leaky as oracle
 from pysnn.verify.oracle import rounded
 from pysnn.verify.witness import leaky as witness
+from tests.cases import few
 from tests.cases.backends import operation
 from tests.cases.integrate_fire import EVERY_RULE, EVERY_SURROGATE, spelt
 from tests.cases.leaky import (
@@ -142,7 +143,7 @@ def test_recurrent_spikes_are_current_of_the_next_step(leaky, rng, order):
     np.testing.assert_array_equal(got, alive(spikes))
     np.testing.assert_allclose(got_v, v, rtol=0, atol=1e-13)
     a, b = (leaky.backward(spikes - 0.5, c).dcurrent for c in (cache, fed))
-    assert np.abs(a - b).max() > 1e-3 and (a[-1] == b[-1]).all()
+    assert np.abs(a - b).max() > 1e-3 > 1e-12 > np.abs(a[-1] - b[-1]).max()
 
 
 def test_reset_to_a_value_is_another_zero(leaky, rng):
@@ -267,9 +268,9 @@ SHAPES = [(1, 1, 1), (5, 3, 4), (4, 2, 3, 7), (3, 37, 150), (2, 3, 5000)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rule", EVERY_LEAKY_RULE, ids=spelt_leaky)
+@pytest.mark.parametrize("rule", few(EVERY_LEAKY_RULE, 5), ids=spelt_leaky)
 def test_kernel_is_the_reference(fast, rng, rule, dtype):
-    """Forward bit for bit; backward to rounding, relative to the largest number that goes in or comes out."""
+    """Forward bit for bit, with recurrent weights up to the order of a sum; backward to rounding, relative to the largest number."""
     k, eps = EVERY_LEAKY_RULE.index(rule), np.finfo(dtype).eps
     for j, shape in enumerate(SHAPES):
         parts = PARTS[(k + j) % 4] if shape[-1] < 1000 else PARTS[k % 2]
@@ -279,8 +280,9 @@ def test_kernel_is_the_reference(fast, rng, rule, dtype):
         spikes, v, cache = reference.forward(**args)
         got, got_v, got_cache = fast.forward(**args)
         assert got.dtype == got_v.dtype == dtype and got.shape == shape and got_v.shape == shape[1:]
+        order = 0 if "w_rec" not in parts or j == 1 else 4 * eps * np.sqrt(shape[-1]) * np.abs(cache.u).max()    # j == 1: sums are exact
         for a, b in ((got, spikes), (got_v, v), (fast.potentials(got_cache), cache.u)):
-            np.testing.assert_array_equal(a, b)
+            np.testing.assert_allclose(a, b, rtol=0, atol=order if a is not got else 0)
         if spikes.size >= 60:
             alive(spikes)
         d = upstream(rng, shape, dtype)
@@ -294,6 +296,44 @@ def test_kernel_is_the_reference(fast, rng, rule, dtype):
                 largest = max(np.abs(y).max() for y in (b, wanted.dcurrent, d[0], d[1]))
                 limit = tol("surrogate") * eps * largest * (1 if name in ("dcurrent", "dv_init") else summed)
                 np.testing.assert_allclose(a, b, rtol=0, atol=limit, err_msg=name)
+
+
+@pytest.mark.parametrize("n", [5, 30, 70])
+def test_few_spikes_come_back(fast, rng, n):
+    """Where hardly a neuron fires, the gradient of w_rec goes by events."""
+    args = draw(rng, (9, 7, n), Rule(), ("w_rec",)) | {"threshold": 3.0}
+    args["current"] *= 1.5
+    (spikes, _, cache), (got, _, fast_cache) = reference.forward(**args), fast.forward(**args)
+    assert 0.002 < spikes.mean() < 0.15
+    np.testing.assert_array_equal(got, spikes)
+    d = upstream(rng, (9, 7, n))
+    for a, b in zip(fast.backward(d[0], fast_cache), reference.backward(d[0], cache), strict=True):
+        if b is not None:
+            np.testing.assert_allclose(a, b, rtol=0, atol=tol("order of sums float64") * np.abs(b).max())
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_what_is_wanted_alone(fast, rng, parts):
+    """A current that is the same in all steps, kept once; its gradient added up; and only those parameters that are wanted."""
+    args = draw(rng, (6, 4, 5), Rule(), parts)
+    args["current"] = np.broadcast_to(args["current"][0], (6, 4, 5))
+    spikes, v, cache = fast.forward(**args)
+    whole = fast.forward(**args | {"current": args["current"].copy()})
+    for a, b in zip((spikes, v, fast.potentials(cache)), (*whole[:2], fast.potentials(whole[2])), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(cache.i) == (6 if parts else 1)
+    d = upstream(rng, (6, 4, 5))
+    every = fast.backward(d[0], whole[2], None, d[2])
+    for names in ((), ("beta",), ("threshold",), ("beta", "threshold", "alpha")):
+        some = fast.backward_some(d[0], cache, None, d[2], Surrogate("atan", 2.0), True, (names, True))
+        np.testing.assert_allclose(some.dcurrent, every.dcurrent.sum(axis=0), rtol=0, atol=1e-13 * np.abs(every.dcurrent).max())
+        for name in ("beta", "threshold", "alpha"):
+            a, b = getattr(some, f"d{name}"), getattr(every, f"d{name}")
+            assert (a is None) == (b is None or name not in names)
+            if a is not None:
+                np.testing.assert_array_equal(a, b)
+    potentials = fast.backward_some(None, cache, None, d[2], Surrogate("atan", 2.0), True)
+    np.testing.assert_array_equal(potentials.dcurrent, fast.backward(np.zeros_like(d[0]), whole[2], None, d[2]).dcurrent)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -1,7 +1,8 @@
 """The losses on spike times and counts and the costs on weights: against formulas, differences, and what must hold at the edges.
 
 (L1) softmax of -z, (L2) softmax of -beta ln z, (L3) cost of weight sums below the threshold, (L4) squared weights,
-(L5) squared distance from one-hot, (L6) softmax of y, (L7) the same against smoothed labels.
+(L5) squared distance from one-hot, (L6) softmax of y, (L7) the same against smoothed labels, (L8) any of them with weights of the samples,
+(L9) squared distance from targets, (L10) the same of spike times.
 """
 
 from functools import partial
@@ -299,6 +300,50 @@ def test_count_losses_refuse(count_loss, args, error, message):
         count_loss(*args)
 
 
+# ---------------------------------------------------------------------------------------------- losses on targets
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("of_times", [False, True])
+def test_losses_on_targets_are_the_formula_and_their_gradient(of_times, weighted, rng):
+    """(L9), (L10), and with weights (L8)."""
+    loss = partial(losses.squared_t, t_zero=1.2, t_unit=0.4) if of_times else losses.squared
+    y = np.exp(rng.uniform(0, 2, (7, 3))) if of_times else rng.normal(0, 2, (7, 3))
+    y[[0, 3], [1, 2]] = INF if of_times else 0.0
+    target, weight = rng.normal(size=(7, 3)), rng.uniform(0, 2, 7) if weighted else None
+    values = (1.2 - np.log(np.where(np.isinf(y), Z_MAX, y))) / 0.4 if of_times else y
+    each = [sum((v - q) ** 2 for v, q in zip(row, goal, strict=True)) / 21 for row, goal in zip(values, target, strict=True)]
+    value, dy = loss(y, target, weight=weight)
+    assert isinstance(value, float) and value == pytest.approx(np.dot(each, np.ones(7) if weight is None else weight), rel=tol("formula"))
+    found = central(lambda x: loss(x, target, weight=weight)[0], y)
+    np.testing.assert_allclose(dy, found, rtol=0, atol=tol("central differences") * np.abs(dy).max())
+    assert (dy[np.isinf(y)] == 0).all() and (dy[np.isfinite(y)] != 0).all()
+    value32, dy32 = loss(y.astype(np.float32), target, weight=weight)
+    assert dy32.dtype == np.float32 and value32 == pytest.approx(value, rel=tol("formula float32"))
+    np.testing.assert_allclose(dy32, dy, rtol=0, atol=tol("formula float32") * np.abs(dy).max())
+
+
+def test_losses_on_targets_worked_by_hand():
+    """A spike at t = 1 with t_zero 1.5 and t_unit 0.25 means 2; one at t_zero means 0; the gradient moves a spike to its target."""
+    z = np.exp([[1.0, 1.5]])
+    np.testing.assert_allclose(losses.values_t(z), [[2.0, 0.0]], atol=1e-12)
+    value, dz = losses.squared_t(z, np.array([[1.0, 0.0]]))
+    assert value == pytest.approx(0.5) and dz[0, 0] == pytest.approx(-4 / np.e) and abs(dz[0, 1]) < 1e-12
+    later = z - 1e-3 * dz                                   # a smaller number is a later spike
+    assert later[0, 0] > z[0, 0] and losses.squared_t(later, np.array([[1.0, 0.0]]))[0] < value
+    assert losses.squared(np.array([[3.0]]), np.array([1])) == (4.0, 4.0)
+
+
+@pytest.mark.parametrize("target, error, message", [
+    (np.zeros((2, 3)), TypeError, r"target: expected numbers of shape \(2, 2\), got an array of shape \(2, 3\)"),
+    (np.array([[0.0, np.nan], [0.0, 0.0]]), ValueError, "target: expected finite numbers, got nan in row 0, column 1"),
+    (np.zeros(2), TypeError, "target: expected numbers"), ("ab", TypeError, "target: expected numbers"),
+])
+def test_losses_on_targets_refuse(target, error, message):
+    for loss in (losses.squared, losses.squared_t):
+        with pytest.raises(error, match=message):
+            loss(np.ones((2, 2)), target)
+
+
 # ---------------------------------------------------------------------------------------------- costs on weights
 
 @pytest.fixture
@@ -350,3 +395,37 @@ def test_rescale_leaves_a_zero_gradient_alone():
     dw = np.zeros((2, 2), np.float32)
     rescale(dw, 1.0)
     assert not dw.any() and dw.dtype == np.float32
+
+
+WEIGHED = {**LOSSES, "mse": losses.mse, "cross_entropy": losses.cross_entropy, "smoothed": partial(losses.cross_entropy, smoothing=0.1)}
+
+
+@pytest.mark.parametrize("name", WEIGHED)
+def test_weights_of_samples_are_the_formula_and_their_gradient(name, rng):
+    """(L8): whole weights are repeated samples; the gradient is that of the weighted mean, by differences."""
+    loss, y, labels, weight = WEIGHED[name], rng.uniform(1, 5, (6, 4)), rng.integers(0, 4, 6), np.array([0, 1, 2, 3, 1, 1.0])
+    if name.startswith("softmax"):
+        y[2, 1] = y[3, labels[3]] = INF
+    again = np.repeat(np.arange(6), weight.astype(int))
+    value, dy = loss(y, labels, weight=weight)
+    repeated, drepeated = loss(y[again], labels[again])
+    assert value == pytest.approx(repeated * len(again) / 6, rel=tol("formula"))
+    np.testing.assert_allclose(dy[again], drepeated * weight[again][:, None] * len(again) / 6, rtol=0, atol=tol("formula"))
+    assert (dy[0] == 0).all() and np.abs(dy).max() > 0
+    found = central(lambda x: loss(x, labels, weight=weight)[0], y)
+    np.testing.assert_allclose(dy, found, rtol=0, atol=tol("central differences") * np.abs(dy).max())
+    once, donce = loss(y, labels, weight=np.ones(6))
+    assert once == loss(y, labels)[0] and (donce == loss(y, labels)[1]).all()
+    assert loss(y.astype(np.float32), labels, weight=weight)[1].dtype == np.float32
+
+
+@pytest.mark.parametrize("weight, kind, words", [
+    ([1.0] * 2, TypeError, "weight: expected 2 numbers, one a sample, got list"),
+    (np.ones(3), TypeError, r"weight: expected 2 numbers, one a sample, got an array of shape \(3,\)"),
+    (np.array([1, -1.0]), ValueError, "weight: expected finite numbers, none below 0, got -1 in sample 1"),
+    (np.array([np.nan, 1.0]), ValueError, "weight: expected finite numbers, none below 0, got nan in sample 0"),
+    (np.array([1, np.inf]), ValueError, "weight: expected finite numbers, none below 0, got inf in sample 1"),
+])
+def test_weights_of_samples_are_refused(weight, kind, words):
+    with pytest.raises(kind, match=words):
+        losses.mse(np.ones((2, 3)), np.array([0, 1]), weight)

@@ -24,6 +24,11 @@ FIGURES = {
     "step_raster, one step": lambda: plots.step_raster([spikes(1, 3)], ["output"]),
     "step_raster, silent": lambda: plots.step_raster([np.zeros((4, 100)), np.zeros((4, 10))], ["hidden", "output"]),
     "step_raster, many outputs": lambda: plots.step_raster([spikes(60, 100, 1.1)], ["output"]),
+    "sequence": lambda: plots.sequence(RNG.normal(size=(15, 3)), [spikes(15, 60), spikes(15, 5)], ["layer 1", "layer 2"],
+                                       RNG.normal(size=(15, 4)), list("abcd"), 2),
+    "sequence, spikes": lambda: plots.sequence(spikes(1, 700), [], [], RNG.normal(size=(1, 20)), list("abcdefghijklmnopqrst")),
+    "leaky_neuron": lambda: plots.leaky_neuron(RNG.normal(size=15), RNG.normal(size=15), spikes(15, 1)[:, 0], beta=0.9),
+    "leaky_neuron, silent": lambda: plots.leaky_neuron(np.zeros(1), np.zeros(1), np.zeros(1)),
     "potentials": lambda: plots.potentials(RNG.normal(size=(15, 10)), spikes(15, 10), 1.5),
     "potentials, no firing": lambda: plots.potentials(RNG.normal(size=(8, 3)), np.zeros((8, 3)), names=["yin", "yang", "dot"]),
     "potentials, chosen": lambda: plots.potentials(RNG.normal(size=(1, 3)), np.ones((1, 3)), chosen=[2, 0]),
@@ -47,6 +52,9 @@ REFUSED = {
                           r"b: expected .*\(3, any\).* got shape \(4, 4\)"),
     "counts for spikes": (lambda: plots.step_raster([2 * np.ones((3, 4))], ["a"]), "from 0 to 1, got 2"),
     "shapes": (lambda: plots.potentials(np.zeros((3, 4)), np.zeros((3, 5))), r"spikes: expected .*\(3, 4\)"),
+    "sequence, lengths": (lambda: plots.sequence(np.zeros((3, 2)), [spikes(4, 4)], ["a"], np.zeros((3, 2)), ["a", "b"]), r"\(3, any\)"),
+    "sequence, outputs": (lambda: plots.sequence(np.zeros((3, 2)), [], [], np.zeros((3, 2)), ["a"]), r"out: expected .*\(3, 1\)"),
+    "leaky, shapes": (lambda: plots.leaky_neuron(np.zeros(3), np.zeros(2), np.zeros(3)), r"u: expected .*\(3,\)"),
     "threshold": (lambda: plots.potentials(np.zeros((3, 4)), np.zeros((3, 4)), threshold=0), "threshold: "),
     "chosen": (lambda: plots.potentials(np.zeros((3, 4)), np.zeros((3, 4)), chosen=[4]), "expected neurons 0 to 3 and 4 names"),
     "sizes": (lambda: plots.correlation([COUNTS], [COUNTS[1:]], ["a"], 8), r"expected as many as counts, \[500\], got \[499\]"),
@@ -105,3 +113,17 @@ def test_potentials_shows_those_that_spike_most():
     s[:4, 3], s[:2, 1], v[-1, 5] = 1, 1, 0.5
     titles = [ax.get_title(loc="left") for ax in plots.potentials(v, s).axes]
     assert titles[:3] == ["output 3: 4 spikes", "output 1: 2 spikes", "output 5: 0 spikes"]
+
+
+def test_a_film_lights_spikes_up_and_lets_them_fade():
+    s = np.zeros((4, 10))
+    s[1, 3] = 1
+    film = plots.film([s, spikes(4, 3)], ["hidden", "output"], [f"step {t}" for t in range(4)])
+    shown = []
+    for t in range(4):
+        image, _ = film._func(t)
+        shown.append(image.get_array().ravel()[[3, 9, 11]].filled(np.nan))           # the last of 3 x 4 is no neuron
+    np.testing.assert_allclose(shown, [[0, 0, np.nan], [1, 0, np.nan], [0.6, 0, np.nan], [0.36, 0, np.nan]])
+    film._draw_was_started = True                    # it is not to be saved
+    with pytest.raises(ValueError, match="expected numbers of shape"):
+        plots.film([s], ["hidden"], ["step 1"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pysnn import training
+from pysnn import checkpoint, training
 from tests.cases import ROOT
 from tests.cases.command import ENV
 from tools.fuzz import __main__ as fuzz
@@ -32,6 +32,7 @@ def clean(part, least):
     assert part["right"] + part["refused"] == part["n"] and part["peak_bytes"] < 3 * part["honest_bytes"] + (256 << 20)
 
 
+@pytest.mark.slow
 def test_a_short_run_finds_nothing(tmp_path):
     numbers = (120, 40, 1, 1)
     parts = run(tmp_path, *numbers)
@@ -63,7 +64,7 @@ def test_the_same_seed_draws_the_same_mutants():
 
 
 @pytest.mark.parametrize("fault, count", [
-    (lambda path: 1 / 0, "tracebacks"), (lambda path: (_ for _ in ()).throw(training.checkpoint.CheckpointError("\x1b[2J")), "refused"),
+    (lambda path: 1 / 0, "tracebacks"), (lambda path: (_ for _ in ()).throw(checkpoint.CheckpointError("\x1b[2J")), "refused"),
     (lambda path: sys.exit(0), "tracebacks"), (lambda path: training.start("temporal", SETTINGS, 9), "silent")])
 def test_what_should_not_be_is_counted(tmp_path, monkeypatch, fault, count):
     monkeypatch.chdir(tmp_path)

@@ -1,7 +1,5 @@
 """Layers as black boxes: what goes in and comes out, what a missing framework says, and which conventions the releases follow."""
 
-import importlib
-import os
 import subprocess
 import sys
 
@@ -13,20 +11,12 @@ from pysnn.verify.frameworks import adapters
 from pysnn.verify.frameworks import neurons as adapters_ready
 from pysnn.verify.gradcheck import gradcheck
 from pysnn.verify.identify import identify
+from pysnn.verify.witness.surrogates import Shape
+from tests.cases.installed import needed
 
 TORCH = [pytest.mark.frameworks, pytest.mark.filterwarnings("ignore::DeprecationWarning:torch.*")]
 FRAMEWORKS = {"torch", "spikingjelly", "snntorch", "norse", "jax", "exact_snn", "exact_event_adjoint"}
 CURRENT = np.random.default_rng(0).integers(-8, 13, (7, 5, 3)) / 8
-
-
-def needed(name):
-    """Import a framework; missing is a reason to skip on a user's machine, and a failure where CI=true."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        if os.environ.get("CI", "").lower() == "true":
-            pytest.fail(f"{name} is not installed, and CI=true demands it")
-        pytest.skip(f"{name} is not installed")
 
 
 # -------------------------------------------------------------------------------------------------------- no framework needed
@@ -52,6 +42,8 @@ def test_a_missing_framework_says_what_to_install(monkeypatch, name):
 
 @pytest.mark.parametrize("make", [
     adapters_ready.spikingjelly_if, adapters_ready.snntorch_leaky, adapters_ready.norse_if, lambda: adapters.from_torch(None),
+    adapters_ready.spikingjelly_lif, lambda: adapters_ready.snntorch_synaptic(0.8, 0.9), lambda: adapters_ready.snntorch_rleaky([[0]], 0.9),
+    adapters_ready.norse_lif, lambda: adapters_ready.sinabs_lif(10.0), lambda: adapters_ready.rockpool_lif(3),
     lambda: adapters.from_jax(None), lambda: adapters.torch_operation(None), lambda: adapters_ready.exact_snn_linear(2, 2),
     lambda: adapters_ready.exact_event_adjoint_linear(2, 2)])
 def test_ready_layers_need_their_framework(monkeypatch, make):
@@ -62,7 +54,7 @@ def test_ready_layers_need_their_framework(monkeypatch, make):
         make()
 
 
-@pytest.mark.parametrize("make", [adapters_ready.spikingjelly_if, adapters_ready.snntorch_leaky])
+@pytest.mark.parametrize("make", [adapters_ready.spikingjelly_if, adapters_ready.spikingjelly_lif, adapters_ready.snntorch_leaky])
 def test_resets_that_do_not_exist(make):
     with pytest.raises(ValueError, match=r"reset: expected one of .* got 'hard'"):
         make(reset="hard")
@@ -151,11 +143,7 @@ class TestSpikingJelly:
     def test_a_surrogate_that_ours_does_not_have(self):
         erf = needed("spikingjelly.activation_based.surrogate").Erf()
         found = identify(adapters_ready.spikingjelly_if(surrogate=erf))
-        assert found.convention is None and "no surrogate known here" in found.why[-1]
-
-    def test_its_leaky_neuron_has_no_name(self):
-        neuron = needed("spikingjelly.activation_based.neuron")
-        assert "leaks" in identify(adapters.from_torch(neuron.LIFNode(decay_input=False, step_mode="m"))).why[-1]
+        assert found.convention.surrogate == Shape("erf", 2.0) and found.convention.rule.reset == "zero"
 
     def test_statistics_are_over_steps(self):
         torch, layer = needed("torch"), needed("spikingjelly.activation_based.layer")
@@ -218,7 +206,7 @@ class TestNorse:
 
     def test_other_methods(self):
         assert identify(adapters_ready.norse_if(method="triangle", alpha=1.0)).convention.surrogate == Surrogate("triangle", 1.0)
-        assert identify(adapters_ready.norse_if(method="tanh", alpha=1.0)).convention is None
+        assert identify(adapters_ready.norse_if(method="tanh", alpha=1.0)).convention.surrogate == Shape("sigmoid", 2.0, 1.0)
 
 
 class TestTorch:

@@ -9,7 +9,8 @@ from pysnn.conventions import CONVENTION_WORDS, CONVENTIONS, RULES, SURROGATES, 
 from pysnn.reference import integrate_fire
 from pysnn.verify import zoo
 from pysnn.verify.frameworks.adapters import BlackBox, from_callables, from_operation
-from pysnn.verify.identify import _gradient_of, _spikes_of, identify
+from pysnn.verify.identify import identify
+from pysnn.verify.identify._integrate_fire import gradient_of, spikes_of
 
 
 def random_convention(k):
@@ -80,8 +81,8 @@ def test_is_the_gradient_of_the_reference():
     for k in range(20):
         convention, threshold = random_convention(k)
         layer = from_operation(convention, threshold)
-        np.testing.assert_array_equal(_spikes_of(convention, current, threshold), layer.forward(current))
-        got, ref = _gradient_of(convention, current, dspikes, threshold), layer.vjp(current, dspikes)
+        np.testing.assert_array_equal(spikes_of(convention, current, threshold), layer.forward(current))
+        got, ref = gradient_of(convention, current, dspikes, threshold), layer.vjp(current, dspikes)
         assert np.abs(got - ref).max() <= 1e-12 * np.abs(ref).max() > 0
 
 
@@ -132,9 +133,9 @@ def odd(leak=1.0, floor=-np.inf, threshold=1.0, reset="zero", scale=1.0, back=1.
 
 
 @pytest.mark.parametrize("fault, says", [
-    ({"leak": 0.9}, "leaks"), ({"leak": 1 - 2.0 ** -9}, "leaks"), ({"leak": 1 - 2.0 ** -16}, "not those"), ({"floor": 0.0}, "below zero"),
+    ({"floor": 0.0}, "below zero"), ({"floor": -2.0}, "below zero"), ({"leak": 0.9, "floor": 0.0}, "below zero"),
     ({"threshold": 1.25}, "does not fire at 1"), ({"threshold": 0.7}, "below the threshold"), ({"reset": "late"}, "next current"),
-    ({"reset": "none"}, "never resets"), ({"reset": "twice"}, "below 0"), ({"reset": "below"}, "below 0"), ({"scale": 2.0}, "no surrogate"),
+    ({"reset": "none"}, "never resets"), ({"reset": "twice"}, "below 0"), ({"reset": "below"}, "below 0"),
     ({"scale": 0.0}, "no gradient"), ({"back": 0.5}, "gradients through time"), ({"back": 0.0}, "state is lost"),
     ({"couple": 0.1}, "act on one another")])
 def test_no_name_for_neurons_written_wrong(fault, says):
@@ -144,6 +145,12 @@ def test_no_name_for_neurons_written_wrong(fault, says):
 
 def test_the_neuron_written_by_hand_is_right_without_a_fault():
     assert identify(odd()).convention[:3] == Convention(Rule("zero"))[:3]
+
+
+@pytest.mark.parametrize("leak", [0.9, 1 - 2.0 ** -9, 1 - 2.0 ** -16, 1 - 2.0 ** -30])
+def test_a_small_leak_is_seen(leak):
+    found = identify(odd(leak=leak)).convention
+    assert found[:3] == Convention(Rule("zero"))[:3] and abs(found.beta - leak) < 1e-14
 
 
 def test_no_name_for_graded_random_and_lasting_layers():
@@ -185,12 +192,12 @@ def test_thresholds_that_sums_do_not_meet_exactly_are_refused(threshold):
 
 
 def test_what_is_found_goes_into_json():
-    named, none = identify(from_operation(Convention())), identify(odd(leak=0.5))
+    named, none = identify(from_operation(Convention())), identify(odd(couple=0.1))
     got = json.loads(json.dumps([named.to_dict(), none.to_dict()], allow_nan=False))
     assert got[0]["convention"]["rule"] == {"reset": "subtract", "timing": "same", "fire": ">="}
     assert got[0]["evidence"]["presets"] == ["pysnn"]
     assert got[0]["convention"]["surrogate"] == {"kind": "atan", "slope": 2.0}
-    assert got[1]["convention"] is None and "leaks" in got[1]["why"][-1]
+    assert got[1]["convention"] is None and "act on one another" in got[1]["why"][-1]
 
 
 def test_presets_hold_known_words():

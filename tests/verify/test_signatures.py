@@ -23,11 +23,15 @@ def verdicts(tmp_path):
     return of
 
 
+LEAST = (("temporal", 2), ("temporal_delays", 3), ("leaky_equal", 2), ("leaky_double", 2), ("alpha", 2), ("dense", 2), ("conv2d", 2),
+         ("max_pool2d", 1), ("avg_pool2d", 1), ("batch_norm", 3), ("relu", 1))           # how many arguments an operation takes at least
+
+
 def shortened(name, n, change="", defaults=False):
     """Write an operation that takes the first n arguments; `change` is put into its gradients."""
     record = OPERATIONS[name]
     taken = ", ".join(record.arguments[:n])
-    required = 2 if name == "temporal" else 3 if name == "batch_norm" else 2 if name in ("dense", "conv2d") else 1
+    required = next(least for known, least in LEAST if known == name)
     given = ", ".join(f"{a}=None" if defaults and k >= required else a for k, a in enumerate(record.arguments[:n]))
     return (f"from pysnn.operations import OPERATIONS\nOPERATION = {name!r}\nours = OPERATIONS[OPERATION].pair('reference')\n\n"
             f"def forward({given}):\n    return ours.forward({taken})\n\n"
@@ -36,9 +40,7 @@ def shortened(name, n, change="", defaults=False):
             f"    {change or 'pass'}\n    return tuple(grads) if len(grads) > 1 else grads[0]\n")
 
 
-LENGTHS = [(name, n) for name, least in (("temporal", 2), ("dense", 2), ("conv2d", 2), ("max_pool2d", 1), ("avg_pool2d", 1),
-                                         ("batch_norm", 3), ("relu", 1))
-           for n in range(least, len(OPERATIONS[name].arguments) + 1)]
+LENGTHS = [(name, n) for name, least in LEAST for n in range(least, len(OPERATIONS[name].arguments) + 1)]
 
 
 def test_all_operations_of_the_page_are_here():
@@ -48,7 +50,13 @@ def test_all_operations_of_the_page_are_here():
     assert listed == {name for name, _ in LENGTHS} | {"integrate_fire", "pooled_fire", "leaky"} == set(OPERATIONS)
 
 
-@pytest.mark.parametrize("name, n", LENGTHS)
+def by_turns(name, n):
+    """Mark as slow: of neurons with spike times all lengths but the full one, and two that share the code of the third."""
+    shorter = name in ("leaky_equal", "temporal_delays") and n < len(OPERATIONS[name].arguments)
+    return [pytest.mark.slow] * (shorter or name in ("leaky_double", "alpha"))
+
+
+@pytest.mark.parametrize("name, n", [pytest.param(name, n, marks=by_turns(name, n)) for name, n in LENGTHS])
 def test_right_at_each_length(name, n, verdicts):
     found, said = verdicts(shortened(name, n))
     assert found == {"right"}, said
@@ -58,7 +66,7 @@ CHANGES = {"sign": "grads[0] = -grads[0]", "factor": "grads[-1] = grads[-1] * 1.
 
 
 @pytest.mark.parametrize("name, n, change", [
-    pytest.param(name, n, change, id=f"{what}-{name}-{n}", marks=[] if (n + k) % 2 else pytest.mark.slow)      # by turns, the others slow
+    pytest.param(name, n, change, id=f"{what}-{name}-{n}", marks=by_turns(name, n) if (n + k) % 2 else pytest.mark.slow)
     for k, (what, change) in enumerate(CHANGES.items()) for name, n in LENGTHS])
 def test_wrong_at_each_length(name, n, change, verdicts):
     found, said = verdicts(shortened(name, n, change))

@@ -220,9 +220,9 @@ def test_float32_is_refused(layer):
     with pytest.raises(TypeError, match=r"w: gradcheck needs float64.*Pass w\.astype"):
         verify.gradcheck(temporal.forward, temporal.backward, (z_in, w.astype(np.float32)))
     with pytest.raises(TypeError, match="gradient of w: expected float64"):
-        verify.gradcheck(temporal.forward, broken(lambda dz, dw: (dz, dw.astype(np.float32))), layer)
+        verify.gradcheck(temporal.forward, broken(lambda dz, dw: (dz, dw.astype(np.float16))), layer)
     with pytest.raises(TypeError, match="forward: expected float64"):
-        verify.gradcheck(lambda x: x.astype(np.float32), lambda dy, cache: dy, (w,))
+        verify.gradcheck(lambda x: x.astype(np.float16), lambda dy, cache: dy, (w,))
 
 
 def test_misfits_are_refused(layer):
@@ -393,3 +393,37 @@ def shape_of(text):
     """Reduce a printed text to its words."""
     text = re.sub(r"[-+]?\d[\d.]*(e[-+]?\d+)?", "#", text)
     return re.sub(r"\s+", " ", text).strip()
+
+
+# ---- what cannot be checked by differences, and what float32 can show
+
+def test_spikes_with_a_surrogate_are_not_called_wrong():
+    """Forward never moves while backward does: neither a right nor a wrong surrogate gradient is judged."""
+    current = np.random.default_rng(0).normal(0.3, 0.6, (6, 2, 3))
+    for factor in (1, 0.5):
+        report = verify.gradcheck(lambda x: integrate_fire.forward(x)[::2], lambda d, c, f=factor: f * integrate_fire.backward(d, c)[0],
+                                  (current,), trace=lambda *_: np.zeros(0))
+        assert not report.ok and {row.verdict for row in report.rows} == {"unchecked"}
+        assert all("piecewise constant" in reason and "frozen offsets" in reason for row in report.rows for reason in row.reasons)
+    zero = verify.gradcheck(lambda x: integrate_fire.forward(x)[::2], lambda d, c: 0 * d, (current,), trace=lambda *_: np.zeros(0))
+    assert {row.verdict for row in zero.rows} != {"WRONG"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("out", [np.float32, np.float64])
+def test_float32_is_held_to_what_it_can_show(seed, out):
+    rng = np.random.default_rng(seed)
+    args = np.exp(rng.uniform(0, 2, (3, 6))), rng.normal(0.5, 0.5, (6, 5))
+
+    def forward(z_in, w):
+        z_out, cache = temporal.forward(z_in.astype(np.float32), w.astype(np.float32))
+        return z_out.astype(out), cache
+
+    def backward(dz_out, cache, factor=1):
+        return tuple(factor * g.astype(out) for g in temporal.backward(dz_out.astype(np.float32), cache))
+    report = verify.gradcheck(forward, backward, args)
+    assert not [row for row in report.rows if row.verdict == "WRONG"] and "float32: compared to 0.001" in str(report)
+    assert sum(row.checked for row in report.rows) > 40
+    wrong = verify.gradcheck(forward, lambda d, c: backward(d, c, 1.01), args)
+    assert all(row.verdict == "WRONG" for row in wrong.rows)
+    assert not verify.gradcheck(lambda x, w: x @ w, lambda d, c: (d @ c[1].T, c[0].T @ d), (np.ones((2, 2)), np.eye(2))).note

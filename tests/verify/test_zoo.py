@@ -18,10 +18,20 @@ NAMES |= {"leak_and_reset_swapped", "strict_comparison", "recurrent_transposed",
           "gain_is_constant", "beta_other_potential", "alpha_without_trace", "threshold_of_spikes_alone", "recurrence_is_constant"}
 
 
+SOME = ("slope_ignored", "max_pool_tie", "updated_early", "alpha_without_trace", "reset_late")
+
+
 @pytest.fixture(scope="module")
 def caught():
-    """All faults by all checks, once."""
+    """All faults by all checks, once; the slow tests look at them."""
     return zoo_catch.catch()
+
+
+@pytest.mark.slow
+def test_some_of_several_operations_are_caught():
+    found = zoo_catch.catch(SOME)
+    assert found.ok and {c.fault.name for c in found.faults} == set(SOME) and all(c.ok for c in found.faults)
+    assert len({c.fault.operation for c in found.faults}) == 4
 
 
 def test_all_faults_with_their_sources():
@@ -31,12 +41,14 @@ def test_all_faults_with_their_sources():
         assert fault.caught_by in {check.kind for check in suite.checks(fault.operation, backend="numba")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_each_is_caught_by_the_check_it_names(caught, name):
     one = next(c for c in caught.faults if c.fault.name == name)
     assert one.ok, f"{name}: {one.fault.caught_by} does not catch it"
 
 
+@pytest.mark.slow
 def test_no_false_alarm(caught):
     for ledger in caught.right:
         ledger.raise_if_failed()
@@ -44,10 +56,11 @@ def test_no_false_alarm(caught):
     assert caught.ok and names == {fault.operation for fault in zoo.every().values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, blind", [
     ("batch_norm_statistics", ["gradcheck"]), ("max_pool_tie", ["gradcheck", "definition", "reference"]),
     ("denominator_all_weights", ["definition"]), ("recorded_late", ["frozen offsets", "transpose"]),
-    ("slope_ignored", ["dynamics", "two parts"]), ("unseen_regulariser", ["weight decay", "weights left alone"]),
+    ("slope_ignored", ["dynamics", "two parts"]), ("unseen_regulariser", ["weight decay", "arguments left alone"]),
     ("softmax_sign", ["definition", "silence"]), ("strict_comparison", ["frozen offsets", "transpose", "reference"]),
     ("threshold_of_spikes_alone", ["dynamics"]), ("reset_late", ["frozen offsets", "transpose"])])
 def test_what_does_not_catch_it_is_shown(caught, name, blind):
@@ -58,6 +71,7 @@ def test_what_does_not_catch_it_is_shown(caught, name, blind):
     assert set(blind) <= set(shown.strip().split(", "))
 
 
+@pytest.mark.slow
 def test_as_json(caught):
     data = json.loads(json.dumps(caught.to_dict(), allow_nan=False))
     assert data["ok"] and len(data["faults"]) == 27

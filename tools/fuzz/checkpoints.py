@@ -10,12 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pysnn import checkpoint, cli, datasets, training
+from pysnn import checkpoint, cli, datasets, models, training
+from pysnn.learning import surrogate
 
-MODELS = {   # method: (model, other settings)
-    "temporal": ("2-4-2", {}), "proxy": ("2-6-2", {"n_steps": 3}), "ann": ("2-4d-B-N-3-2", {"optimiser": "sgd"}),
-    "conversion": ("2-5-2", {}), "surrogate": ("2-4-2", {"n_steps": 3, "bias": True}),
-}
+TIMED = models.Model((2,), [models.Dense(3), models.Leaky(0.9, True, 0.5, ("beta", "alpha", "threshold")), models.Dense(2),
+                            models.Integrate(0.8, learn=("beta",))])
+MODELS = (   # method, model, other settings
+    ("temporal", "2-4-2", {}), ("proxy", "2-6-2", {"n_steps": 3}), ("ann", "2-4d-B-N-3-2", {"optimiser": "sgd"}),
+    ("conversion", "2-5-2", {}), ("surrogate", "2-4-2", {"n_steps": 3, "bias": True}),
+    ("surrogate", TIMED, {**surrogate.SERIES, "n_steps": 3}), ("surrogate", "2-4d-L0.9-2d-I0.9", {"n_steps": 3, "over": "each"}),
+)
 JUNK = (None, True, False, 0, -1, -3, 1, 2, 1.5, 2 ** 63, 2 ** 200, -2 ** 70, 1e308, float("nan"), float("inf"), "", "3", "x" * 5000,
         "\x1b[2J", "evil.py:rule", "/tmp/evil.py:rule", [], [1, 2], ["1"], [[[]]], {}, {"a": 1}, {"shape": 3}, "100000-100000-2", 100_000)
 
@@ -42,10 +46,11 @@ def run(n, seed, tally, limit):
 
 def made():
     """Make checkpoints of several methods, whole ones and weights only; yield bytes and weights."""
-    for method, (model, chosen) in MODELS.items():
+    x, y = datasets.xor()
+    for method, model, chosen in MODELS:
         settings = training.METHODS[method].settings_for("xor", model=model, backend="reference", epochs=3, **chosen)
         run = training.start(method, settings, 1, {"name": "xor", "n_val": 0, "split_seed": 0})
-        for _ in training.epochs(run, datasets.xor()):
+        for _ in training.epochs(run, (np.repeat(x[:, None], 3, axis=1) if settings.time_axis else x, y)):
             pass
         for weights_only in (False, True):
             training.save(run, "original.npz", weights_only)

@@ -21,6 +21,18 @@ from pysnn.datasets.sources import Source
 from .checkpoints import flipped, spliced, truncated
 
 IMAGES = "train-images-idx3-ubyte"
+SERIES = """# series of two dimensions
+@problemName Any
+@timestamps false
+@missing false
+@dimensions 2
+@equalLength false
+@classLabel true a b
+@data
+1,2.5,-3e-2:0,0,1:a
+4:5:b
+1e3,-2:0.125,7:a
+"""
 
 
 def idx(array):
@@ -37,7 +49,8 @@ def tiny(rng):
         records = rng.integers(0, 256, (4, formats.CIFAR_RECORD), dtype=np.uint8)
         records[:, 0] %= 10
         cifar[file] = records.tobytes()
-    return {"mnist": mnist, "cifar10": cifar}
+    series = dict.fromkeys(catalogue.FILES["gun-point"], SERIES.encode())
+    return {"mnist": mnist, "cifar10": cifar, "gun-point": series}
 
 
 @contextlib.contextmanager
@@ -80,8 +93,10 @@ def run(n, seed, tally, limit):
     small = io.BytesIO()
     np.savez(small, **dict(zip(("x_train", "y_train", "x_test", "y_test"), (np.zeros((4, 2)),) * 4, strict=True)))
     with published(contents):
-        readers = {"idx": _idx, "idx.gz": _idx_gz, "cifar": _cifar, "png": _png, "labels": _png, "npz": _npz, "tar.gz": _tar}
-        state = {"contents": contents, "sheet": _sheet(contents), "npz": small.getvalue(), "tar": tar_of(contents["mnist"])}
+        readers = {"idx": _idx, "idx.gz": _idx_gz, "cifar": _cifar, "png": _png, "labels": _png, "npz": _npz, "tar.gz": _tar,
+                   "ts": _ts, "hdf5": _hdf5, "nmnist": _nmnist}
+        state = {"contents": contents, "sheet": _sheet(contents), "npz": small.getvalue(), "tar": tar_of(contents["mnist"]),
+                 "nmnist": rng.integers(0, 34, (40, 5), np.uint8).tobytes()}
         for kind, reader in readers.items():
             reader(kind, state, lambda raw: raw, tally, rng)
         limit()
@@ -122,7 +137,11 @@ def extremes():
             b"\0\0\x08\xff" + b"\xff" * 2000, b"\0\0\x08\x03" + b"\xff" * 12, b"\0\0\x08\x02" + bytes(8),
             b"[" * 100_000, b'{"a":' * 50_000, b"[1e999, -1, 300]", b"9" * 10_000, b"PK\5\6" + bytes(18), zeros(), gzip.compress(zeros()),
             gzip.compress(b"\0\0\x08\x03" + b"\x7f\xff\xff\xff" * 3), _png_of(30_000, 30_000), _png_of(1024, 100_000), _png_of(1024, 4),
-            _png_of(13_000, 13_000), bytes(100_000))
+            _png_of(13_000, 13_000), bytes(100_000),
+            b"@dimensions 99999\n@classLabel true a\n@data\n" + b"1:" * 99_999 + b"a\n",
+            b"@dimensions 999999\n@classLabel true a\n@data\n" + b"1:" * 999_999 + b"a\n",
+            b"@classLabel true a\n@data\n" + b"1," * 999_999 + b"1:a\n" + b"1:a\n" * 1000,
+            b"@classLabel true a\n@data\n" + b"9" * 5000 + b":a\n", b"@data\n" * 100_000, b"@classLabel true a\n@data\n\x1b[2J:a\n")
 
 
 def _expect(kind, tally, call, right, errors):
@@ -211,3 +230,65 @@ def _tar(kind, state, change, tally, rng):
             lambda got: all((got / file).read_bytes() == data for file, data in state["contents"]["mnist"].items()), datasets.DataError)
 
 
+def _ts(kind, state, change, tally, rng):
+    """Read time series as files of the user's own, where only the form can be checked, and as one of a data set."""
+    raw = change(SERIES.encode())
+    folder = place({"GunPoint_TRAIN.ts": raw, "GunPoint_TEST.ts": SERIES.encode()}, Path("ts"))
+    _expect(kind, tally, lambda: datasets.load(folder / "GunPoint_TRAIN.ts"), _is_padded, (ValueError, datasets.DataError))
+    _verified(kind, "gun-point", "GunPoint_TRAIN.ts", folder, state, tally)
+
+
+def _is_padded(data):
+    """Tell whether sequences are finite, with labels, and zeros behind their end."""
+    x, lengths = data.x_train, np.full(len(data.x_train), data.x_train.shape[1]) if data.lengths_train is None else data.lengths_train
+    behind = np.arange(x.shape[1]) >= lengths[:, None]
+    return np.isfinite(x).all() and lengths.min() >= 1 and not x[behind].any() and 0 <= data.y_train.min() <= data.y_train.max() < 2
+
+
+def _hdf5(kind, state, change, tally, rng):
+    """Read events from HDF5 of a strange layout, or cut off, where h5py is installed; on other changes of bytes it can hang or crash."""
+    with contextlib.suppress(ImportError):
+        raw = _strange_hdf5(rng)
+        Path("spikes.h5").write_bytes(truncated(raw, rng) if rng.random() < 0.2 else raw)
+        _expect(kind, tally, lambda: datasets.read_shd("spikes.h5"),
+                lambda got: all(map(_in_order, got[0])) and 0 <= got[1].min() <= got[1].max() < len(got[2]), ValueError)
+
+
+def _strange_hdf5(rng):
+    """Make a file in the layout of the Spiking Heidelberg Digits, of which some parts are others, or missing."""
+    import h5py
+    lists = [[0.5, 0.25], []], [[3, 699], []], [[0.5], [1, 2, 3]], [[np.nan, np.inf], [-1.0]], [[1e300], [0.0]]
+    kinds = [h5py.vlen_dtype(kind) for kind in (np.float16, np.uint16, np.int64, np.float64, np.uint8)] + [h5py.string_dtype()]
+    plain = (np.array([1, 0], np.uint16), np.array([-1, 5]), np.array([[0], [1]]), np.array([0.5, np.nan]), np.zeros(0, int),
+             np.float64(3), np.array([b"zero", b"one"]), np.array([b"\xff\x1b[2J", b""]), np.array([2 ** 63, 0], np.uint64),
+             np.array([True, False]), np.array([1 + 2j, 0]))
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for part, name in enumerate(("spikes/times", "spikes/units", "labels", "extra/keys")):
+            how = rng.random()
+            if how < 0.1:
+                file.create_group(name)
+            elif how > 0.9 and part < 3:
+                continue
+            elif part < 2 and how < 0.8:
+                values, dtype = (lists[part], kinds[part]) if how < 0.5 else (lists[rng.integers(5)], kinds[rng.integers(6)])
+                data = file.create_dataset(name, (2,), dtype)
+                for b in range(2) if dtype != kinds[-1] else ():
+                    with np.errstate(all="ignore"):
+                        data[b] = np.array(values[b]).astype(h5py.check_vlen_dtype(dtype))
+            else:
+                file[name] = plain[(0, 0, 0, 6)[part] if how < 0.5 else rng.integers(len(plain))]
+    return buffer.getvalue()
+
+
+def _in_order(events):
+    """Tell whether events are finite and in the order of time."""
+    return np.isfinite(events.times).all() and (np.diff(events.times) >= 0).all() and len(events.times) == len(events.places)
+
+
+def _nmnist(kind, state, change, tally, rng):
+    """Read the events of a sample of N-MNIST; the times of the original are put in order first."""
+    rows = np.frombuffer(state["nmnist"], np.uint8).reshape(-1, 5)
+    Path("sample.bin").write_bytes(change(rows[np.lexsort((rows[:, 4], rows[:, 3], rows[:, 2] & 127))].tobytes()))
+    _expect(kind, tally, lambda: datasets.read_nmnist("sample.bin"), lambda got: _in_order(got) and 0 <= got.places.min(initial=0)
+            and got.places.max(initial=0) < 2312, ValueError)

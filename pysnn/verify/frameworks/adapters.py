@@ -16,20 +16,24 @@ from typing import NamedTuple
 import numpy as np
 
 from ... import _checks
-from ...conventions import RULES, SURROGATES, Rule, Surrogate
+from ...conventions import LEAKY_RULES, RULES, SURROGATES, Rule, Surrogate
 from ...operations import Pair
-from ...reference import integrate_fire
-from ..conventions import CONVENTION_WORDS, Convention
+from ...reference import integrate_fire, leaky
+from ..conventions import CONVENTION_WORDS, Convention, LeakyNeuron
 
 INSTALL = {
     "torch": "pip install torch==2.13.0",
     "spikingjelly": "pip install torch==2.13.0 && pip install --no-deps spikingjelly==2.0.0 loguru==0.7.3",
     "snntorch": "pip install torch==2.13.0 snntorch==1.0.0",
     "norse": "pip install torch==2.13.0 h5py==3.16.0 && pip install --no-deps norse==1.1.0 nir==1.0.8 nirtorch==2.6",
+    "sinabs": "pip install torch==2.13.0 matplotlib h5py && pip install --no-deps sinabs==3.1.3 pbr==7.1.3 nir==1.0.8 nirtorch==2.6",
+    "rockpool": "pip install torch==2.13.0 rockpool==3.1.0",
     "exact_event_adjoint": "pip install torch==2.13.0 exact-event-adjoint==0.2.0",
     "exact_snn": "pip install torch==2.13.0 exact-snn-nn==3.2.3",
     "jax": "pip install jax==0.10.2",
+    "spyx": "pip install jax==0.10.2 spyx==1.0.0",
     "jaxsnn": "pip install jax==0.10.2 jaxsnn==0.3.0",
+    "nir": "pip install nir==1.0.8",
 }
 """What to type where a framework is missing, by the name of its import: the releases that were looked at."""
 
@@ -72,18 +76,18 @@ def needed(name):
         raise ImportError(f"{top} is not installed, or misses a part ({error}): {INSTALL.get(top, f'pip install {top}')}") from None
 
 
-def from_operation(convention, threshold=1.0, op=integrate_fire, name="pysnn"):
-    """Look at an integrate-and-fire operation of the public contract as a layer.
+def from_operation(convention, threshold=1.0, op=None, name="pysnn"):
+    """Look at an operation of the public contract, integrate-and-fire or leaky neurons, as a layer.
 
     Parameters
     ----------
-    convention : Convention
-        What rule, surrogate and detach_reset it is called with; its surrogate must not be None.
+    convention : Convention or LeakyNeuron
+        What rule, surrogate and detach_reset it is called with, of leaky neurons also the numbers; its surrogate must not be None.
     threshold : float
         Firing threshold.
-    op : module or object
-        ``forward(current, threshold, v_init, rule)`` and ``backward(dspikes, cache, dv_final, surrogate, detach_reset)``; default: the
-        reference.
+    op : module or object, optional
+        ``forward(current, threshold, v_init, rule)`` and ``backward(dspikes, cache, dv_final, surrogate, detach_reset)``, or those of
+        `leaky`; default: the reference.
     name : str
         For reports.
 
@@ -97,22 +101,29 @@ def from_operation(convention, threshold=1.0, op=integrate_fire, name="pysnn"):
     TypeError, ValueError
         If the convention holds a word that is not known, or no surrogate.
     """
-    if not isinstance(convention, Convention):
-        raise TypeError(f"convention: expected a Convention, got {_checks.describe(convention)}")
+    if not isinstance(convention, (Convention, LeakyNeuron)):
+        raise TypeError(f"convention: expected a Convention or a LeakyNeuron, got {_checks.describe(convention)}")
+    leaks = isinstance(convention, LeakyNeuron)
+    op = op or (leaky if leaks else integrate_fire)
     rule, surrogate, detach_reset = convention[:3]
-    _checks.words(rule, "rule", Rule, RULES)
+    _checks.words(rule, "rule", Rule, LEAKY_RULES if leaks else RULES)
     if surrogate is None:
         raise ValueError("convention: expected one with a surrogate, got None: no gradient goes through its spikes")
     _checks.words(surrogate, "surrogate", Surrogate, SURROGATES)
     for field, words in CONVENTION_WORDS.items():
-        if getattr(convention, field) not in words:
+        if not leaks and getattr(convention, field) not in words:
             raise ValueError(f"convention: expected {field} to be one of {words}, got {getattr(convention, field)!r}")
 
     def run(current):
-        return op.forward(np.array(current), threshold, 0.0, rule)
+        if not leaks:
+            return op.forward(np.array(current), threshold, 0.0, rule)
+        _, _, _, beta, alpha, scale, w_rec = convention
+        return op.forward(scale * np.array(current), beta, threshold, 0.0, rule, alpha, w_rec)
 
     def vjp(current, dspikes):
-        return op.backward(np.array(dspikes), run(current)[2], None, surrogate, detach_reset)[0]
+        rest = (None, None) if leaks else (None,)
+        dcurrent = op.backward(np.array(dspikes), run(current)[2], *rest, surrogate, detach_reset)[0]
+        return convention.scale * dcurrent if leaks else dcurrent
     return BlackBox(lambda current: run(current)[0], vjp, name, lambda current: run(current)[1], lambda current: str(run(current)[0].dtype))
 
 
@@ -216,16 +227,16 @@ def from_jax(run, name="jax"):
     jax = needed("jax")
 
     def forward(current):
-        with _x64(jax):
+        with in_x64(jax):
             return _float64(run(jax.numpy.asarray(current)), np.shape(current))
 
     def vjp(current, dspikes):
-        with _x64(jax):
+        with in_x64(jax):
             spikes, pull = jax.vjp(run, jax.numpy.asarray(current))
             return _float64(pull(jax.numpy.asarray(dspikes).astype(spikes.dtype))[0], np.shape(current))
 
     def returns(current):
-        with _x64(jax):
+        with in_x64(jax):
             return str(run(jax.numpy.asarray(current)).dtype)
     return BlackBox(forward, vjp, name, None, returns)
 
@@ -283,7 +294,18 @@ def _float64(x, shape=None):
     return x
 
 
-def _x64(jax):
-    """Let JAX compute in float64 for a while; the name of this switch has moved."""
+def in_x64(jax):
+    """Let JAX compute in float64 for a while; the name of this switch has moved.
+
+    Parameters
+    ----------
+    jax : module
+        JAX.
+
+    Returns
+    -------
+    context manager
+        While it is entered.
+    """
     switch = getattr(jax, "enable_x64", None)
     return switch(True) if callable(switch) else importlib.import_module("jax.experimental").enable_x64()

@@ -11,15 +11,19 @@ that is not installed says so; it never passes. docs/findings/ has a page for ea
 """
 
 from ._finding import LABELS, Finding, Observation, installed
+from .norse import CASES as _norse
 from .others import CASES as _others
+from .rockpool import CASES as _rockpool
+from .sinabs import CASES as _sinabs
 from .snntorch import CASES as _snntorch
 from .spikingjelly import CASES as _spikingjelly
+from .spyx import CASES as _spyx
 
 __all__ = ["CASES", "FRAMEWORKS", "LABELS", "Case", "Finding", "Observation", "installed", "run"]
 
 Case = Finding          # its name in version 0.1
 
-CASES = {finding.name: finding for finding in _spikingjelly + _snntorch + _others}
+CASES = {finding.name: finding for finding in _spikingjelly + _snntorch + _norse + _sinabs + _rockpool + _spyx + _others}
 """The findings by name."""
 
 FRAMEWORKS = tuple(dict.fromkeys(finding.package for finding in CASES.values()))

@@ -1,52 +1,11 @@
-"""What Norse 1.1.0, exact-event-adjoint 0.2.0, exact-snn-nn 3.2.3 and PyTorch's gradcheck do on spiking neurons."""
+"""What exact-event-adjoint 0.2.0, exact-snn-nn 3.2.3, jaxsnn 0.3.0, nir 1.0.8 and PyTorch's gradcheck do."""
 
 import numpy as np
 
 from ..gradcheck import gradcheck
 from ._finding import Finding, Observation
 from .adapters import needed
-from .neurons import exact_event_adjoint_linear, exact_snn_linear
-
-ALPHAS = 1.0, 10.0, 100.0
-NORSE = "norse", "norse", "1.1.0"
-
-
-def _alpha():
-    torch = needed("torch")
-    threshold = needed("norse.torch.functional.threshold").threshold
-    grads = []
-    for alpha in ALPHAS:
-        x = torch.tensor([-0.5, -0.1, 0.0, 0.1, 0.5], dtype=torch.float64, requires_grad=True)
-        grads.append(torch.autograd.grad(threshold(x, "super", alpha).sum(), x)[0].numpy())
-    x = np.array([-0.5, -0.1, 0.0, 0.1, 0.5])
-    same = all(np.array_equal(g, grads[0]) for g in grads)
-    off = max(float(np.abs(g - 1 / (a * np.abs(x) + 1) ** 2).max()) for g, a in zip(grads, ALPHAS, strict=True))
-    words = "identical" if same else "differ"
-    return Observation(same, x.size * len(ALPHAS), off,
-                       f"gradients for alpha = 1, 10, 100 {words}: {grads[0].round(4).tolist()}", "alpha = 10")
-
-
-def _adjoint():
-    torch = needed("torch")
-    lif = needed("norse.torch.functional.lif")
-    adjoint = needed("norse.torch.functional.adjoint.lif_adjoint").lif_adjoint_step
-    rng = np.random.default_rng(0)
-    start, x = rng.normal(0.1, 0.5, (10, 20)), (rng.random((50, 4, 20)) < 0.1) * 1.0
-    spikes, grads = [], []
-    for step in (lif.lif_step, adjoint):
-        w, recurrent = (torch.tensor(a, requires_grad=True) for a in (start, np.zeros((10, 10))))
-        rest = torch.zeros(4, 10, dtype=torch.float64)
-        state, total = lif.LIFState(rest, rest.clone(), rest.clone()), 0
-        for x_t in torch.tensor(x):
-            out, state = step(x_t, state, w, recurrent, lif.LIFParameters(), 0.001)
-            total = total + out.sum(0)
-        total.sum().backward()
-        spikes.append(total.detach().numpy())
-        grads.append(w.grad.numpy().ravel())
-    cosine = float(grads[0] @ grads[1] / np.linalg.norm(grads[0]) / np.linalg.norm(grads[1]))
-    equal = np.array_equal(*spikes) and spikes[0].sum() > 0
-    return Observation(equal and abs(cosine) < 0.9, grads[0].size, None,
-                f"spikes {'equal' if equal else 'differ'}, cosine between the two gradients {cosine:.2f}")
+from .neurons import exact_event_adjoint_linear, exact_snn_linear, plain_spike
 
 
 def _existence():
@@ -90,26 +49,13 @@ def _grid():
 def _gradcheck():
     torch = needed("torch")
 
-    class Spike(torch.autograd.Function):
-        """A step forward, the derivative of an arctangent backward."""
-
-        @staticmethod
-        def forward(ctx, x):
-            """Fire at the threshold."""
-            ctx.save_for_backward(x)
-            return (x >= 0).to(x.dtype)
-
-        @staticmethod
-        def backward(ctx, grad):
-            """The surrogate, atan of slope 2."""
-            x, = ctx.saved_tensors
-            return grad / (1 + (np.pi * x) ** 2)
+    spike = plain_spike()
 
     def layer(current):
         v, spikes = torch.zeros_like(current[0]), []
         for x in current:
             v = v + x
-            spikes.append(Spike.apply(v - 1))
+            spikes.append(spike(v - 1))
             v = v - spikes[-1].detach()
         return torch.stack(spikes)
     current = torch.tensor(np.random.default_rng(0).uniform(0, 1, (4, 3)), requires_grad=True)
@@ -128,10 +74,15 @@ def _half_spike():
     return Observation((below, at, above) == (0, 0.5, 1), 3, None, f"spikes {below:g}, {at:g}, {above:g} below, at and above the threshold")
 
 
+def _nir_shape():
+    nir, made, right = needed("nir"), [], [(3, 5, 5), (3, 2, 8)]
+    for kernel in ((1, 4), (4, 1)):
+        node = nir.Conv2d(input_shape=(5, 8), weight=np.zeros((3, 2, *kernel)), stride=1, padding=0, dilation=1, groups=1, bias=np.zeros(3))
+        made.append(tuple(int(n) for n in node.output_type["output"]))
+    return Observation(made == [(3, 5, 8), (3, 2, 5)], 6, None, f"5 x 8 pixels, kernels 1 x 4 and 4 x 1: {made} instead of {right}")
+
+
 CASES = (
-    Finding("norse-alpha", *NORSE, "bug", "the surrogate SuperSpike ignores its slope alpha", _alpha, "docs/findings/norse-alpha.md"),
-    Finding("norse-adjoint", *NORSE, "different definition",
-         "lif_step and lif_adjoint_step return different quantities: a surrogate gradient, and one of spike times", _adjoint),
     Finding("exact-event-adjoint-existence", "exact_event_adjoint", "exact-event-adjoint", "0.2.0", "different definition",
          "with use_existence=True backward adds the gradient of a penalty that is not in the loss: a zero loss has a gradient", _existence,
          "docs/findings/exact-event-adjoint-existence.md"),
@@ -144,5 +95,7 @@ CASES = (
          "gradcheck rejects every spiking layer with a surrogate gradient, right or wrong", _gradcheck),
     Finding("jaxsnn-half-spike", "jaxsnn", "jaxsnn", "0.3.0", "convention", "half a spike where V is exactly the threshold", _half_spike,
          "docs/findings/jaxsnn-half-spike.md"),
+    Finding("nir-conv-shape", "nir", "nir", "1.0.8", "bug", "Conv2d takes the height of the kernel for its width: a wrong output shape",
+         _nir_shape, "docs/findings/nir-conv-shape.md"),
 )
-"""Seven cases."""
+"""Six cases."""

@@ -14,12 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from ...conventions import LEAKY_RULES, RULES, SURROGATES, Rule, Surrogate
+from ..oracle import delays as oracle_delays
 from ..oracle import integrate_fire as oracle_spikes
 from ..oracle import leaky as oracle_leaky
 from ..oracle import pooled_fire as oracle_pooled
 from ..oracle import relu as maps
+from ..oracle import spike_times as oracle_times
 from ..oracle import temporal as oracle
 from ..oracle._numbers import exact, rounded
+from ..witness.spike_times import sound
 from ..witness.temporal import near_threshold
 from .vectors import FOLDER, INFINITE, ROLES, VERSION, GoldenCase, digest
 
@@ -27,6 +30,13 @@ INF = np.inf
 MEANING = {
     "temporal": "forward(z_in, w, threshold) -> z_out; backward(dz_out) -> dz_in, dw. exp of times; inf: no spike. Neurons marked in "
                 "`near` (where given) are within rounding of a decision: leave their z_out out; their dz_out is 0.",
+    "temporal_delays": "forward(z_in, w, delay, threshold) -> z_out; backward(dz_out) -> dz_in, dw, ddelay. As temporal; input i reaches "
+                       "neuron j at z_in exp(delay_ij). delay: (N_in, 1), (1, N_out) or (N_in, N_out), of axons, dendrites or synapses.",
+    "leaky_equal": "forward(t_in, w, threshold, tau) -> t_out; backward(dt_out) -> dt_in, dw. Times; inf: no spike. Each input adds "
+                   "w x exp(-x) to the potential, x = (t - t_in)/tau; the neuron fires once, where that first rises through the threshold.",
+    "leaky_double": "As leaky_equal, but each input adds w (exp(-x/2) - exp(-x)).",
+    "alpha": "forward(t_in, w, threshold, decay) -> t_out; backward(dt_out) -> dt_in, dw. As leaky_equal, but each input adds w x "
+             "exp(-decay x), x = t - t_in.",
     "integrate_fire": "forward(current, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
                       "detach_reset) -> dcurrent, dv_init. (T, B, n). reset, timing, fire: the rule.",
     "pooled_fire": "forward(current, size, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
@@ -64,6 +74,14 @@ BY_HAND = (             # z_in, w (one neuron), what it shows
     ("sum-above-threshold", [1, 2], [0.5, 0.625]), ("unsorted", [4, INF, 1], [1, 9, 0.5]), ("all-silent", [INF, INF], [9, 9]),
     ("one-input", [3], [1.5]), ("next-input-at-spike", [1, 2, 3], [2, 0.5, 8]), ("late-next", [1, 2.0 ** 20], [3.125, 1]),
     ("zero-weight", [1, 1.5, 4], [2, 0, 1]), ("early-z", [0.125, 0.25, 8], [0.75, 0.5, -1]), ("inhibited", [1, 2, 3], [-1, -2, 2.5]))
+
+
+TIMES_BY_HAND = (       # t_in, w (one neuron), what it shows; threshold 1/4, tau 1
+    ("pair", [0, 0.5], [2, 2]), ("one-input", [3], [6]), ("unsorted", [2, INF, 0], [4, 36, 2]), ("all-silent", [INF, INF], [36, 36]),
+    ("tie-cancels", [1, 1], [8, -8]), ("tie-inhibits", [0, 0.03125, 0.03125], [5, 4, -4]), ("inhibited", [0, 0.03125], [4, -4]),
+    ("inhibited-then-excited", [0, 0.03125, 4], [4, -4, 8]), ("no-weight-excites", [0, 1], [-4, -8]), ("too-weak", [0], [0.5]),
+    ("forgotten", [0, 40], [0.5, 6]), ("before-zero", [-8, -7.5], [2, 6]), ("late-input", [0, 8], [8, -16]),
+    ("zero-weight", [0, 0.03125, 4], [8, 0, 4]))
 
 
 def _whole(rng, low, high, shape, parts):
@@ -146,6 +164,68 @@ def _special(rng):
     for k in range(3):
         z = _whole(rng, 1, 2, (2, 6), 64) * 2.0 ** rng.integers(0, 20, (2, 6))
         yield _temporal_case(f"spread-{k}", z, _whole(rng, -0.5, 1.5, (6, 4), 256))
+
+
+def _delays():
+    """Make the cases of temporal neurons with delays of axons, dendrites and synapses; the last of each kind have none, and ties."""
+    rng = np.random.default_rng(9)
+    kinds = [(n, k, 1.0) for n, k in product((1, 2, 3, 5, 8, 12), range(2))] + [(4, 0, 0.0), (4, 1, 0.0)]
+    for (words, has), (n, k, delayed) in product((("axons", (1, 0)), ("dendrites", (0, 1)), ("synapses", (1, 1))), kinds):
+        kappa, near = np.inf, True
+        while near or kappa > 1e3:
+            z_in = _whole(rng, 1, 6, (2, n), 64 if delayed else 1)
+            z_in[rng.random(z_in.shape) < 0.2 * k] = INF
+            w, shape = _short(2 / n) + _whole(rng, -1, 1.5, (n, 2), 64), [m if there else 1 for m, there in zip((n, 2), has, strict=True)]
+            delay = delayed * _whole(rng, 0, 1.5, shape, 16)
+            arrivals = [(z_in * np.exp(np.broadcast_to(delay, w.shape)[:, j])).astype(np.float32) for j in range(2)]
+            near = delayed and any(near_threshold(z, w[:, j:j + 1].astype(np.float32)).any() for j, z in enumerate(arrivals))
+            z_out, cache = oracle_delays.forward(z_in, w, delay)
+            kappa = oracle_delays.condition(cache).max()
+        dz_out, z_out = _whole(rng, -2, 2, (2, 2), 16), rounded(z_out)
+        grads = dict(zip(("dz_in", "dw", "ddelay"), map(rounded, oracle_delays.backward(dz_out, cache)), strict=True))
+        units = {name: (kappa + n) * max(float(np.abs(g).max()), 1.0) for name, g in grads.items()}
+        yield GoldenCase(f"temporal-delays-{words}-{n}-{k}", "temporal_delays", {"threshold": 1.0},
+                         {"z_in": z_in, "w": w, "delay": delay, "dz_out": dz_out}, {"z_out": z_out}, grads,
+                         {"z_out": (kappa + 2) * np.where(np.isfinite(z_out), z_out, 0), **units}, True)
+
+
+def _times_case(name, neuron, arrays, threshold=0.25, tau=1.0):
+    """Make one case of a neuron with exact spike times; None if a decision or a spike time is badly conditioned."""
+    t_in, w = arrays
+    ratio, how = 2 if neuron == "leaky_double" else 1, {"threshold": threshold, "tau": tau}
+    if not sound(t_in, w, threshold, tau, ratio).all():
+        return None
+    if neuron == "alpha":
+        how = {"threshold": threshold * tau, "decay": 1 / tau}
+    dt_out = _whole(np.random.default_rng([ord(c) for c in name]), -2, 2, (len(t_in), w.shape[1]), 16)
+    t_out, cache = oracle_times.forward(t_in, w, threshold, tau, ratio)
+    dt_in, dw = (rounded(g) for g in oracle_times.backward(dt_out, cache))
+    kappa, t_out = float(oracle_times.condition(cache).max()), rounded(t_out)
+    late, most = float(np.abs(t_out[np.isfinite(t_out)]).max(initial=0)), float(np.abs(dt_out).max())
+    return GoldenCase(f"{neuron.replace('_', '-')}-{name}", neuron, how, {"t_in": t_in, "w": w, "dt_out": dt_out}, {"t_out": t_out},
+                      {"dt_in": dt_in, "dw": dw}, {
+                          "t_out": kappa * tau + late, "dt_in": kappa ** 2 * float(np.abs(dt_in).max()) + 4 * most,
+                          "dw": kappa ** 2 * float(np.abs(dw).max()) + kappa * most * tau / threshold}, True)
+
+
+def _spike_times():
+    """Make the cases of neurons with exact spike times."""
+    rng = np.random.default_rng(8)
+    for neuron in ("leaky_equal", "leaky_double", "alpha"):
+        for name, t, w in TIMES_BY_HAND:
+            yield _times_case(name, neuron, (np.array([t], float), np.array(w, float)[:, None]))
+        kinds = [("random", n, k) for n, k in product((1, 2, 4, 8, 16), range(3))]
+        kinds += [("ties", n, 0) for n in (3, 6, 12)] + [("silent", n, k) for n, k in product((3, 8), range(2))]
+        kinds += [("scale", 5, k) for k in range(6)]
+        for kind, n, k in kinds:
+            case = None
+            while case is None:
+                t_in = _whole(rng, 0, 3, (2, n), 2 if kind == "ties" else 64)
+                t_in[rng.random(t_in.shape) < (0.4 if kind == "silent" else 0)] = INF
+                w = _short(2 / n) + _whole(rng, -1, 1.5, (n, 2), 64) / (2 if n > 4 else 1)
+                tau, threshold = (2.0 ** (k - 3), 2.0 ** -(k % 3)) if kind == "scale" else (1.0, 0.25)
+                case = _times_case(f"{kind}-{n}-{k}", neuron, (t_in * tau, w * 4 * threshold), threshold, tau)
+            yield case
 
 
 def _spikes_case(name, current, rest, rule, surrogate=Surrogate(), detach_reset=True):
@@ -457,7 +537,7 @@ def rebuild(folder=FOLDER):
     made = [(case, file) for file, make in {"temporal": _temporal, "integrate_fire": _integrate_fire, "maps": _maps, "losses": _losses,
                                             "training": _trainings}.items() for case in make()]
     made += [(case, "integrate_fire") for case in _pooled_fire()] + [(case, "maps") for case in _levels()]
-    made += [(case, "leaky") for case in _leaky()]
+    made += [(case, "leaky") for case in _leaky()] + [(case, "spike_times") for make in (_spike_times, _delays) for case in make()]
     if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)

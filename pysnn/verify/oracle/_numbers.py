@@ -103,7 +103,7 @@ def dyadic(*arrays):
         The same for all.
     """
     split = [[_whole(x) for x in np.asarray(a).flat] for a in arrays]
-    shift = max((-power for one in split for man, power in one if man), default=0)
+    shift = max([0, *(-power for one in split for man, power in one if man)])
     whole = []
     for a, one in zip(arrays, split, strict=True):
         out = np.empty(len(one), dtype=object)

@@ -12,7 +12,8 @@ import numpy as np
 from ._table import plain, table
 
 HEADER = ("operation", "argument", "check", "checked", "max rel. error", "ulps", "condition", "kinks", "skipped", "verdict")
-RIGHT, WRONG, UNCHECKED, UNJUDGED = "right", "WRONG", "unchecked", "unjudged"
+RIGHT, CONVENTION, WRONG, UNCHECKED, UNJUDGED = "right", "convention", "WRONG", "unchecked", "unjudged"
+GOOD = RIGHT, CONVENTION           # convention: right, but by another convention than the contract's; the note says which
 
 
 class Entry(NamedTuple):
@@ -27,7 +28,7 @@ class Entry(NamedTuple):
     condition: float | None = None    # largest condition number met
     kinks: int = 0                    # compared with one-sided derivatives
     skipped: int = 0                  # not compared, jumps among them; note says why
-    verdict: str = RIGHT              # right, WRONG, unchecked if more was left out than compared, unjudged if the check did not end
+    verdict: str = RIGHT              # right, convention, WRONG, unchecked (more left out than compared), unjudged (it did not end)
     note: str = ""
     first: str = ""                   # where it diverges first, in words: "layer 2, step 3, neuron 7"
 
@@ -40,8 +41,8 @@ class Ledger(NamedTuple):
 
     @property
     def ok(self):
-        """Whether there are entries, and all of them are right."""
-        return bool(self.entries) and all(e.verdict == RIGHT for e in self.entries)
+        """Whether there are entries, and all of them are right, by the contract or by another convention."""
+        return bool(self.entries) and all(e.verdict in GOOD for e in self.entries)
 
     @property
     def failed(self):
@@ -52,7 +53,7 @@ class Ledger(NamedTuple):
         tuple of Entry
             In their order.
         """
-        return tuple(e for e in self.entries if e.verdict != RIGHT)
+        return tuple(e for e in self.entries if e.verdict not in GOOD)
 
     def groups(self):
         """Collect what failed by operation and kind of check.
@@ -86,12 +87,12 @@ class Ledger(NamedTuple):
         Returns
         -------
         dict
-            ok, n_right, n_wrong, n_unchecked, n_unjudged, n_checked, n_skipped; entries as dicts; errors: by operation how many, the
-            median, the largest, and counts by decade (the exponent of 10; "0": exactly 0).
+            ok, n_right, n_convention, n_wrong, n_unchecked, n_unjudged, n_checked, n_skipped; entries as dicts; errors: by operation
+            how many, the median, the largest, and counts by decade (the exponent of 10; "0": exactly 0).
         """
         verdicts = [e.verdict for e in self.entries]
         errors = {name: _distribution(x) for name, x in self.errors.items() if np.size(x)}
-        counts = {f"n_{v.lower()}": verdicts.count(v) for v in (RIGHT, WRONG, UNCHECKED, UNJUDGED)}
+        counts = {f"n_{v.lower()}": verdicts.count(v) for v in (RIGHT, CONVENTION, WRONG, UNCHECKED, UNJUDGED)}
         return plain({"ok": self.ok, **counts, "n_checked": sum(e.n_checked for e in self.entries),
                       "n_skipped": sum(e.skipped for e in self.entries), "entries": [e._asdict() for e in self.entries],
                       "errors": errors})
@@ -314,12 +315,14 @@ def _sum_up(operation, check, entries):
     verdicts = [e.verdict for e in entries]
     worst = next((e for v in (WRONG, UNJUDGED, UNCHECKED) for e in entries if e.verdict == v), None)
     arguments = list(dict.fromkeys(e.argument.split(", ")[0] for e in entries if e.argument))       # the case comes behind a comma
-    note = "" if worst is None else f"{len(verdicts) - verdicts.count(RIGHT)} of {len(verdicts)} entries fail; {worst.check}"
+    note = "" if worst is None else f"{sum(v not in GOOD for v in verdicts)} of {len(verdicts)} entries fail; {worst.check}"
     note = f"{note}{', ' + worst.argument if worst.argument else ''}: {worst.note}" if worst else ""
+    other = next((e for e in entries if e.verdict == CONVENTION), None)
+    note = note or (other.note if other else "")
     return Entry(operation, check, ", ".join(arguments) if len(arguments) < 6 else f"{len(arguments)} arguments",
                  sum(e.n_checked for e in entries), _largest(e.max_error for e in entries), _largest(e.ulps for e in entries),
                  _largest(e.condition for e in entries), sum(e.kinks for e in entries), sum(e.skipped for e in entries),
-                 worst.verdict if worst else RIGHT, note, worst.first if worst else "")
+                 worst.verdict if worst else other.verdict if other else RIGHT, note, worst.first if worst else "")
 
 
 def _distribution(x):

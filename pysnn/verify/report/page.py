@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 
 from ._table import cell
-from .ledger import says
+from .ledger import CONVENTION, GOOD, says
 
 CHECKS = {
     "worked example": "a small case worked by hand",
@@ -13,6 +13,7 @@ CHECKS = {
     "gradcheck": "backward against central differences of forward; places where decisions change are told apart and counted",
     "complex step": "backward against a complex step at frozen causal sets",
     "shift identity": "delaying all inputs delays each output by as much",
+    "no delays": "delays of 0 change nothing",
     "homogeneity": "sum z dL/dz is the same at every layer",
     "reference": "outputs and gradients against the reference implementation",
     "dynamics": "spikes and potentials against the definition, step by step",
@@ -22,9 +23,11 @@ CHECKS = {
     "statistics": "batch normalisation uses the statistics that its arguments declare",
     "ties": "of equal numbers the first in row-major order wins",
     "silence": "a silent output gets gradient 0",
-    "weights left alone": "computing gradients changes no weight",
+    "arguments left alone": "computing gradients changes no weight, no statistic and no sample",
     "weight decay": "the cost of weights is in the loss as in the gradient",
-    "contract": "shapes and dtypes; arguments stay as they are; backward runs twice on one cache",
+    "sizes": "other numbers of steps, samples, neurons, channels: by definition, and by the transpose identity",
+    "edges": "ties, crossings exactly at an input, weights hardly above the threshold",
+    "contract": "arguments and results stay as they are; one call knows nothing of another; samples are independent; backward is linear",
     "golden vectors": "outputs and gradients against the shipped golden vectors",
 }
 """What the checks do, one line each."""
@@ -56,7 +59,8 @@ details{margin:.3rem 0}summary{cursor:pointer;color:var(--soft)}code{font-size:.
 LOW, HIGH = -17.0, 1.0           # decades shown; what is smaller (0, too) or larger stands at the edge
 BINS = 54
 ROW, TOP = 34, 6                 # pixels
-COLOURS = {"right": "var(--right)", "WRONG": "var(--wrong)", "unchecked": "var(--unsure)", "unjudged": "var(--unsure)"}
+COLOURS = {"right": "var(--right)", "WRONG": "var(--wrong)", "unchecked": "var(--unsure)", "unjudged": "var(--unsure)",
+           "convention": "var(--right)"}
 
 
 def headline(ledger, zoo=None):
@@ -77,9 +81,9 @@ def headline(ledger, zoo=None):
     words = []
     if ledger.entries:
         n, skipped = (sum(getattr(e, field) for e in ledger.entries) for field in ("n_checked", "skipped"))
-        bad = len(ledger.failed)
+        bad, other = len(ledger.failed), any(e.verdict == CONVENTION for e in ledger.entries)
         words.append(f"{len(ledger.entries)} entries, {n:,} numbers compared, {skipped} not compared (each counted, with its reason): "
-                     + ("all right" if not bad else f"{bad} NOT RIGHT"))
+                     + (f"{bad} NOT RIGHT" if bad else "all right, by a convention of its own" if other else "all right"))
     if zoo is not None:
         n = sum(c.ok for c in zoo.faults)
         words.append(f"{n} of {len(zoo.faults)} known mistakes caught by the check that they name")
@@ -142,7 +146,7 @@ def _failures(ledger):
 def _row(e, notes=False):
     words = "" if not notes else f'<td class="l w">{escape(says(e))}</td>'
     numbers = "".join(f"<td>{escape(cell(x))}</td>" for x in (e.n_checked, e.max_error, e.ulps, e.condition, e.kinks, e.skipped))
-    return (f'<tr{"" if e.verdict == "right" else " class=bad"}><td class="l">{escape(e.check)}</td><td class="l">{escape(e.argument)}</td>'
+    return (f'<tr{"" if e.verdict in GOOD else " class=bad"}><td class="l">{escape(e.check)}</td><td class="l">{escape(e.argument)}</td>'
             f'{numbers}<td class="{e.verdict}">{e.verdict}</td>{words}</tr>')
 
 
@@ -214,7 +218,7 @@ def _errors_figure(ledger):
     rows, summary = [], ledger.summary().entries
     for name in dict.fromkeys(e.operation for e in summary):
         entries = [e for e in summary if e.operation == name]
-        bad = any(e.verdict != "right" for e in entries)
+        bad = any(e.verdict not in GOOD for e in entries)
         drawn = _strip(ledger.errors.get(name, ()), entries)
         rows.append(f'<div class="name{" bad" if bad else ""}">{escape(name)}</div><div>{drawn}</div>')
     return ('<figure><div class="strips">' + "".join(rows) + f'<div></div><div>{_axis()}</div></div>'

@@ -6,8 +6,8 @@ An operation that the package does not know is an `Own`. For one seed the checks
 """
 
 from ._plain import Own
-from ._recorder import relative
+from ._recorder import SINGLE, relative
 from .runner import LEARNING, LOSSES, NAMES, OPERATIONS, SUITE, Check, apply, checks, examples, known, operation, run
 
-__all__ = ["LEARNING", "LOSSES", "NAMES", "OPERATIONS", "SUITE", "Check", "Own", "apply", "checks", "examples", "known", "operation",
-           "relative", "run"]
+__all__ = ["LEARNING", "LOSSES", "NAMES", "OPERATIONS", "SINGLE", "SUITE", "Check", "Own", "apply", "checks", "examples", "known",
+           "operation", "relative", "run"]

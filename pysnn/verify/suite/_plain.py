@@ -3,6 +3,7 @@
     definition    outputs against a definition
     gradcheck     backward against differences of forward, in every argument that has a gradient
     reference     outputs and gradients against a pair that is trusted
+    sizes         other sizes: outputs against a definition on whole arrays, gradients by the transpose identity
     contract      shapes; float32 and float64 come out as they go in; arguments stay as they are; backward can run twice on one cache
 """
 
@@ -12,10 +13,12 @@ import numpy as np
 
 from ...operations import Operation, Pair
 from ..gradcheck import gradcheck
+from ..witness import maps
 from ..witness.relu import Statements
-from ._recorder import named, place
+from ._recorder import named, place, relative
 
 CLOSE = 1e-12              # some dozen roundings
+MANY = 1e-10               # sums of a hundred and more, and formulas that cancel
 SMOOTH = np.zeros(0)       # a trace without decisions
 AXES = {2: ("sample", "neuron"), 4: ("sample", "row", "column", "channel")}
 
@@ -79,9 +82,12 @@ def checks(record, problems, right=None, n_args=None, kinds=("definition", "grad
         for name, value in wanted.items():
             recorder.compare(got.get(name, np.nan), value, f"{name}, {problem.words}", CLOSE)
 
+    def sizes(op, problem, recorder):
+        check_size(op, right, record, problem, recorder)
+
     def contract(op, problem, recorder):
         recorder.statements(check_contract(op, record, problem.args), problem.words)
-    every = {"definition": definition, "gradcheck": differences, "reference": reference, "contract": contract}
+    every = {"definition": definition, "gradcheck": differences, "reference": reference, "sizes": sizes, "contract": contract}
 
     def on(check):
         def run(op, rng, recorder):
@@ -96,6 +102,26 @@ def own_checks(own):
     optional = {"definition": own.definition, "reference": own.reference}
     return checks(own.record, own.problems, own.reference,
                   kinds=[kind for kind in ("contract", "definition", "gradcheck", "reference") if optional.get(kind, True)])
+
+
+def check_size(op, right, record, problem, recorder):
+    """Check outputs and gradients at one size; `definition` takes complex arrays."""
+    args, rng = problem.args, np.random.default_rng(8)
+    y, cache = op.forward(*args)
+    wanted = problem.definition(*args)
+    recorder.compare(y, wanted, f"{record.outputs[0]}, {problem.words}", MANY)
+    places = [k for k in map(record.arguments.index, record.gradients) if k < len(args) and args[k] is not None]
+    dy = rng.normal(size=wanted.shape)
+    grads = op.backward(dy, cache)
+    grads = grads if isinstance(grads, (tuple, list)) else (grads,)
+    gaps = maps.transpose_identity(problem.definition, args, places, dy, [g for g in grads if g is not None], rng)
+    for k, grad, gap in zip(places, grads, gaps, strict=False):
+        name, first = record.arguments[k], ""
+        if gap > recorder.allowed(MANY) and right:
+            ours = right.backward(dy, right.forward(*args)[1])
+            bad = relative(grad, (ours if isinstance(ours, tuple) else (ours,))[places.index(k)]) > recorder.allowed(MANY)
+            first = f"{name}{[int(i) for i in np.argwhere(bad)[0]]} (backward)" if bad.any() else ""
+        recorder.number(np.inf if np.isnan(gap) else gap, MANY, f"{name}, {problem.words}", np.size(grad), first)
 
 
 def gradients_by_differences(op, record, problem):

@@ -8,6 +8,7 @@ from ..report import ledger
 from ..report.ledger import Entry
 
 EPS = np.finfo(np.float64).eps
+SINGLE = 1e-4              # what is allowed of results in float32
 SMALL = 1e-3               # errors are relative to the number, or to this share of the largest in its array where the number is smaller
 
 
@@ -18,6 +19,7 @@ class Checked(NamedTuple):
     checks: object           # checks(right, few, subject) -> [(name of a check, check(op, rng, recorder))]
     examples: object = None  # examples(op, right, rng, subject) -> for each of some fixed cases {output or gradient: array}
     module: str = ""         # the file whose backends compute it; "": there is only one way
+    calls: object = None     # calls(rng, subject) -> where to check what every operation promises, of `contract`
 
 
 class Recorder:
@@ -27,10 +29,12 @@ class Recorder:
     ----------
     operation, check : str
         As they stand in the ledger.
+    single : bool
+        Whether what is under test computes in float32.
     """
 
-    def __init__(self, operation, check):
-        self.operation, self.check, self.entries, self.errors = operation, check, [], []
+    def __init__(self, operation, check, single=False):
+        self.operation, self.check, self.single, self.entries, self.errors = operation, check, single, [], []
 
     def report(self, report, argument="", first=""):
         """Take a report of `gradcheck`; `argument` says which case it was."""
@@ -48,7 +52,7 @@ class Recorder:
 
     def number(self, value, limit, argument, n=1, first=""):
         """Take a deviation that must not exceed a limit."""
-        self._add(ledger.from_number(value, limit, self.operation, self.check, argument, n, first))
+        self._add(ledger.from_number(value, self.allowed(limit), self.operation, self.check, argument, n, first))
         self.errors.append(np.array([value]))
 
     def compare(self, got, wanted, argument, limit, first="", condition=None):
@@ -58,8 +62,8 @@ class Recorder:
             self.entries.append(Entry(self.operation, self.check, argument, wanted.size, np.inf, verdict="WRONG",
                                       note=f"expected shape {wanted.shape}, got {got.shape}"))
             return
-        error = relative(got, wanted)
-        bad = ~(error <= limit)
+        error = relative(got, wanted, 0.1 if self.single else SMALL)
+        bad = ~(error <= self.allowed(limit))
         note = ""
         if bad.any():
             at = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -70,16 +74,20 @@ class Recorder:
                                   verdict="WRONG" if bad.any() else "right", note=note, first=first if bad.any() else ""))
         self.errors.append(error.ravel())
 
+    def allowed(self, limit):
+        """Return what is allowed: more of results in float32."""
+        return np.maximum(limit, SINGLE) if self.single else limit
+
     def _add(self, entries, case=""):
         self.entries += [e._replace(argument=f"{e.argument}, {case}") if case and case != e.argument else e for e in entries]
 
 
-def relative(got, wanted):
+def relative(got, wanted, small=SMALL):
     """Measure errors: relative to what was wanted, or to a thousandth of the largest where it is smaller; inf for NaN and lost spikes."""
     got, wanted = np.asarray(got, float), np.asarray(wanted, float)
     finite = np.isfinite(got) & np.isfinite(wanted)
     size = np.abs(np.where(np.isfinite(wanted), wanted, 0))
-    size = np.maximum(size, SMALL * size.max(initial=0))
+    size = np.maximum(size, small * size.max(initial=0))
     gap = np.abs(np.where(finite, got, 0) - np.where(finite, wanted, 0))
     error = np.where(gap == 0, 0.0, np.divide(gap, size, out=np.full(gap.shape, np.inf), where=size > 0))
     return np.where(finite | (got == wanted), error, np.inf)

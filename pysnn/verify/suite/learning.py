@@ -15,6 +15,7 @@ from ...layers import BatchNorm, IntegrateFire, MaxPool, ReLU
 from ...learning import METHODS, rate
 from ...reference import integrate_fire
 from ..gradcheck import gradcheck
+from ..witness.relu import Statements
 from ._recorder import Checked
 
 NET = {"model": "4x4x1-2C3-P2-4-3", "bias": True, "dtype": "float64", "backend": "reference", "n_steps": 4}
@@ -259,10 +260,13 @@ def _checks(method, right, few=False, subject=None):
 
     def leaves_alone(op, rng, recorder):
         nets, (x, y) = nets_for(method, backend=backend), batch(rng)
-        before = {name: w.copy() for name, w in nets.net.params.items()}
+        given = {**{f"the weights {name}": w for name, w in nets.net.params.items()},
+                 **{f"the state {name}": w for name, w in nets.state.items()}, "the samples x": x, "the labels y": y}
+        before = {name: np.array(w) for name, w in given.items()}
         op(nets, x, y, None)
-        for name, w in before.items():
-            recorder.compare(nets.net.params[name], w, name, 0.0)
+        now = given | {f"the state {name}": w for name, w in nets.state.items()}
+        recorder.statements(Statements(tuple((f"gradients leaves {name} alone", np.array_equal(now.get(name), w))
+                                             for name, w in before.items())), "arguments")
 
     def decay(op, rng, recorder):
         x, y = batch(rng)
@@ -274,7 +278,7 @@ def _checks(method, right, few=False, subject=None):
 
     cases = FROZEN[method][1][:1 if few else None]
     listed = [("frozen offsets: " + (", ".join(f"{k} {v}" for k, v in chosen.items()) or "ours"), offsets(chosen)) for chosen in cases]
-    return [*listed, ("weights left alone", leaves_alone), ("weight decay", decay)]
+    return [*listed, ("arguments left alone", leaves_alone), ("weight decay", decay)]
 
 
 # the module that stands for all: each rule runs on every backend on which this one runs

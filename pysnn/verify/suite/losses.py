@@ -32,21 +32,28 @@ DEFINITIONS = {
     "softmax_t": lambda z, y: _softmax_loss(-10 * np.log(_counted(z)), y),
     "mse": lambda s, y: math.fsum(((s - np.eye(s.shape[1])[y]) ** 2).ravel()) / s.size,
     "cross_entropy": _softmax_loss,
+    "squared": lambda s, target: math.fsum(((s - target) ** 2).ravel()) / s.size,
+    "squared_t": lambda z, target: math.fsum((((1.5 - np.log(_counted(z))) / 0.25 - target) ** 2).ravel()) / z.size,
 }
-"""The losses of `pysnn.losses` by their definitions; (B, n) outputs, (B,) labels -> a number."""
+"""The losses of `pysnn.losses` by their definitions; (B, n) outputs, (B,) labels or (B, n) targets -> a number."""
 
 
 def _of_times(name):
-    return name.startswith("softmax")
+    return name.startswith("softmax") or name == "squared_t"
+
+
+def _wanted(name, rng):
+    """Return labels, or targets of regression, of four samples with three outputs."""
+    return rng.normal(0, 1, (4, 3)) if name.startswith("squared") else np.array([0, 1, 2, 0])
 
 
 def _checks(name, right, few=False, subject=None):
-    """List the checks of a loss, a function (outputs, labels) -> loss, gradient."""
+    """List the checks of a loss, a function (outputs, labels or targets) -> loss, gradient."""
     def case(rng):
         x = np.exp(rng.uniform(0, 0.5, (4, 3))) if _of_times(name) else rng.normal(0, 2, (4, 3))
         if _of_times(name):
             x[0, 1] = x[1, 1] = np.inf                                   # silent, once with the label
-        return x, np.array([0, 1, 2, 0])
+        return x, _wanted(name, rng)
 
     def definition(op, rng, recorder):
         x, y = case(rng)
@@ -69,7 +76,7 @@ def _examples(name, op, right, rng, subject=None):
     for silent in ((), (0, 1)):
         for b in silent if _of_times(name) else ():
             x[b, 1] = np.inf
-        loss, d = op(x, np.array([0, 1, 2, 0]))
+        loss, d = op(x, _wanted(name, rng))
         yield {"loss": loss, "gradient": d}
 
 

@@ -8,19 +8,22 @@ import numpy as np
 
 from ... import operations as table
 from ...foreign import NoAnswer, one_line
-from ..report.ledger import UNJUDGED, Entry, Ledger, joined
+from .. import golden
+from ..report.ledger import CONVENTION, RIGHT, UNJUDGED, Entry, Ledger, joined
 from . import _plain as plain
-from . import integrate_fire, leaky, learning, losses, relu, temporal
+from . import contract, delays, integrate_fire, leaky, learning, losses, relu, spike_times, temporal
 from ._recorder import Recorder
 from ._watched import Watched
 
-SUITE = {**temporal.SUITE, **integrate_fire.SUITE, **leaky.SUITE, **relu.SUITE, **losses.SUITE, **learning.SUITE}
+SUITE = {**temporal.SUITE, **delays.SUITE, **spike_times.SUITE, **integrate_fire.SUITE, **leaky.SUITE, **relu.SUITE, **losses.SUITE,
+         **learning.SUITE}
 """All that has checks, by name."""
 
 OPERATIONS = tuple(table.OPERATIONS)
 LOSSES = tuple(losses.SUITE)
 LEARNING = tuple(learning.SUITE)
 NAMES = tuple(SUITE)
+ROUNDINGS = 256.0              # how many eps times its unit a number of somebody else's may be off a golden vector: sums have many orders
 SEED = 20                      # of the examples
 
 
@@ -113,8 +116,20 @@ def checks(name, few=False, op=None, backend="reference"):
     right = operation(name)
     limits = SimpleNamespace(backend=backend) if name in LEARNING else None if isinstance(op, table.Pair) else op
     itself = op is None and backend == "reference"
-    return [Check(name, what, run) for what, run in SUITE[name].checks(right, few, limits)
-            if not (itself and what.split(":")[0] == "reference")]
+    listed = SUITE[name].checks(right, few, limits) + _promises(name, limits)
+    return [Check(name, what, run) for what, run in listed if not (itself and what.split(":")[0] == "reference")]
+
+
+def _promises(name, subject):
+    """List the check of what every operation promises; of an operation with its own limits, the golden vectors that it can run, too."""
+    def promises(op, rng, recorder):
+        for call in SUITE[name].calls(rng, subject):
+            contract.check(op, table.OPERATIONS[name], call, recorder)
+
+    def vectors(op, rng, recorder):
+        recorder.entries += golden.check(op, name, np.float32 if recorder.single else np.float64, chosen=fitting, roundings=ROUNDINGS)
+    fitting = subject.golden() if hasattr(subject, "golden") else []
+    return [("contract", promises)] * bool(SUITE[name].calls) + [("golden vectors", vectors)] * bool(fitting)
 
 
 def examples(name, op, subject=None):
@@ -166,7 +181,7 @@ def apply(check, op, seed=0, label=None):
     NoAnswer
         If there is nothing to judge: the operation leaves its process, or is stopped.
     """
-    recorder = Recorder(label or check.operation, check.name)
+    recorder = Recorder(label or check.operation, check.name, getattr(op, "single", False))
     watched = Watched(getattr(op, "record", None) or table.OPERATIONS.get(check.operation), op)
     rng = np.random.default_rng([seed, zlib.crc32(f"{check.operation} {check.name}".encode())])
     try:
@@ -178,6 +193,8 @@ def apply(check, op, seed=0, label=None):
         verdict, note = ("WRONG", watched.fault) if watched.fault else (UNJUDGED, f"could not judge: {one_line(error)}")
         recorder.entries.append(Entry(recorder.operation, check.name, verdict=verdict, note=note))
     errors = np.concatenate([np.ravel(x) for x in recorder.errors]) if recorder.errors else np.empty(0)
+    if words := getattr(op, "convention", ""):
+        recorder.entries = [e._replace(verdict=CONVENTION, note=f"right, {words}") if e.verdict == RIGHT else e for e in recorder.entries]
     return Ledger(tuple(recorder.entries), {recorder.operation: errors})
 
 

@@ -6,10 +6,14 @@ import numpy as np
 
 from ...operations import OPERATIONS
 from ..gradcheck import gradcheck
-from ..witness import temporal
+from ..witness import maps, temporal
+from . import _edges
 from ._recorder import Checked, named, place, relative
+from .contract import Call
 
 SIZES = (5, 6, 5, 3)
+LAYERS = ((1, (1, 1)), (2, (3, 37)), (9, (37, 3)), (2, (130, 9)), (65, (4, 3)))       # samples, inputs and neurons of single layers
+COORDINATES = 12          # of each argument, and directions: the complex step looks at all of them
 KAPPA = 1e4               # nets are drawn anew until no spike time is worse conditioned
 IDENTITY = 1e-9           # leaves 1e4 EPS for each of some dozen roundings
 WORKED = ([0.0, 1.0, 2.0], [0.8, 0.6, -0.3], 6.077422742688569, [2.0, 1.5, 0.0], [-12.693556856721420, -8.3978522855738065, 0.0])
@@ -28,7 +32,7 @@ def _condition(z_in, w, z_out, threshold=1.0):
 def _draw(rng, op, kind="continuous", threshold=1.0, sizes=SIZES, batch=3):
     """Draw a net in which some neurons fire and some do not, none of them too badly conditioned."""
     net = temporal.chain(op, threshold)
-    for _ in range(2000):
+    for _ in range(4000):
         z_in = rng.choice([1.0, 6.0], (batch, sizes[0])) if kind == "two times" else np.exp(rng.uniform(0, 2, (batch, sizes[0])))
         if kind == "silent input":
             z_in[0, 1] = np.inf
@@ -36,7 +40,7 @@ def _draw(rng, op, kind="continuous", threshold=1.0, sizes=SIZES, batch=3):
         z = net.forward(z_in, *weights)[1][0]
         fired = [np.isfinite(x) for x in z[1:]]
         worst = max(_condition(a, w, b, threshold).max() for (a, b), w in zip(pairwise(z), weights, strict=True))
-        if fired[-1].mean() > 0.3 and 0 < np.mean([f.mean() for f in fired]) < 1 and worst < KAPPA:
+        if fired[-1].mean() > 0.3 and (0 < np.mean([f.mean() for f in fired]) < 1 or sizes == (1, 1)) and worst < KAPPA:
             return z_in, *weights
     raise RuntimeError("no net was drawn in which some neurons fire and some do not")
 
@@ -49,13 +53,36 @@ def _checks(right, few=False, subject=None):
 
     def on(check):
         def run(op, rng, recorder):
-            for kind, threshold in cases:
+            for kind, threshold in cases[::2] if check is _gradcheck and subject else cases:        # the complex step sees all of them
                 check(op, right, _draw(rng, right, kind, threshold), threshold, (recorder, f"{kind}, threshold {threshold:g}"))
         return run
     listed = [(name, on(check)) for name, check in (
         ("definition", _definition), ("gradcheck", _gradcheck), ("complex step", _complex_step), ("shift identity", _shift),
         ("homogeneity", _homogeneity), ("reference", _reference))]
+    def edges(op, rng, recorder):
+        for threshold in thresholds:
+            _edges.check(op, threshold, getattr(subject, "exact", True), recorder)
+    listed += [("sizes", lambda op, rng, recorder: _sizes(op, right, rng, thresholds[0], recorder)), ("edges", edges)]
     return [("worked example", _worked), *listed] if 1.0 in thresholds else listed
+
+
+def _sizes(op, right, rng, threshold, recorder):
+    """Check layers of other sizes: spike times by their definition, gradients by the complex step along random directions."""
+    for batch, sizes in LAYERS:
+        z_in, w = _draw(rng, right, "silent input" if sizes[0] > 1 else "continuous", threshold, sizes, batch)
+        case = f"{batch} x {sizes[0]} inputs, {sizes[1]} neurons"
+        z_out, cache = op.forward(z_in, w, threshold)
+        wanted = right.forward(z_in, w, threshold)[0]
+        recorder.compare(z_out, wanted, f"z_out, {case}", IDENTITY, lambda bad: place(np.argwhere(bad)[0], "sample", "neuron"))
+        c = np.where(np.isfinite(wanted), rng.normal(size=wanted.shape), 7.0)
+        frozen, grads = temporal.frozen_net([temporal.causal_sets(z_in, wanted)], threshold), op.backward(c, cache)
+        fired = np.isfinite(wanted)
+        gaps = maps.transpose_identity(lambda *args, frozen=frozen, fired=fired: np.where(fired, frozen(*args), 0), (z_in, w), (0, 1),
+                                       np.where(fired, c, 0), grads, rng)
+        for name, grad, gap in zip(("z_in", "w"), grads, gaps, strict=True):
+            gap = np.inf if np.isnan(gap) else gap
+            first = "" if gap <= recorder.allowed(IDENTITY) else _first_divergence(op, right, (z_in, w), threshold)
+            recorder.number(gap, IDENTITY, f"{name}, {case}", np.size(grad), first)
 
 
 def _worked(op, rng, recorder):
@@ -84,7 +111,7 @@ def _first_off(z, w, z_out, threshold):
 
 def _gradcheck(op, right, args, threshold, where):
     net = temporal.chain(op, threshold)
-    report = gradcheck(net.forward, net.backward, args, trace=net.trace, names=_names(args), n=40)
+    report = gradcheck(net.forward, net.backward, args, trace=net.trace, names=_names(args), n=COORDINATES)
     where[0].report(report, where[1], "" if report.ok else _first_divergence(op, right, args, threshold))
 
 
@@ -156,4 +183,11 @@ def _examples(op, right, rng, subject=None):
         yield {"z_out": z_out, **named(("z_in", "w"), op.backward(np.where(np.isfinite(z_out), dz, 0), cache))}
 
 
-SUITE = {"temporal": Checked(OPERATIONS["temporal"].pair, _checks, _examples, OPERATIONS["temporal"].module)}
+def _calls(rng, subject=None):
+    """List where to check what every operation promises."""
+    threshold = (getattr(subject, "thresholds", None) or (1.0,))[0]
+    z_in, w = _draw(rng, OPERATIONS["temporal"].pair("reference"), "silent input", threshold)[:2]
+    return [Call("silent input", (z_in, w, threshold))]
+
+
+SUITE = {"temporal": Checked(OPERATIONS["temporal"].pair, _checks, _examples, OPERATIONS["temporal"].module, _calls)}

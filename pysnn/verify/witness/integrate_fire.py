@@ -20,6 +20,7 @@ from ...conventions import Rule, Surrogate
 from ..compare import compare
 from ..gradcheck import gradcheck
 from .relu import Statements
+from .surrogates import derivative, soft_step
 
 
 class Setup(NamedTuple):
@@ -32,6 +33,7 @@ class Setup(NamedTuple):
     surrogate: Surrogate = Surrogate()
     detach_reset: bool = True
     size: int = 0                         # of the windows that neurons pool, current (T, B, H, W, C); 0: they do not
+    final: bool = True                    # whether v_final is looked at; False: its gradient is 0
 
     @property
     def how(self):
@@ -92,19 +94,20 @@ def frozen_offset_check(op, case, n=200, rng=None):
         As of `gradcheck`, with the rows current and v_init.
     """
     v_kept, s_kept = operating_point(case)
-    soft_kept = {k: soft_step(v - case.threshold, case.surrogate) for k, v in v_kept.items()}
 
     def spike(k, v):
-        moved = s_kept[k] + soft_step(v - case.threshold, case.surrogate) - soft_kept[k]
+        held = v_kept[k] - case.threshold
+        moved = s_kept[k] + soft_step(v - case.threshold, case.surrogate, held) - soft_step(held, case.surrogate, held)
         return moved, s_kept[k] if case.detach_reset else moved
 
     def forward(current, v_init):
         spikes, v_final = walk(case, current, v_init, spike)
-        return np.concatenate([np.ravel(x) for x in (*spikes, v_final)]), (current, v_init)
+        seen = np.concatenate([np.ravel(x) for x in (*spikes, v_final * case.final)])
+        return seen if case.final else seen + 1.0, (current, v_init)                # as large as what it is the difference of
 
     def backward(dout, args):
         spikes, v_final, cache = op.forward(args[0], *case.how, args[1], case.rule)
-        dspikes, dv_final = dout[:spikes.size].reshape(spikes.shape), dout[spikes.size:].reshape(v_final.shape)
+        dspikes, dv_final = dout[:spikes.size].reshape(spikes.shape), dout[spikes.size:].reshape(v_final.shape) * case.final
         return op.backward(dspikes, cache, dv_final, case.surrogate, case.detach_reset)
 
     smooth = np.zeros(0)                  # nothing discrete is left that could change
@@ -137,12 +140,12 @@ def transpose_identity(op, case, rng=None):
 
     def spike(k, v):
         fired = fires(case, v.value)
-        h = 1e-20                         # complex step: the derivative of the soft step without a second list of formulas
-        slope = soft_step(v.value - case.threshold + 1j * h, case.surrogate).imag / h
+        slope = derivative(v.value - case.threshold, case.surrogate)
         return Dual(fired, slope * v.dot), Dual(fired, 0.0 if case.detach_reset else slope * v.dot)
     spikes, v_final = walk(case, [Dual(*pair) for pair in zip(args[0], moves[0], strict=True)], Dual(args[1], moves[1]), spike)
     dots = np.stack([s.dot for s in spikes]), v_final.dot
     c = [rng.normal(size=x.shape) for x in dots]
+    c[1] *= case.final
     cache = op.forward(args[0], *case.how, args[1], case.rule)[2]
     grads = op.backward(c[0], cache, c[1], case.surrogate, case.detach_reset)
     left, right = ([a * b for a, b in zip(x, y, strict=True)] for x, y in ((c, dots), (grads, moves)))
@@ -328,31 +331,3 @@ def operating_point(case):
         return spikes[k], spikes[k]
     walk(case, case.current, start(case), spike)
     return potentials, spikes
-
-
-def soft_step(x, surrogate):
-    """Evaluate the soft step G of (I7).
-
-    Parameters
-    ----------
-    x : array, real or complex
-        V - threshold.
-    surrogate : Surrogate
-        Kind and slope.
-
-    Returns
-    -------
-    array like x
-        G(x); its derivative is the surrogate.
-    """
-    k = surrogate.slope
-    size = np.where(x.real >= 0, x, -x)
-    if surrogate.kind == "atan":
-        return np.arctan(np.pi / 2 * k * x) / np.pi
-    if surrogate.kind == "fast_sigmoid":
-        return x / (1 + k * size)
-    if surrogate.kind == "sigmoid":
-        e = np.exp(-k * size)
-        return np.where(x.real >= 0, 1, e) / (1 + e)
-    inside = np.abs(k * x.real) < 1
-    return np.where(inside, k * x - k * k * x * size / 2, np.sign(x.real) / 2)

@@ -14,7 +14,8 @@ import numpy as np
 from ...conventions import Rule, Surrogate
 from ..compare import compare
 from ..gradcheck import gradcheck
-from .integrate_fire import Dual, soft_step
+from .integrate_fire import Dual
+from .surrogates import derivative, soft_step
 
 NAMES = ("current", "beta", "threshold", "v_init", "alpha", "w_rec")
 """The arguments that have a gradient, in the order of `Setup.args`."""
@@ -151,7 +152,8 @@ def frozen_offset_check(op, case, n=200, rng=None):
 
     def spike(k, v, threshold):
         held, s = kept[k]
-        moved = s + soft_step(v - threshold, case.surrogate) - soft_step(held - case.threshold, case.surrogate)
+        at = held - case.threshold
+        moved = s + soft_step(v - threshold, case.surrogate, at) - soft_step(at, case.surrogate, at)
         return moved, s if case.detach_reset else moved
 
     def forward(*args):
@@ -190,9 +192,8 @@ def transpose_identity(op, case, rng=None):
     moves = [rng.normal(size=x.shape) for x in case.args]
 
     def spike(k, v, threshold):
-        fired, h = fires(case, v.value, threshold.value), 1e-20
-        slope = soft_step(v.value - threshold.value + 1j * h, case.surrogate).imag / h       # complex step: no second list of formulas
-        ds = slope * (v.dot - threshold.dot)
+        fired = fires(case, v.value, threshold.value)
+        ds = derivative(v.value - threshold.value, case.surrogate) * (v.dot - threshold.dot)
         return Dual(fired, ds), Dual(fired, np.zeros_like(ds) if case.detach_reset else ds)
     (x, dx), *rest = zip(case.args, moves, strict=True)
     spikes, v_final, seen = walk(case, [[Dual(*pair) for pair in zip(x, dx, strict=True)], *(Dual(*pair) for pair in rest)], spike)

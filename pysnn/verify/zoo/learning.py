@@ -3,7 +3,7 @@
 In the style of `zoo`. The last two take the gradients of a learning rule, (nets, x, y, rng) -> Step, as in `pysnn.learning`.
 """
 
-from ..witness.integrate_fire import soft_step
+from ..witness.surrogates import derivative
 from .fault import Fault
 from .spiking import own_surrogate
 
@@ -12,8 +12,7 @@ DECAY = 0.01         # of the regulariser that the loss does not know
 
 
 def _slope_of_soft_step(v, threshold, surrogate):
-    h = 1e-20                                                            # complex step: no second list of formulas
-    return soft_step(v - threshold + 1j * h, surrogate).imag / h
+    return derivative(v - threshold, surrogate)
 
 
 def _update_early(gradients):
