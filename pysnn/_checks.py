@@ -146,6 +146,17 @@ def temporal_forward(z_in, w, threshold):
         return z_in, w, w.dtype.type(positive(w.dtype.type(positive(threshold, "threshold")), f"threshold as {w.dtype}"))
 
 
+def temporal_conv(z_in, w, how):
+    """Let only good arguments of a convolution of temporal neurons pass through; also give the shape of its output."""
+    b, stride, padding, threshold = how
+    z_in, w, stride, padding, shape = conv2d(z_in, w, stride, padding, "z_in")
+    spike_z(z_in, "z_in")
+    if b is not None:
+        b = array(b, "b", shape=(w.shape[3],))
+        same_dtype(z_in=z_in, w=w, b=b)
+    return z_in, w, b, stride, padding, w.dtype.type(positive(w.dtype.type(positive(threshold, "threshold")), f"threshold as {w.dtype}")), shape
+
+
 def temporal_backward(dz_out, z_out):
     """Let only a gradient that fits z_out through; the same for all backends."""
     dz_out = array(dz_out, "dz_out", shape=z_out.shape)
@@ -261,11 +272,11 @@ def dense(x, w, b):
     return x, w, b
 
 
-def conv2d(x, w, stride, padding):
+def conv2d(x, w, stride, padding, name="x"):
     """Let only good arguments of a convolution pass through; also give the shape of its output."""
     w = array(w, "w", ndim=4)
-    x = array(x, "x", shape=(None, None, None, w.shape[2]))
-    same_dtype(x=x, w=w)
+    x = array(x, name, shape=(None, None, None, w.shape[2]))
+    same_dtype(**{name: x, "w": w})
     stride, padding = whole(stride, "stride", 1), whole(padding, "padding", 0)
     room = [n + 2 * padding - k for n, k in zip(x.shape[1:3], w.shape[:2], strict=True)]
     if min(room) < 0:

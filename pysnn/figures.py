@@ -153,7 +153,7 @@ def _layer_names(run):
 def _times(run, x):
     """Return the spike times of all layers, input first, in tau."""
     z_in = temporal.encode_batch(run.nets, x)
-    return [np.log(z) for z in [z_in, *run.nets.net.forward(z_in)[0]]]
+    return [np.log(z).reshape(len(z), -1) for z in [z_in, *temporal.spikes(run.nets, z_in)]]
 
 
 def _timed(run, data, sample):

@@ -50,6 +50,7 @@ class Operation(NamedTuple):
 OPERATIONS = {operation.name: operation for operation in (
     Operation("temporal", "temporal", "", ("z_in", "w", "threshold"), ("z_in", "w"), ("z_out",)),
     Operation("temporal_delays", "delays", "", ("z_in", "w", "delay", "threshold"), ("z_in", "w", "delay"), ("z_out",), backends=NO_CUDA),
+    Operation("temporal_conv", "temporal_conv", "", ("z_in", "w", "b", "stride", "padding", "threshold"), ("z_in", "w", "b"), ("z_out",)),
     *(Operation(name, "spike_times", f"{name}_", ("t_in", "w", "threshold", scale), ("t_in", "w"), ("t_out",), backends=NO_CUDA)
       for name, scale in (("leaky_equal", "tau"), ("leaky_double", "tau"), ("alpha", "decay"))),
     Operation("integrate_fire", "integrate_fire", "", ("current", "threshold", "v_init", "rule"), ("current", "v_init"),

@@ -37,7 +37,7 @@ def forward(z_in, w, threshold=1.0):
     z, weights, threshold = _checks.temporal_forward(stand_in(z_in, 1), stand_in(w), threshold)
     foreign, z_in, w = on_device(z_in), send(z_in, z, "z_in"), send(w, weights, "w")
     if foreign:
-        _refuse(z_in)
+        refuse(z_in)
     n_batch, n_in = z.shape
     n_out, kind = weights.shape[1], weights.dtype
     order, z_sorted = empty(z.shape, np.int32, "order"), empty(z.shape, kind, "z_sorted")
@@ -47,7 +47,7 @@ def forward(z_in, w, threshold=1.0):
     return give(home, z_out), Cache(z_in, w, z_out, margin, z_bound)
 
 
-def _refuse(z_in):
+def refuse(z_in):
     """Look on the device for z that are NaN, zero or negative; the host then says which."""
     bad = send(None, np.zeros(1, np.int32), "flag")
     _look.over(z_in.size, flat(z_in), bad, z_in.size)

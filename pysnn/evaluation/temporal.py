@@ -33,13 +33,12 @@ def evaluate(nets, x, y, n_times=60):
         "undecided".
     """
     n_classes = nets.settings.model.shapes[-1][0]
-    outs, before, spikes, n = [], 0, 0, 0
-    for i in range(0, len(x), 500):
-        z_in = temporal.encode_batch(nets, x[i:i + 500])
-        outputs, _ = nets.net.forward(z_in)
-        layers = [z_in, *outputs]
+    outs, before, spikes, additions, n = [], 0, 0, 0, 0
+    for z_in, outputs in _run(nets, x):
+        layers = [z.reshape(len(z), -1) for z in (z_in, *_fired(nets, outputs))]
         before += len(z_in) * np.array(metrics.spikes_before(layers, outputs[-1]))
         spikes += np.array([np.isfinite(z).sum() for z in layers])
+        additions += np.array(_additions(nets, z_in, outputs))
         n += len(z_in)
         outs.append(outputs[-1])
     z = np.concatenate(outs)
@@ -50,7 +49,7 @@ def evaluate(nets, x, y, n_times=60):
     table = metrics.confusion(y, np.where(decided, z.argmin(axis=1), n_classes), n_classes + 1)[:n_classes]
     return {"n": n, "accuracy": score.expected, "strict": score.strict, "inclusive": score.inclusive,
             "undecided": float(1 - decided.mean()), "t_decision": float(np.median(t_first[decided])) if decided.any() else None,
-            "spikes": (spikes / n).tolist(), "additions": _additions(nets, spikes / n),
+            "spikes": (spikes / n).tolist(), "additions": (additions / n).tolist(),
             "spikes_before": (before / n).tolist(), "t": t.tolist(),
             "accuracy_in_time": metrics.accuracy_in_time(z, y, t).tolist(), "confusion": table.tolist()}
 
@@ -71,17 +70,30 @@ def activity(nets, x):
         spikes: a sample, by layer, the input first; additions: a sample, by weight layer: each spike, the bias spike too, adds the weights
         that it meets; multiply_adds: none. What neurons themselves take is not counted.
     """
-    spikes = 0
-    for i in range(0, len(x), 500):
-        z_in = temporal.encode_batch(nets, x[i:i + 500])
-        spikes += np.array([np.isfinite(z).sum() for z in (z_in, *nets.net.forward(z_in)[0])])
-    return {"spikes": (spikes / len(x)).tolist(), "additions": _additions(nets, spikes / len(x)), "multiply_adds": 0}
+    spikes, additions = 0, 0
+    for z_in, outputs in _run(nets, x):
+        spikes += np.array([np.isfinite(z).sum() for z in (z_in, *_fired(nets, outputs))])
+        additions += np.array(_additions(nets, z_in, outputs))
+    return {"spikes": (spikes / len(x)).tolist(), "additions": (additions / len(x)).tolist(), "multiply_adds": 0}
 
 
-def _additions(nets, spikes):
-    """Count the additions of weights by spikes (of a sample, by layer, the input first)."""
-    fans = [nets.net.params[name].shape[1] for name in nets.settings.model.weights]
-    return [float((n + nets.settings.bias) * fan) for n, fan in zip(spikes, fans, strict=False)]
+def _run(nets, x):
+    """Give the input spikes and the outputs of all layers, some samples at a time."""
+    n = temporal.piece(nets)
+    for i in range(0, len(x), n):
+        z_in = temporal.encode_batch(nets, x[i:i + n])
+        yield z_in, nets.net.forward(z_in)[0]
+
+
+def _fired(nets, outputs):
+    """Return the outputs of the layers of neurons, before any pooling."""
+    return [z for z, layer in zip(outputs, nets.net.layers, strict=True) if layer.fires]
+
+
+def _additions(nets, z_in, outputs):
+    """Count the additions of weights by spikes, by weight layer: those of the samples, and of the extra spikes."""
+    return [float((np.isfinite(z) * layer.fan_out(z.shape[1:])).sum() + layer.bias * y.size)
+            for layer, z, y in zip(nets.net.layers, [z_in, *outputs[:-1]], outputs, strict=True) if layer.fires]
 
 
 def robustness(nets, x, y, rng):
@@ -105,7 +117,8 @@ def robustness(nets, x, y, rng):
         weights rounded to so many bits (one scale a matrix).
     """
     def accuracy(disturb, some=nets):
-        z = [some.net.forward(disturb(temporal.encode_batch(some, x[i:i + 500])))[0][-1] for i in range(0, len(x), 500)]
+        n = temporal.piece(some)
+        z = [some.net.forward(disturb(temporal.encode_batch(some, x[i:i + n])))[0][-1] for i in range(0, len(x), n)]
         return metrics.accuracy(np.concatenate(z), y).expected
 
     def rounded(bits):
@@ -131,7 +144,7 @@ def layer_names(nets):
     list of str
         input, hidden (numbered if there are several), output.
     """
-    n = len(nets.net.layers) - 1
+    n = len(nets.settings.model.neuron_layers) - 1
     return ["input", *(["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)]), "output"]
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..layers import AvgPool, Conv, Dense, Flatten, MaxPool, PooledFire, TemporalDense, Whiten
+from ..layers import AvgPool, Conv, Dense, Flatten, MaxPool, PooledFire, Whiten
+from ..layers.temporal import TemporalLayer
 from ..network import Network, SpikingNetwork
 
 PIECE = 200         # samples that are simulated at once
@@ -35,7 +36,7 @@ def network_of(thing, spiking, what):
     if net is None or not isinstance(net, Network):
         raise ValueError(f"{what}: expected a run, its nets or a network{' that spikes' if spiking else ''}, got "
                          f"{'a ReLU network' if net is None else type(thing).__name__}")
-    if any(isinstance(layer, TemporalDense) for layer in net.layers):
+    if any(isinstance(layer, TemporalLayer) for layer in net.layers):
         raise ValueError(f"{what}: expected a network in time steps, got one of exact spike times, which this format has no word for")
     if spiking and not isinstance(net, SpikingNetwork):
         raise ValueError(f"{what}: expected a network that spikes, got a ReLU network")

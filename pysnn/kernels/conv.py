@@ -115,7 +115,7 @@ def _scatter(dy, cache):
         patches = np.empty((height * width, flat.shape[1]), x.dtype)
         for b in range(b0, b1):
             np.matmul(dy[b].reshape(-1, n_out), flat, out=patches)
-            _add_patches(patches, dx[b], (w.shape[0], w.shape[1], stride, padding), (height, width))
+            add_patches(patches, dx[b], (w.shape[0], w.shape[1], stride, padding), (height, width))
     spread_products(work, cut(n_batch, -(-n_batch // 16)))
     return dx
 
@@ -154,7 +154,7 @@ def gather(x, patches, kernel, size, r0, r1):
 
 
 @njit
-def _add_patches(patches, dx, kernel, size):
+def add_patches(patches, dx, kernel, size):
     """Add the gradients of an image's patches to its pixels."""
     kh, kw, stride, padding = kernel
     n_c = dx.shape[2]

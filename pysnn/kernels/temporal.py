@@ -16,6 +16,7 @@ from .._blas import matmul
 from .._jit import njit
 from .._threads import cut, spread
 from . import _two_valued as two_valued
+from ._in_time import in_time
 
 _LANES = 16          # outputs are padded to whole vectors
 _CACHE = 600_000     # bytes of weights that a core's second-level cache holds beside the rest
@@ -41,20 +42,40 @@ def _tile(n_in, itemsize):
 def forward(z_in, w, threshold=1.0):
     """Find when each neuron fires; see `pysnn.reference.temporal.forward`."""
     z_in, w, threshold = _checks.temporal_forward(z_in, w, threshold)
-    n_batch, n_in = z_in.shape
-    n_out = w.shape[1]
     levels = two_valued.levels(z_in)
     if levels is not None:
         out = two_valued.forward(levels, w, threshold)
         return out[0], Cache(z_in, w, *out, levels)
-    spikes = (np.empty(z_in.shape, np.uint32), np.empty_like(z_in), np.empty((n_batch, 2), np.int64))
-    spread(lambda b0, b1: _sort(z_in, spikes, b0, b1), cut(n_batch, _SAMPLES))
-    last, whole = _last_arrivals(z_in, w, spikes)
+    spikes = in_time(z_in)
+    out = scan(spikes, w, threshold, _last_arrivals(z_in, w, spikes))
+    return out[0], Cache(z_in, w, *out, None)
+
+
+def scan(spikes, w, threshold, last):
+    """Find when each neuron fires, from spikes in the order of time.
+
+    Parameters
+    ----------
+    spikes : tuple of arrays
+        Of each sample, as `in_time` gives them: order, z_sorted and count. Inputs before the last time are taken in here.
+    w : (N_in, N_out) array
+        Weights.
+    threshold : float
+        Firing threshold divided by tau.
+    last : (array, bool)
+        For each sample the sums (B, N_out) of the weights of its other inputs, False; or the sums (1, N_out) of all weights, True.
+
+    Returns
+    -------
+    z_out, margin, z_bound : (B, N_out) arrays
+        As in `Cache`.
+    """
+    n_batch, n_out = len(spikes[0]), w.shape[1]
     out = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3))
     some = _SAMPLES if n_out <= 4 * _LANES else 4 * _SAMPLES          # a block packs its weights first: worth it for many samples
-    blocks = [(*j, *b) for j in cut(n_out, _tile(n_in, w.itemsize)) for b in cut(n_batch, some)]
-    spread(lambda j0, j1, b0, b1: _scan(spikes, w, threshold, (last, whole), out, (j0, j1, b0, b1)), blocks)
-    return out[0], Cache(z_in, w, *out, None)
+    blocks = [(*j, *b) for j in cut(n_out, _tile(len(w), w.itemsize)) for b in cut(n_batch, some)]
+    spread(lambda j0, j1, b0, b1: _scan(spikes, w, threshold, last, out, (j0, j1, b0, b1)), blocks)
+    return out
 
 
 def _last_arrivals(z_in, w, spikes):
@@ -69,48 +90,6 @@ def _last_arrivals(z_in, w, spikes):
         return w.sum(axis=0, keepdims=True), True
     z_last = z_sorted[np.arange(len(z_in)), np.maximum(n_all, 1) - 1]
     return matmul((z_in == z_last[:, None]).astype(w.dtype), w), False
-
-
-def _sort(z, spikes, b0, b1):
-    """Sort the spikes of samples b0:b1 by time, ties by index, and say where the last time begins and where silence does."""
-    order, z_sorted, n_spikes = spikes
-    if z.dtype == np.float32:       # positive floats sort like their bits: bits and index in one integer is what NumPy sorts fastest
-        keys = np.empty(z[b0:b1].shape, np.uint64)
-        _pack(z.view(np.uint32)[b0:b1], keys)
-        keys.sort(axis=1)
-        _unpack(keys, order[b0:b1], z_sorted.view(np.uint32)[b0:b1])
-    else:
-        order[b0:b1] = z[b0:b1].argsort(axis=1, kind="stable")
-        z_sorted[b0:b1] = np.take_along_axis(z[b0:b1], order[b0:b1].astype(np.int64), axis=1)
-    _count(z_sorted[b0:b1], n_spikes[b0:b1])
-
-
-@njit
-def _pack(bits, keys):
-    for b in range(bits.shape[0]):
-        for i in range(bits.shape[1]):
-            keys[b, i] = np.uint64(bits[b, i]) << np.uint64(32) | np.uint64(i)
-
-
-@njit
-def _unpack(keys, order, bits):
-    for b in range(keys.shape[0]):
-        for i in range(keys.shape[1]):
-            order[b, i] = np.uint32(keys[b, i])
-            bits[b, i] = np.uint32(keys[b, i] >> np.uint64(32))
-
-
-@njit
-def _count(z_sorted, n_spikes):
-    """Count the spikes before the last time, and all."""
-    for b in range(z_sorted.shape[0]):
-        n_all = z_sorted.shape[1]
-        while n_all > 0 and z_sorted[b, n_all - 1] == np.inf:
-            n_all -= 1
-        n_head = n_all
-        while n_head > 0 and z_sorted[b, n_head - 1] == z_sorted[b, n_all - 1]:
-            n_head -= 1
-        n_spikes[b, 0], n_spikes[b, 1] = n_head, n_all
 
 
 @njit

@@ -6,7 +6,6 @@ import numpy as np
 
 from .._blas import one_thread
 from ..conventions import Rule, Stage, Surrogate
-from ..encode import drop_spikes
 from ..operations import backend_of
 from ..reference import activations
 
@@ -187,44 +186,6 @@ class SpikingLayer(Layer):
             The state after the step.
         """
         raise TypeError(f"{type(self).__name__}: expected a method step(v, current)")
-
-
-class TemporalDense(Layer):
-    """A fully connected layer of temporal neurons.
-
-    Parameters
-    ----------
-    params : dict of str to array
-        All parameters; this layer reads params[name], of shape (n_in, n_out), with one row more if there is a bias.
-    name : str
-        Name of the weights.
-    bias : bool
-        Whether an extra input spike at z = 1 (t = 0) has weights of its own, in the last row.
-    drop : float
-        Share of the input spikes that are dropped in training. In return the other weights count 1/(1 - drop) times as much; a threshold
-        (1 - drop) times as high does this, with the same spike times.
-    backend : {"auto", "reference", "numba", "cuda"}
-        What computes.
-    """
-
-    def __init__(self, params, name, bias=False, drop=0.0, backend="auto"):
-        self.params, self.name, self.bias, self.drop = params, name, bias, drop
-        self.op = backend_of("temporal", backend)
-
-    def forward(self, z, rng=None, statistics=None):
-        threshold = 1.0
-        if rng is not None and self.drop > 0:
-            z = drop_spikes(z, self.drop, rng)
-            threshold = 1.0 - self.drop
-        if self.bias:
-            z = np.concatenate([z, np.ones((len(z), 1), z.dtype)], axis=1)
-        return self.op.forward(z, self.params[self.name], threshold)
-
-    def backward(self, dz, cache, need_dz=True):
-        if not need_dz and hasattr(self.op, "backward_w"):
-            return None, {self.name: self.op.backward_w(dz, cache)}
-        dz_in, dw = self.op.backward(dz, cache)
-        return dz_in[:, :-1] if self.bias else dz_in, {self.name: dw}
 
 
 class _Weighted(Layer):

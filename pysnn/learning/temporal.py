@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import encode, losses, models
 from .._blas import squares
+from ..layers.temporal import NEURONS, needed
 from ..metrics import accuracy
 from ..network import Network
 from . import settings
@@ -30,6 +31,8 @@ class Settings(settings.Settings):
     """
 
     model: object = "784-800-10"
+    neuron: str = setting("temporal", "temporal: the paper's; or leaky with tau_m = tau_s, leaky with tau_m = 2 tau_s, alpha synapses; of dense "
+                          "layers", NEURONS)
     bias: bool = setting(False, "an extra input spike at z = 1 for every layer")
     code: object = setting("binary", "how samples become spikes; times: samples are spike times in tau, inf for no spike; or your own "
                            "(x, late) -> z", CODES, True)
@@ -40,7 +43,7 @@ class Settings(settings.Settings):
     beta: float = setting(40.0, "for the loss on times, in 1/tau", (1e-6, 1e6))
     t_zero: float = setting(1.5, "of regression: when an output spikes that means a target of 0, in tau", (-1e3, 1e3))
     t_unit: float = setting(0.25, "of regression: how much earlier one spikes that means 1 more, in tau", (1e-6, 1e3))
-    weight_sum: float = setting(0.02, "K: cost of a neuron whose weights sum up to less than the threshold", (0, 1e6))
+    weight_sum: float = setting(0.02, "K: cost of a neuron whose weights sum up to less than it needs to fire", (0, 1e6))
     l2: object = setting(0.0, "lambda: cost of the squared weights", (0, 1e6), by_name=True)
     max_norm: float = setting(1.0, "bound of each matrix' gradient, Frobenius norm; 0: none", (0, 1e6))
     bound: str = setting("data", "what that bound applies to: data (the gradient of the loss on data) or all (with the costs)",
@@ -51,8 +54,8 @@ class Settings(settings.Settings):
     lr: float = 2e-3
     batch: int = 128
     epochs: int = 40
-    init_mean: float = setting(4.0, "expected sum of a neuron's weights", (-1e3, 1e3))
-    init_std: float = setting(0.56, "standard deviation of a weight, times sqrt(n_in)", (0, 1e3))
+    init_mean: float = setting(4.0, "expected sum of a neuron's weights, in units of the least that makes it fire", (-1e3, 1e3))
+    init_std: float = setting(0.56, "standard deviation of a weight, times sqrt(n_in), in the same units", (0, 1e3))
 
     @property
     def own_encoding(self):
@@ -62,7 +65,14 @@ class Settings(settings.Settings):
     def __post_init__(self):
         """Refuse settings that mean nothing, before any work is done."""
         super().__post_init__()
-        self.model.params("temporal", self.bias)
+        for spec, _ in self.model.sites(neuron="temporal", bias=self.bias):
+            if self.neuron != "temporal" and (getattr(spec, "delays", "") or isinstance(spec, models.Conv)):
+                raise ValueError(f"model: expected dense layers without delays for neuron {self.neuron}, got {self.model}")
+
+    @property
+    def needed(self):
+        """The least sum of weights with which inputs at one time make a neuron fire."""
+        return needed(self.neuron)
 
 
 PRESETS = {
@@ -96,9 +106,9 @@ def build(settings, params=None, rng=None, state=None):
     if state:
         raise ValueError(f"state: expected none, got {', '.join(state)}")
     if params is None:
-        params = models.temporal_params(s.model, rng, s.bias, s.init_mean, s.init_std, np.dtype(s.dtype).type)
+        params = models.temporal_params(s.model, rng, s.bias, s.init_mean * s.needed, s.init_std * s.needed, np.dtype(s.dtype).type)
     drops = [s.drop_in] + [s.drop_hidden] * (s.model.n_weights - 1)
-    return Nets(models.build(s.model, "temporal", params, s.bias, drops, s.backend), s)
+    return Nets(models.build(s.model, s.neuron, params, s.bias, drops, s.backend), s)
 
 
 def encode_batch(nets, x, rng=None):
@@ -115,8 +125,8 @@ def encode_batch(nets, x, rng=None):
 
     Returns
     -------
-    (B, n_in) array
-        exp(t/tau) of the input spikes.
+    (B, n_in) or (B, H, W, C) array
+        exp(t/tau) of the input spikes, in the shape that the model takes.
     """
     s = nets.settings
     if rng is not None and s.shift and x.ndim > 2:
@@ -132,7 +142,28 @@ def encode_batch(nets, x, rng=None):
         z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else CODES[s.code](x, s.late)
     if s.own_encoding and z.shape[1] != np.prod(s.model.shape):
         raise ValueError(f"x: expected {np.prod(s.model.shape)} input spikes for model {s.model}, got {z.shape[1]}")
+    z = z.reshape(len(z), *s.model.shape)
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
+
+
+def spikes(nets, z_in, rng=None):
+    """Run the network.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    z_in : (B, ...) array
+        From `encode_batch`.
+    rng : numpy.random.Generator, optional
+        Given in training.
+
+    Returns
+    -------
+    list of arrays
+        exp(t/tau) of the spikes of each layer of neurons, before any pooling.
+    """
+    return [z for z, layer in zip(nets.net.forward(z_in, rng)[0], nets.net.layers, strict=True) if layer.fires]
 
 
 def finish(nets, step):
@@ -163,7 +194,7 @@ def finish(nets, step):
         w = net.params[name]
         if s.bound == "data" and s.max_norm:
             before[name] = rescale(dw, s.max_norm)
-        loss += add_costs(dw, w, s.weight_sum, of_parameter(s.l2, name)) if name in weights else 0.0
+        loss += add_costs(dw, w, s.weight_sum, of_parameter(s.l2, name), s.needed) if name in weights else 0.0
         if s.bound == "all" and s.max_norm:
             before[name] = rescale(dw, s.max_norm)
     stats["grad_norm"] = [before[name] for name in weights if name in before]
@@ -182,7 +213,7 @@ def gradients(nets, x, y, rng=None, weight=None):
     more |= {} if weight is None else {"weight": weight}
     loss, dz = called(s.loss, z, y) if callable(s.loss) else LOSSES[s.loss](z, y, **more)
     _, grads = net.backward(dz, caches)
-    stats = {"silent": [float(np.mean(z_layer == np.inf)) for z_layer in outputs],
+    stats = {"silent": [float(np.mean(z == np.inf)) for z, layer in zip(outputs, net.layers, strict=True) if layer.fires],
              "n_silent": int(np.isinf(z).all(axis=1).sum())}
     return Step(loss, z, grads, stats)
 
@@ -212,17 +243,19 @@ def rescale(dw, max_norm):
     return norm
 
 
-def add_costs(dw, w, weight_sum, l2):
+def add_costs(dw, w, weight_sum, l2, needed=1.0):
     """Add to dw the gradient of (L3) K sum_j max(0, 1 - sum_i w_ij) and (L4) lambda sum w^2.
 
     Parameters
     ----------
-    dw : (n_in, n_out) array
+    dw : (..., n_out) array
         Gradient, changed in place.
-    w : (n_in, n_out) array
-        Weights.
+    w : (..., n_out) array
+        Weights, those of a neuron in all but the last axis.
     weight_sum, l2 : float
         K and lambda; 0 switches a cost off.
+    needed : float
+        In the place of the 1 in (L3): the least sum that makes a neuron fire.
 
     Returns
     -------
@@ -231,7 +264,7 @@ def add_costs(dw, w, weight_sum, l2):
     """
     cost = 0.0
     if weight_sum:
-        lacking = np.maximum(1 - w.sum(axis=0), 0)
+        lacking = np.maximum(w.dtype.type(needed) - w.reshape(-1, w.shape[-1]).sum(axis=0), 0)
         if lacking.any():
             dw -= w.dtype.type(weight_sum) * (lacking > 0)
             cost += weight_sum * float(lacking.sum())
@@ -243,7 +276,13 @@ def add_costs(dw, w, weight_sum, l2):
 
 def predict(nets, x):
     """Compute the output spikes (N, n_out) of many samples, as z = exp(t/tau); inf: no spike."""
-    return np.concatenate([nets.net.forward(encode_batch(nets, x[i:i + 500]))[0][-1] for i in range(0, len(x), 500)])
+    n = piece(nets)
+    return np.concatenate([nets.net.forward(encode_batch(nets, x[i:i + n]))[0][-1] for i in range(0, len(x), n)])
+
+
+def piece(nets):
+    """Return how many samples to run at once: a map of neurons takes more memory than a row of them."""
+    return 500 if all(len(shape) == 1 for shape in nets.settings.model.shapes) else 100
 
 
 def decide(z):
@@ -278,18 +317,18 @@ def report(nets, x, y=None):
     -------
     dict
         By layer: `silent`, the share of neurons and samples without a spike; `ceiling`, 0, for a spike time has none; `never`, the share of
-        neurons silent for all samples; `margin`, the smallest sum of a neuron's weights minus the threshold (below 0 the neuron can never
+        neurons silent for all samples; `margin`, the smallest sum of a neuron's weights minus what it needs to fire (below 0 the neuron can never
         fire after all its inputs).
     """
-    fired, silent, n = None, None, 0
-    for i in range(0, len(x), 500):
-        outputs, _ = nets.net.forward(encode_batch(nets, x[i:i + 500]))
-        spikes = [np.isfinite(z) for z in outputs]
-        fired = [s.any(axis=0) if fired is None else s.any(axis=0) | f for s, f in zip(spikes, fired or spikes, strict=True)]
-        silent = [float((~s).mean(axis=1).sum()) + (silent[k] if silent else 0.0) for k, s in enumerate(spikes)]
-        n += len(outputs[0])
+    fired, silent, n, many = None, None, 0, piece(nets)
+    for i in range(0, len(x), many):
+        came = [np.isfinite(z).reshape(len(z), -1) for z in spikes(nets, encode_batch(nets, x[i:i + many]))]
+        fired = [s.any(axis=0) if fired is None else s.any(axis=0) | f for s, f in zip(came, fired or came, strict=True)]
+        silent = [float((~s).mean(axis=1).sum()) + (silent[k] if silent else 0.0) for k, s in enumerate(came)]
+        n += len(came[0])
+    weights = [nets.net.params[name] for name in nets.settings.model.weights]
     return {"silent": [s / n for s in silent], "ceiling": [0.0] * len(silent), "never": [float(1 - f.mean()) for f in fired],
-            "margin": [float(nets.net.params[name].sum(axis=0).min() - 1) for name in nets.settings.model.weights]}
+            "margin": [float(w.reshape(-1, w.shape[-1]).sum(axis=0).min() - nets.settings.needed) for w in weights]}
 
 
 DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen on validation splits like the preset itself
@@ -302,7 +341,6 @@ DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen
     "mnist": {},
     "cifar10": {"model": "3072-800-10", "code": "latency"},
 }
-
 
 
 def _fit(data):

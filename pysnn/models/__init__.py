@@ -36,7 +36,7 @@ _TOKENS = (     # pattern of a token, the part of a text between two dashes; its
         *([BatchNorm(), Neurons()] if c == "C" else [])]),
     (r"([PA])([1-9]\d*)(?:s([1-9]\d*))?", lambda kind, size, s: [
         (MaxPool if kind == "P" else AvgPool)(int(size), int(s) if s else None)]),
-    (r"([1-9]\d*)(d?)", lambda n, d: [Dense(int(n)), *([] if d else [Neurons()])]),
+    (r"([1-9]\d*)(d?)(?:\+([a-z]+))?", lambda n, d, delays: [Dense(int(n), delays or ""), *([] if d else [Neurons()])]),
     (r"B(\d+\.\d+)", lambda scale: [BatchNorm(float(scale))]),
     (r"W([1-9]\d*)", lambda size: [Whiten(int(size))]),
     (r"([BNF])", lambda kind: [{"B": BatchNorm, "N": Neurons, "F": Flatten}[kind]()]),
@@ -209,7 +209,7 @@ class Model:
                 i += 2 * whole
             elif type(spec) is Dense:
                 whole = bool(after) and isinstance(after[0], Neurons)
-                words.append(f"{spec.n}" + "d" * (bool(after) and not whole))
+                words.append(f"{spec.n}" + "d" * (bool(after) and not whole) + f"+{spec.delays}" * bool(spec.delays))
                 i += whole
             elif type(spec) in (MaxPool, AvgPool):
                 words.append(f"{'P' if isinstance(spec, MaxPool) else 'A'}{spec.size}" + (f"s{spec.stride}" if spec.stride else ""))
@@ -267,7 +267,7 @@ def read(model):
     if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*x[1-9]\d*)?", first) or not tokens:
         raise ValueError(f"model: expected an input such as 784 or 28x28x1 and layers such as 32C3, P2, A2, 100, got {model!r}")
     specs = [spec for token in tokens for spec in _specs(token, model)]
-    if tokens[-1].isdecimal():
+    if tokens[-1].partition("+")[0].isdecimal():
         specs.pop()                                    # no neurons at the output: whether it fires is the method's choice
     try:
         return Model(tuple(int(n) for n in first.split("x")), specs, model)
@@ -317,7 +317,7 @@ def temporal_params(model, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32
     bias : bool
         Whether each layer has an extra input spike at z = 1.
     mean : float
-        Expected sum of the weights of a neuron, in units of the threshold; well above 1, so that it fires.
+        Expected sum of the weights of a neuron, in units of the threshold; well above `pysnn.layers.temporal.needed`, so that it fires.
     std : float
         Standard deviation of a weight times the square root of the number of inputs.
     dtype : dtype
@@ -330,7 +330,7 @@ def temporal_params(model, rng, bias=False, mean=4.0, std=0.56, dtype=np.float32
     """
     params = {}
     for name, (shape, role, n_in, value) in read(model).params("temporal", bias).items():
-        drawn = mean / n_in + std / np.sqrt(n_in) * rng.standard_normal(shape) if role == "weight" else np.full(shape, value)
+        drawn = mean / n_in + std / np.sqrt(n_in) * rng.standard_normal(shape) if role in ("weight", "bias") else np.full(shape, value)
         params[name] = drawn.astype(dtype)
     return params
 
@@ -399,7 +399,7 @@ def build(model, neuron="temporal", params=None, bias=False, drops=None, backend
     model : Model, str or list
         See `read`; of temporal neurons dense layers, such as "784-800-10".
     neuron : {"temporal", "relu", "if"}
-        Kind of neuron.
+        Kind of neuron; for other exact spike times leaky_equal, leaky_double or alpha.
     params : dict of str to array
         Parameters by name; networks only refer to them, so twins are built on the same dict.
     bias : bool
@@ -423,6 +423,7 @@ def build(model, neuron="temporal", params=None, bias=False, drops=None, backend
     ValueError
         If the parameters are not those of the model, or not finite.
     """
+    op, neuron = (neuron, "temporal") if neuron in layers.temporal.NEURONS else ("temporal", neuron)
     if neuron not in NEURONS:
         raise ValueError(f"neuron: expected 'temporal', 'relu' or 'if', got {neuron!r}")
     if params is None:
@@ -438,7 +439,7 @@ def build(model, neuron="temporal", params=None, bias=False, drops=None, backend
     if state is None:
         state = rate_state(model, next(iter(params.values())).dtype.type)
     config, drops, made = config or layers.NeuronConfig(), list(drops or []), []
-    for spec, site in model.sites(neuron=neuron, bias=bias, backend=backend, config=config):
+    for spec, site in model.sites(neuron=neuron, bias=bias, backend=backend, config=config, op=op):
         site = site._replace(first=site.first and not config.timed)
         takes_drop = "w" in spec.arrays(site) if neuron == "temporal" else type(spec) is Neurons and len(site.shape) == 1
         made += spec.layer(site._replace(drop=drops.pop(0) if takes_drop and drops else 0.0), params, state)

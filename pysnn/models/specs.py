@@ -7,14 +7,16 @@ import numpy as np
 
 from .. import _checks, layers
 from ..conventions import LEAKY_RULES, Rule
-from ..layers import leaky
+from ..layers import leaky, temporal
+
+DELAY = -2.0            # where the parameter of a delay starts: 0.13 tau
 
 
 class Param(NamedTuple):
     """An array that a spec needs."""
 
     shape: tuple
-    role: str               # weight, bias, scale or shift of a normalisation; mean, var or fixed, no parameter; or a word of your own
+    role: str               # weight, bias, scale or shift of a normalisation; mean, var or fixed, no parameter; or a word of your own: delay
     n_in: int = 1           # inputs of a neuron: the scale at which weights and biases are drawn
     value: float = 0.0      # initial value of an array of any other role
 
@@ -29,6 +31,7 @@ class Site(NamedTuple):
     first: bool = True          # whether no neurons stand before it
     backend: str = "auto"
     config: layers.NeuronConfig = layers.NeuronConfig()
+    op: str = "temporal"        # operation of the temporal neurons, see pysnn.layers.temporal.NEURONS
     drop: float = 0.0           # share dropped in training: of the outputs of dense ReLU layers, of the input spikes of temporal layers
 
 
@@ -71,7 +74,8 @@ class Conv(Spec):
     n: int                      # output channels
     size: int | tuple = 3       # side of the kernel, or (height, width)
     stride: int = 1
-    padding: int = 1            # rows and columns of zeros on each side
+    padding: int = 1            # rows and columns of zeros, or without spikes, on each side
+    neurons = ("temporal", "relu", "if")
 
     @property
     def sides(self):
@@ -85,18 +89,33 @@ class Conv(Spec):
 
     def arrays(self, site):
         n_in = self.sides[0] * self.sides[1] * site.shape[-1]
+        if site.neuron == "temporal" and site.bias:
+            return {"w": Param((*self.sides, site.shape[-1], self.n), "weight", n_in + 1), "b": Param((self.n,), "bias", n_in + 1)}
         return {"w": Param((*self.sides, site.shape[-1], self.n), "weight", n_in)}
 
     def layer(self, site, params, state):
+        if site.neuron == "temporal":
+            if site.op != "temporal":
+                raise ValueError(f"model: expected dense layers for {site.op} neurons, got {self}")
+            return [temporal.TemporalConv(params, f"w{site.k}", site.bias, site.drop, site.backend, stride=self.stride,
+                                          padding=self.padding)]
         return [layers.Conv(params, site.k, self.stride, self.padding, site.backend)]
 
 
 @dataclass(frozen=True)
 class Dense(Spec):
-    """A fully connected layer; a text such as 100d, or 100 for one with neurons behind it."""
+    """A fully connected layer; a text such as 100d, or 100 for one with neurons behind it; temporal neurons with delays 100+synaptic."""
 
     n: int
+    delays: str = ""            # of temporal neurons: axonal, dendritic or synaptic; default: none
     neurons = ("temporal", "relu", "if")
+
+    def __post_init__(self):
+        """Delays are for temporal neurons alone."""
+        if self.delays not in ("", *temporal.DELAYS):
+            raise ValueError(f"model: expected delays to be one of {', '.join(temporal.DELAYS)}, got {self}")
+        if self.delays:
+            object.__setattr__(self, "neurons", ("temporal",))
 
     def out(self, shape):
         if not isinstance(self.n, int) or self.n < 1:
@@ -106,12 +125,17 @@ class Dense(Spec):
     def arrays(self, site):
         n_in = int(np.prod(site.shape, dtype=object))
         if site.neuron == "temporal":
-            return {"w": Param((n_in + site.bias, self.n), "weight", n_in + site.bias)}
+            n_in += site.bias
+            shape = {"axonal": (n_in, 1), "dendritic": (1, self.n), "synaptic": (n_in, self.n)}.get(self.delays)
+            delay = {"delay": Param(shape, "delay", value=DELAY)} if shape else {}
+            return {"w": Param((n_in, self.n), "weight", n_in)} | delay
         return {"w": Param((n_in, self.n), "weight", n_in)} | ({"b": Param((self.n,), "bias", n_in)} if site.bias else {})
 
     def layer(self, site, params, state):
         if site.neuron == "temporal":
-            return [layers.TemporalDense(params, f"w{site.k}", site.bias, site.drop, site.backend)]
+            if self.delays and site.op != "temporal":
+                raise ValueError(f"model: expected no delays for {site.op} neurons, got {self}")
+            return [temporal.TemporalDense(params, f"w{site.k}", site.bias, site.drop, site.backend, site.op)]
         return [*([layers.Flatten()] if len(site.shape) == 3 else []), layers.Dense(params, site.k, site.backend)]
 
 
@@ -165,9 +189,13 @@ class _Pool(Spec):
 
 @dataclass(frozen=True)
 class MaxPool(_Pool):
-    """The maximum of each window; a text such as P2 or P3s2. After neurons it pools spikes, before them currents."""
+    """The maximum of each window; a text such as P2 or P3s2. After neurons it pools spikes, before them currents; of times the earliest."""
+
+    neurons = ("temporal", "relu", "if")
 
     def layer(self, site, params, state):
+        if site.neuron == "temporal":
+            return [temporal.EarliestPool(site.backend, self.size, self.stride)]
         return [layers.MaxPool(site.backend, self.size, self.stride)]
 
 

@@ -23,7 +23,7 @@ def verdicts(tmp_path):
     return of
 
 
-LEAST = (("temporal", 2), ("temporal_delays", 3), ("leaky_equal", 2), ("leaky_double", 2), ("alpha", 2), ("dense", 2), ("conv2d", 2),
+LEAST = (("temporal", 2), ("temporal_delays", 3), ("temporal_conv", 2), ("leaky_equal", 2), ("leaky_double", 2), ("alpha", 2), ("dense", 2), ("conv2d", 2),
          ("max_pool2d", 1), ("avg_pool2d", 1), ("batch_norm", 3), ("relu", 1))           # how many arguments an operation takes at least
 
 
@@ -52,7 +52,7 @@ def test_all_operations_of_the_page_are_here():
 
 def by_turns(name, n):
     """Mark as slow: of neurons with spike times all lengths but the full one, and two that share the code of the third."""
-    shorter = name in ("leaky_equal", "temporal_delays") and n < len(OPERATIONS[name].arguments)
+    shorter = name in ("leaky_equal", "temporal_delays", "temporal_conv") and n < len(OPERATIONS[name].arguments)
     return [pytest.mark.slow] * (shorter or name in ("leaky_double", "alpha"))
 
 

@@ -21,6 +21,7 @@ from ..oracle import pooled_fire as oracle_pooled
 from ..oracle import relu as maps
 from ..oracle import spike_times as oracle_times
 from ..oracle import temporal as oracle
+from ..oracle import temporal_conv as oracle_conv
 from ..oracle._numbers import exact, rounded
 from ..witness.spike_times import sound
 from ..witness.temporal import near_threshold
@@ -32,6 +33,8 @@ MEANING = {
                 "`near` (where given) are within rounding of a decision: leave their z_out out; their dz_out is 0.",
     "temporal_delays": "forward(z_in, w, delay, threshold) -> z_out; backward(dz_out) -> dz_in, dw, ddelay. As temporal; input i reaches "
                        "neuron j at z_in exp(delay_ij). delay: (N_in, 1), (1, N_out) or (N_in, N_out), of axons, dendrites or synapses.",
+    "temporal_conv": "forward(z_in, w, b, stride, padding, threshold) -> z_out; backward(dz_out) -> dz_in, dw, db. (B, H, W, C), (kh, kw, C, "
+                     "N). As temporal, window by window; beyond the edge no spike comes; b: weights of an extra input at z = 1.",
     "leaky_equal": "forward(t_in, w, threshold, tau) -> t_out; backward(dt_out) -> dt_in, dw. Times; inf: no spike. Each input adds "
                    "w x exp(-x) to the potential, x = (t - t_in)/tau; the neuron fires once, where that first rises through the threshold.",
     "leaky_double": "As leaky_equal, but each input adds w (exp(-x/2) - exp(-x)).",
@@ -186,6 +189,27 @@ def _delays():
         units = {name: (kappa + n) * max(float(np.abs(g).max()), 1.0) for name, g in grads.items()}
         yield GoldenCase(f"temporal-delays-{words}-{n}-{k}", "temporal_delays", {"threshold": 1.0},
                          {"z_in": z_in, "w": w, "delay": delay, "dz_out": dz_out}, {"z_out": z_out}, grads,
+                         {"z_out": (kappa + 2) * np.where(np.isfinite(z_out), z_out, 0), **units}, True)
+
+
+def _convolutions():
+    """Make the cases of convolutions of temporal neurons: windows, strides, paddings, with and without b, ties, silent inputs."""
+    rng = np.random.default_rng(10)
+    for (kh, kw), stride, padding, kind in product(((1, 1), (2, 2), (3, 2), (3, 3)), (1, 2), (0, 1), ("random", "bias", "ties")):
+        kappa, near, n_in = np.inf, True, kh * kw * 2
+        while near or kappa > 1e3:
+            z_in = _whole(rng, 1, 6, (1, 4, 3, 2), 1 if kind == "ties" else 64)
+            z_in[rng.random(z_in.shape) < 0.2] = INF
+            w = _short(2 / n_in) + _whole(rng, -1, 1.5, (kh, kw, 2, 2), 64)
+            arrays = {"z_in": z_in, "w": w} | ({"b": _whole(rng, -0.5, 1, 2, 16)} if kind == "bias" else {})
+            z_out, cache = oracle_conv.forward(**arrays, stride=stride, padding=padding)
+            kappa = oracle_conv.condition(cache).max()
+            near = any(near_threshold(z[None].astype(np.float32), rows.astype(np.float32)).any() for z, rows in oracle_conv.neurons(cache))
+        dz_out, z_out = _whole(rng, -2, 2, z_out.shape, 16), rounded(z_out)
+        grads = {name: rounded(g) for name, g in zip(("dz_in", "dw", "db"), oracle_conv.backward(dz_out, cache), strict=True) if g is not None}
+        units = {name: z_out[..., 0].size * (kappa + n_in) * max(float(np.abs(g).max()), 1.0) for name, g in grads.items()}
+        yield GoldenCase(f"temporal-conv-{kh}x{kw}-s{stride}-p{padding}-{kind}", "temporal_conv",
+                         {"stride": stride, "padding": padding, "threshold": 1.0}, arrays | {"dz_out": dz_out}, {"z_out": z_out}, grads,
                          {"z_out": (kappa + 2) * np.where(np.isfinite(z_out), z_out, 0), **units}, True)
 
 
@@ -537,7 +561,7 @@ def rebuild(folder=FOLDER):
     made = [(case, file) for file, make in {"temporal": _temporal, "integrate_fire": _integrate_fire, "maps": _maps, "losses": _losses,
                                             "training": _trainings}.items() for case in make()]
     made += [(case, "integrate_fire") for case in _pooled_fire()] + [(case, "maps") for case in _levels()]
-    made += [(case, "leaky") for case in _leaky()] + [(case, "spike_times") for make in (_spike_times, _delays) for case in make()]
+    made += [(case, "leaky") for case in _leaky()] + [(case, "spike_times") for make in (_spike_times, _delays, _convolutions) for case in make()]
     if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)

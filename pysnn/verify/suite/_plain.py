@@ -127,7 +127,7 @@ def check_size(op, right, record, problem, recorder):
 def gradients_by_differences(op, record, problem):
     """Compare backward with differences of forward, in each argument that has a gradient."""
     args, decisions, single = problem.args, problem.decisions, len(record.outputs) == 1
-    places = [record.arguments.index(name) for name in record.gradients if record.arguments.index(name) < len(args)]
+    places = [k for k in map(record.arguments.index, record.gradients) if k < len(args) and args[k] is not None]
 
     def all_arguments(moved):
         filled = list(args)
@@ -145,7 +145,8 @@ def gradients_by_differences(op, record, problem):
         cache, shapes = kept
         parts = [dout] if single else np.split(dout, np.cumsum([np.prod(s, dtype=int) for s in shapes])[:-1])
         first, *others = [np.reshape(d, s) for d, s in zip(parts, shapes, strict=True)]
-        return op.backward(first, cache, *others)
+        grads = op.backward(first, cache, *others)
+        return tuple(g for g in grads if g is not None) if isinstance(grads, tuple) else grads
     return gradcheck(forward, backward, [args[k] for k in places],
                      lambda moved, *_: SMOOTH if decisions is None else decisions(*all_arguments(moved)),
                      [record.arguments[k] for k in places], n=30)
