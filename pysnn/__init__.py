@@ -9,8 +9,9 @@ __version__ = "0.1.0"
 
 _MODULES = ("checkpoint", "data", "datasets", "encode", "estimators", "evaluation", "exercises", "figures", "interop", "layers", "learning",
             "losses", "metrics", "models", "network", "optim", "plots", "reference", "scale", "training", "verify")
-_NAMES = {"Network": "network", "TemporalDense": "layers.temporal", "build": "models", "Adam": "optim", "SGD": "optim", "softmax_t": "losses",
-          "softmax_z": "losses", "accuracy": "metrics", "set_threads": "_threads", "get_threads": "_threads", "sweep": "scale"}
+_NAMES = {"Network": "network", "TemporalDense": "layers.temporal", "build": "models", "Adam": "optim", "SGD": "optim",
+          "softmax_t": "losses", "softmax_z": "losses", "accuracy": "metrics", "set_threads": "_threads",
+          "get_threads": "_threads", "sweep": "scale"}
 _HOMES = {"data": "datasets"}         # one module, two names
 __all__ = ["__version__", *_MODULES, *_NAMES]
 

@@ -154,7 +154,8 @@ def temporal_conv(z_in, w, how):
     if b is not None:
         b = array(b, "b", shape=(w.shape[3],))
         same_dtype(z_in=z_in, w=w, b=b)
-    return z_in, w, b, stride, padding, w.dtype.type(positive(w.dtype.type(positive(threshold, "threshold")), f"threshold as {w.dtype}")), shape
+    threshold = w.dtype.type(positive(w.dtype.type(positive(threshold, "threshold")), f"threshold as {w.dtype}"))
+    return z_in, w, b, stride, padding, threshold, shape
 
 
 def temporal_backward(dz_out, z_out):

@@ -41,11 +41,14 @@ CONVOLUTIONS = THROUGH_TIME | {
 TUTORIAL = THROUGH_TIME | {
     "model": Model((784,), (Dense(1000), _OF_TUTORIAL, Dense(10), _OF_TUTORIAL)), "n_steps": 25, "over": "each", "on": "counts",
     "fire": ">", "surrogate": "atan", "slope": 2.0, "lr": 5e-4, "lr_end": 5e-6, "batch": 128, "epochs": 10}
+SPIKE_CONVOLUTIONS = {"model": "28x28x1-16c5-N-P2-32c5-N-P2-10", "code": "latency", "shift": 1, "drop_in": 0.0, "drop_hidden": 0.0,
+                      "epochs": 16}
 BEFORE = {"model": "12-128d-R0.9-9d-I0.9", "over": "largest"}               # the preset of JapaneseVowels as it was
 EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the preset's)
     "mnist-ours": ("temporal", "mnist", "ours", range(3), {}),
     "mnist-authors": ("temporal", "mnist", "authors", range(3), {}),
     "fashion-ours": ("temporal", "fashion-mnist", "ours", range(3), {}),
+    "mnist-conv": ("temporal", "mnist", "ours", range(3), SPIKE_CONVOLUTIONS),
     "yin-yang-ours": ("temporal", "yin-yang", "ours", range(5), {}),
     "yin-yang-30": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3"}),
     "yin-yang-30-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30+synaptic-3+synaptic"}),

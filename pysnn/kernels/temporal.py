@@ -206,7 +206,7 @@ def backward(dz_out, cache):
     h, z = _scaled(dz_out, cache)
     if cache.levels is not None:
         return two_valued.backward_z(h, cache.z_bound, cache.levels, cache.w), two_valued.backward_w(h, z, cache.levels)
-    return _backward_z(h, cache), _backward_w(h, z, cache)
+    return backward_z(h, cache.z_in, cache.z_bound, cache.w), _backward_w(h, z, cache)
 
 
 def backward_w(dz_out, cache):
@@ -216,10 +216,13 @@ def backward_w(dz_out, cache):
 
 
 def _scaled(dz_out, cache):
-    """Return h = dz_out / (S - threshold) and z_out, both 0 where silent."""
-    dz_out = _checks.temporal_backward(dz_out, cache.z_out)
+    return scaled(_checks.temporal_backward(dz_out, cache.z_out), cache.z_out, cache.margin)
+
+
+def scaled(dz_out, z_out, margin):
+    """Return h = dz_out / (S - threshold) and z_out, both 0 where silent; arrays (B, N_out)."""
     h, z = np.empty_like(dz_out), np.empty_like(dz_out)
-    _scale(dz_out, cache.z_out, cache.margin, h, z)
+    _scale(dz_out, z_out, margin, h, z)
     return h, z
 
 
@@ -268,12 +271,13 @@ def _sum_w(z_in, h, z_out, dw, block):
                 s3[j] -= h0 * max(t0 - d0, zero) + h1 * max(t1 - d1, zero) + h2 * max(t2 - d2, zero) + h3 * max(t3 - d3, zero)
 
 
-def _backward_z(h, cache):
-    n_batch, n_in = cache.z_in.shape
-    dz_in = np.empty_like(cache.z_in)
-    w = np.ascontiguousarray(cache.w.T)
+def backward_z(h, z_in, z_bound, w):
+    """Return dz_in of `backward`, from h as of `scaled`."""
+    n_batch, n_in = z_in.shape
+    dz_in = np.empty_like(z_in)
+    w = np.ascontiguousarray(w.T)
     blocks = [(*i, *b) for i in cut(n_in, _tile(h.shape[1], w.itemsize)) for b in cut(n_batch, 4 * _SAMPLES)]
-    spread(lambda i0, i1, b0, b1: _sum_z(cache.z_in, cache.z_bound, h, w, dz_in, (i0, i1, b0, b1)), blocks)
+    spread(lambda i0, i1, b0, b1: _sum_z(z_in, z_bound, h, w, dz_in, (i0, i1, b0, b1)), blocks)
     return dz_in
 
 

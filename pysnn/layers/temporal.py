@@ -1,4 +1,4 @@
-"""Layers of neurons that fire at most once, with exact spike times. Between layers goes z = exp(t/tau), whatever the neuron; inf: no spike."""
+"""Layers of neurons that fire at most once. Between layers goes z = exp(t/tau), whatever the neuron; inf: no spike."""
 
 import numpy as np
 
@@ -94,8 +94,16 @@ class TemporalDense(TemporalLayer):
 
     Parameters
     ----------
-    params, name, bias, drop, backend
-        As of `TemporalLayer`.
+    params : dict of str to array
+        All parameters.
+    name : str
+        Name of the weights, such as w1.
+    bias : bool
+        Whether an extra input spike at z = 1 has weights of its own.
+    drop : float
+        Share of the input spikes that are dropped in training.
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
     neuron : str
         Operation of the neuron, see `NEURONS`.
     """
@@ -153,8 +161,16 @@ class TemporalConv(TemporalLayer):
 
     Parameters
     ----------
-    params, name, bias, drop, backend
-        As of `TemporalLayer`.
+    params : dict of str to array
+        All parameters.
+    name : str
+        Name of the weights, such as w1.
+    bias : bool
+        Whether an extra input spike at z = 1 has weights of its own.
+    drop : float
+        Share of the input spikes that are dropped in training.
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
     stride, padding : int
         As in `pysnn.reference.temporal_conv.forward`.
     """
@@ -164,6 +180,18 @@ class TemporalConv(TemporalLayer):
         self.op, self.how, self.b_name = backend_of("temporal_conv", backend), how, f"b{name[1:]}"
 
     def fan_out(self, shape):
+        """Say how many weights one input spike meets.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Of an input sample.
+
+        Returns
+        -------
+        array
+            (H, W, 1): at the edge fewer windows see a pixel.
+        """
         kh, kw, _, n = self.params[self.name].shape
         y, cache = conv.conv2d_forward(np.ones((1, *shape[:2], 1)), np.ones((kh, kw, 1, n)), **self.how)
         return conv.conv2d_backward(np.ones_like(y), cache)[0][0]
@@ -178,7 +206,17 @@ class TemporalConv(TemporalLayer):
 
 
 class EarliestPool(Layer):
-    """The earliest spike of each window, (T15): of equal times the first in row-major order; arguments as of `pysnn.layers.MaxPool`."""
+    """The earliest spike of each window, (T15): of equal times the first in row-major order.
+
+    Parameters
+    ----------
+    backend : {"auto", "reference", "numba", "cuda"}
+        What computes.
+    size : int
+        Height and width of the windows.
+    stride : int, optional
+        Step between two windows; default: size.
+    """
 
     def __init__(self, backend="auto", size=2, stride=None):
         self.op, self.options = backend_of("pool", backend), (size, stride)

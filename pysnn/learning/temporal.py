@@ -31,8 +31,8 @@ class Settings(settings.Settings):
     """
 
     model: object = "784-800-10"
-    neuron: str = setting("temporal", "temporal: the paper's; or leaky with tau_m = tau_s, leaky with tau_m = 2 tau_s, alpha synapses; of dense "
-                          "layers", NEURONS)
+    neuron: str = setting("temporal", "temporal: the paper's; of dense layers also leaky with tau_m = tau_s, leaky with tau_m = 2 tau_s, "
+                          "alpha synapses", NEURONS)
     bias: bool = setting(False, "an extra input spike at z = 1 for every layer")
     code: object = setting("binary", "how samples become spikes; times: samples are spike times in tau, inf for no spike; or your own "
                            "(x, late) -> z", CODES, True)
@@ -71,7 +71,13 @@ class Settings(settings.Settings):
 
     @property
     def needed(self):
-        """The least sum of weights with which inputs at one time make a neuron fire."""
+        """The least sum of weights with which inputs at one time make a neuron fire.
+
+        Returns
+        -------
+        float
+            See `pysnn.layers.temporal.needed`.
+        """
         return needed(self.neuron)
 
 
@@ -281,7 +287,18 @@ def predict(nets, x):
 
 
 def piece(nets):
-    """Return how many samples to run at once: a map of neurons takes more memory than a row of them."""
+    """Say how many samples to run at once: a map of neurons takes more memory than a row of them.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+
+    Returns
+    -------
+    int
+        500, with convolutions 100.
+    """
     return 500 if all(len(shape) == 1 for shape in nets.settings.model.shapes) else 100
 
 
@@ -317,8 +334,8 @@ def report(nets, x, y=None):
     -------
     dict
         By layer: `silent`, the share of neurons and samples without a spike; `ceiling`, 0, for a spike time has none; `never`, the share of
-        neurons silent for all samples; `margin`, the smallest sum of a neuron's weights minus what it needs to fire (below 0 the neuron can never
-        fire after all its inputs).
+        neurons silent for all samples; `margin`, the smallest sum of a neuron's weights minus what it needs to fire (below 0 the neuron
+        can never fire after all its inputs).
     """
     fired, silent, n, many = None, None, 0, piece(nets)
     for i in range(0, len(x), many):

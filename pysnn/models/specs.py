@@ -16,7 +16,7 @@ class Param(NamedTuple):
     """An array that a spec needs."""
 
     shape: tuple
-    role: str               # weight, bias, scale or shift of a normalisation; mean, var or fixed, no parameter; or a word of your own: delay
+    role: str               # weight, bias, delay, scale or shift of a normalisation; mean, var or fixed, no parameter; or one of your own
     n_in: int = 1           # inputs of a neuron: the scale at which weights and biases are drawn
     value: float = 0.0      # initial value of an array of any other role
 

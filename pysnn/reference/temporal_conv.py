@@ -46,7 +46,7 @@ def forward(z_in, w, b=None, stride=1, padding=0, threshold=1.0):
     Returns
     -------
     z_out : (B, H_out, W_out, N) array
-        exp(t/tau) of the first threshold crossing; inf means no spike. H_out = floor((H + 2 padding - kh) / stride) + 1, and W_out likewise.
+        exp(t/tau) of the first threshold crossing; inf means no spike. H_out = floor((H + 2 padding - kh) / stride) + 1, W_out likewise.
     cache : Cache
         For `backward`.
 

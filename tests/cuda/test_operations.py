@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, leaky, pool, pooled_fire, spiking, temporal
+from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, leaky, pool, pooled_fire, spiking, temporal, temporal_conv
 from tests.cases.cuda_twin import same, shrink, twin
 from tests.cases.integrate_fire import EVERY_RULE, EVERY_SURROGATE, spelt
 from tests.cases.leaky import EVERY_LEAKY_RULE, PARTS, spelt_leaky, upstream
@@ -81,6 +81,28 @@ def test_temporal_is_the_reference_where_sums_are_exact(shape, dtype, rng):
     same([np.where(fires, got, 0)], [np.where(fires, z_out, 0)], tol(f"order of sums {np.dtype(dtype).name}"))
     dz_out = np.where(fires, rng.normal(size=z_out.shape), np.nan).astype(dtype)
     same(twin("temporal").backward(dz_out, got_cache), temporal.backward(dz_out, cache), tol(f"order of sums {np.dtype(dtype).name}"))
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("case", [((2, 4, 3, 2), (3, 2), 3, 1, 1, True), ((1, 5, 5, 1), (3, 3), 2, 2, 0, False),
+                                  ((2, 3, 3, 1), (1, 1), 1, 2, 1, True)])
+def test_temporal_convolution_is_the_reference(case, dtype, rng):
+    """(T13), (T14): windows, padding, strides, with and without the extra input."""
+    op, (shape, kernel, n_out, stride, padding, bias) = twin("temporal_conv"), case
+    n_in, limit = kernel[0] * kernel[1] * shape[3], tol(f"order of sums {np.dtype(dtype).name}")
+    z_in = np.round(np.exp(rng.uniform(0, 2, shape)) * 8) / 8
+    z_in[rng.random(shape) < 0.2] = np.inf
+    w, b = np.round(16 * rng.normal(2.5 / n_in, 1 / np.sqrt(n_in), (*kernel, shape[3], n_out))) / 16, np.full(n_out, 1.25)
+    args = z_in.astype(dtype), w.astype(dtype), b.astype(dtype) if bias else None, stride, padding
+    (z_out, cache), (got, got_cache) = temporal_conv.forward(*args), op.forward(*args)
+    fires = np.isfinite(z_out)
+    assert 0.1 < fires.mean() and (np.isfinite(got) == fires).all()
+    same([np.where(fires, got, 0)], [np.where(fires, z_out, 0)], limit)
+    dz_out = np.where(fires, rng.normal(size=z_out.shape), np.nan).astype(dtype)
+    same(op.backward(dz_out, got_cache), temporal_conv.backward(dz_out, cache), 10 * limit)
+    dz_in, *rest = op.backward(dz_out, got_cache, need_dz=False)
+    assert dz_in is None
+    same(rest, temporal_conv.backward(dz_out, cache)[1:], 10 * limit)
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.7])

@@ -1,12 +1,12 @@
-"""Layers of exact spike times in models: convolutions, the earliest spike of a window, delays, other neurons; gradients, costs, refusals."""
+"""Layers of exact spike times in models: convolutions, the earliest spike of a window, delays, other neurons; gradients, costs."""
 
 import numpy as np
 import pytest
 
 from pysnn import evaluation, layers, models, training
 from pysnn.evaluation import temporal as measured
-from pysnn.learning import temporal
 from pysnn.layers.temporal import NEURONS, EarliestPool, TemporalConv, needed
+from pysnn.learning import temporal
 from pysnn.operations import OPERATIONS
 
 INF = np.inf
@@ -19,7 +19,8 @@ def nets(rng, model, **chosen):
 
 
 MODELS = {"convolution": ("6x5x2-3c3-N-P2-4", {}), "stride and bias": ("6x5x2-4c3s2p0-N-5-3", {"bias": True}),
-          "axons": ("5-6+axonal-3+axonal", {}), "dendrites": ("5-6+dendritic-3+dendritic", {}), "synapses": ("5-6+synaptic-3+synaptic", {"bias": True}),
+          "axons": ("5-6+axonal-3+axonal", {}), "dendrites": ("5-6+dendritic-3+dendritic", {}),
+          "synapses": ("5-6+synaptic-3+synaptic", {"bias": True}),
           **{name: ("5-6-3", {"neuron": name, "bias": True}) for name in NEURONS[1:]}}
 
 
@@ -65,7 +66,8 @@ def test_a_layer_of_leaky_neurons_is_its_operation(rng):
         wanted, _ = OPERATIONS[name].pair().forward(t, layer.params["w1"])
         assert 0.2 < np.isfinite(wanted).mean()
         np.testing.assert_allclose(np.log(z_out), wanted, rtol=1e-13, atol=1e-14)
-        peak = OPERATIONS[name].pair("reference").forward(np.zeros((1, 1)), np.array([[needed(name) * (1 + 1e-9), needed(name) * (1 - 1e-9)]]))[0]
+        near = needed(name) * np.array([[1 + 1e-9, 1 - 1e-9]])
+        peak = OPERATIONS[name].pair("reference").forward(np.zeros((1, 1)), near)[0]
         assert np.isfinite(peak[0, 0]) and peak[0, 1] == INF                 # the least weight with which one input is enough
 
 

@@ -203,6 +203,6 @@ def test_it_trains_and_evaluates(tmp_path, method):
 
 
 def test_a_model_says_what_it_needs_of_the_neurons():
-    with pytest.raises(ValueError, match="model: expected layers for temporal neurons, such as 784-800-10 has, got Conv"):
+    with pytest.raises(ValueError, match="model: expected layers for temporal neurons, such as 784-800-10 has, got BatchNorm"):
         models.temporal_params("12x12x2-4C3-3", np.random.default_rng(0))
     assert NeuronConfig().n_steps == 15

@@ -150,8 +150,10 @@ Z, W = np.ones((1, 3, 3, 2)), np.ones((2, 2, 2, 4))
 
 
 @pytest.mark.parametrize("args, error, message", [
-    ((Z[..., 0], W), ValueError, r"z_in: expected shape \(any, any, any, 2\), got an array of shape \(1, 3, 3\)"), ((Z, W[0]), ValueError, "w: expected 4 dimensions"),
-    ((Z, W[:, :, :1]), ValueError, r"z_in: expected shape \(any, any, any, 1\)"), ((Z, W, np.ones(3)), ValueError, r"b: expected shape \(4\), got an array of shape \(3,\)"),
+    ((Z[..., 0], W), ValueError, r"z_in: expected shape \(any, any, any, 2\), got an array of shape \(1, 3, 3\)"),
+    ((Z, W[0]), ValueError, "w: expected 4 dimensions"),
+    ((Z, W[:, :, :1]), ValueError, r"z_in: expected shape \(any, any, any, 1\)"),
+    ((Z, W, np.ones(3)), ValueError, r"b: expected shape \(4\), got an array of shape \(3,\)"),
     ((Z, W, np.ones(4, np.float32)), TypeError, "one float dtype"), ((Z, W.astype(np.float32)), TypeError, "one float dtype"),
     ((Z, W, None, 0), ValueError, "stride: expected a whole number of at least 1"), ((Z, W, None, 1, -1), ValueError, "padding"),
     ((Z, np.ones((4, 2, 2, 1))), ValueError, "w: expected a kernel no larger than the padded input, got 4 x 2 for 3 x 3 with padding 0"),

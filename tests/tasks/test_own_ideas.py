@@ -17,8 +17,6 @@ IMAGES = RNG.integers(0, 256, (40, 12, 12)).astype(np.uint8)
 QUICK = {"epochs": 1, "backend": "reference"}       # what makes the tests short
 
 CANNOT = {   # what cannot be done in the lines, and why
-    "5x5, stride 2, no padding, in temporal coding": "A temporal network is dense: there is no temporal convolution, whose neurons would "
-                                                     "each sort the spikes of a window; proxy and surrogate have one.",
     "residual block of several layers": "A model is a list: a connection across neurons needs a layer of your own that holds the layers "
                                         "between, some 30 lines; one around a weight layer takes 7.",
 }
@@ -55,6 +53,9 @@ SETTINGS = {   # a method, at most so many lines, and the lines, which make sett
     "depth and width": ("temporal", 1, 'settings = temporal.settings_for(own, model="4-30-20-10-3")'),
     "bias": ("proxy", 1, "settings = proxy.settings_for(own, bias=True)"),
     "T": ("proxy", 1, "settings = proxy.settings_for(own, n_steps=6)"),
+    "5x5, stride 2, no padding, temporal": ("temporal", 1, 'settings = temporal.settings_for(pictures, model="12x12x1-4c5s2p0-N-3", '
+                                            'code="latency")'),
+    "trainable delays": ("temporal", 1, 'settings = temporal.settings_for(own, model="4-20+synaptic-3+axonal")'),
     "5x5, stride 2, no padding, proxy": ("proxy", 1, 'settings = proxy.settings_for(pictures, model="12x12x1-4C5s2p0-3")'),
     "5x5, stride 2, no padding, surrogate": ("surrogate", 1, 'settings = surrogate.settings_for(pictures, model="12x12x1-4C5s2p0-3")'),
     "pooling before the neuron": ("proxy", 1, 'settings = proxy.settings_for(pictures, model="12x12x1-4c3-P2-B-N-3")'),
@@ -255,5 +256,3 @@ def test_film_and_accuracy_against_steps(tmp_path, monkeypatch):
 
 def test_what_cannot_be_done_says_why():
     assert all(reason.endswith(".") and len(reason) > 40 for reason in CANNOT.values())
-    with pytest.raises(ValueError, match="expected layers for temporal neurons"):
-        temporal.settings_for("mnist", model="12x12x1-4c5s2p0-N-3")

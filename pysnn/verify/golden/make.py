@@ -14,17 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from ...conventions import LEAKY_RULES, RULES, SURROGATES, Rule, Surrogate
-from ..oracle import delays as oracle_delays
 from ..oracle import integrate_fire as oracle_spikes
 from ..oracle import leaky as oracle_leaky
 from ..oracle import pooled_fire as oracle_pooled
 from ..oracle import relu as maps
-from ..oracle import spike_times as oracle_times
 from ..oracle import temporal as oracle
-from ..oracle import temporal_conv as oracle_conv
 from ..oracle._numbers import exact, rounded
-from ..witness.spike_times import sound
 from ..witness.temporal import near_threshold
+from . import times
+from .draw import short, whole
 from .vectors import FOLDER, INFINITE, ROLES, VERSION, GoldenCase, digest
 
 INF = np.inf
@@ -33,8 +31,8 @@ MEANING = {
                 "`near` (where given) are within rounding of a decision: leave their z_out out; their dz_out is 0.",
     "temporal_delays": "forward(z_in, w, delay, threshold) -> z_out; backward(dz_out) -> dz_in, dw, ddelay. As temporal; input i reaches "
                        "neuron j at z_in exp(delay_ij). delay: (N_in, 1), (1, N_out) or (N_in, N_out), of axons, dendrites or synapses.",
-    "temporal_conv": "forward(z_in, w, b, stride, padding, threshold) -> z_out; backward(dz_out) -> dz_in, dw, db. (B, H, W, C), (kh, kw, C, "
-                     "N). As temporal, window by window; beyond the edge no spike comes; b: weights of an extra input at z = 1.",
+    "temporal_conv": "forward(z_in, w, b, stride, padding, threshold) -> z_out; backward(dz_out) -> dz_in, dw, db. (B, H, W, C), (kh, kw, "
+                     "C, N). As temporal, window by window; beyond the edge no spike comes; b: weights of an extra input at z = 1.",
     "leaky_equal": "forward(t_in, w, threshold, tau) -> t_out; backward(dt_out) -> dt_in, dw. Times; inf: no spike. Each input adds "
                    "w x exp(-x) to the potential, x = (t - t_in)/tau; the neuron fires once, where that first rises through the threshold.",
     "leaky_double": "As leaky_equal, but each input adds w (exp(-x/2) - exp(-x)).",
@@ -79,28 +77,10 @@ BY_HAND = (             # z_in, w (one neuron), what it shows
     ("zero-weight", [1, 1.5, 4], [2, 0, 1]), ("early-z", [0.125, 0.25, 8], [0.75, 0.5, -1]), ("inhibited", [1, 2, 3], [-1, -2, 2.5]))
 
 
-TIMES_BY_HAND = (       # t_in, w (one neuron), what it shows; threshold 1/4, tau 1
-    ("pair", [0, 0.5], [2, 2]), ("one-input", [3], [6]), ("unsorted", [2, INF, 0], [4, 36, 2]), ("all-silent", [INF, INF], [36, 36]),
-    ("tie-cancels", [1, 1], [8, -8]), ("tie-inhibits", [0, 0.03125, 0.03125], [5, 4, -4]), ("inhibited", [0, 0.03125], [4, -4]),
-    ("inhibited-then-excited", [0, 0.03125, 4], [4, -4, 8]), ("no-weight-excites", [0, 1], [-4, -8]), ("too-weak", [0], [0.5]),
-    ("forgotten", [0, 40], [0.5, 6]), ("before-zero", [-8, -7.5], [2, 6]), ("late-input", [0, 8], [8, -16]),
-    ("zero-weight", [0, 0.03125, 4], [8, 0, 4]))
-
-
-def _whole(rng, low, high, shape, parts):
-    """Draw dyadic numbers."""
-    return rng.integers(round(low * parts), round(high * parts), shape) / parts
-
-
-def _short(x):
-    """Round to 10 binary places."""
-    return round(1024 * x) / 1024
-
-
 def _temporal_case(name, z_in, w, threshold=1.0, small=False):
     """Make one case of temporal neurons."""
     rng = np.random.default_rng([ord(c) for c in name])
-    dz_out = _whole(rng, -2, 2, (len(z_in), w.shape[1]), 16)
+    dz_out = whole(rng, -2, 2, (len(z_in), w.shape[1]), 16)
     dz_out[dz_out == 0] = 0.5
     near = near_threshold(z_in, w, threshold) & (not small)
     dz_out[near] = 0
@@ -124,10 +104,10 @@ def _temporal():
         yield _temporal_case(f"hand-{name}", np.array([z], float), np.array(w, float)[:, None], small=name != "tie-c")
     rng = np.random.default_rng(1)
     for n, k in product((1, 2, 3, 5, 8, 20, 50), range(4)):
-        mean, half = (_short(4 / n), 1) if k % 2 else (_short(1.5 / n), 1.5)
-        yield _temporal_case(f"random-{n}-{k}", _whole(rng, 1, 6, (3, n), 1024), mean + _whole(rng, -half, half, (n, 4), 1024) / 2 ** k)
+        mean, half = (short(4 / n), 1) if k % 2 else (short(1.5 / n), 1.5)
+        yield _temporal_case(f"random-{n}-{k}", whole(rng, 1, 6, (3, n), 1024), mean + whole(rng, -half, half, (n, 4), 1024) / 2 ** k)
     for n, k in product((3, 6, 12), range(4)):
-        yield _temporal_case(f"ties-{n}-{k}", _whole(rng, 1, 4, (3, n), 1 + k % 2), _whole(rng, -1, 1.5, (n, 4), 4), small=True)
+        yield _temporal_case(f"ties-{n}-{k}", whole(rng, 1, 4, (3, n), 1 + k % 2), whole(rng, -1, 1.5, (n, 4), 4), small=True)
     for n, bits in product((3, 20), (4, 8, 12, 16, 20, 24, 28, 30)):
         yield _near(rng, f"near-{n}-{bits}", n, 2.0 ** -bits)
     for n, gap in product((3, 20), (0.0, -2.0 ** -10, -2.0 ** -28, 2.0 ** -50)):
@@ -137,126 +117,43 @@ def _temporal():
 
 def _near(rng, name, n, gap):
     """Let the weights of each neuron add up to 1 + gap."""
-    w = 1 / 2 ** round(np.log2(n)) + _whole(rng, -0.25, 0.25, (n, 3), 1024)
+    w = 1 / 2 ** round(np.log2(n)) + whole(rng, -0.25, 0.25, (n, 3), 1024)
     w[-1] += 1 - w.sum(axis=0)
     w[-1] += gap
-    return _temporal_case(name, _whole(rng, 1, 4, (2, n), 64), w)
+    return _temporal_case(name, whole(rng, 1, 4, (2, n), 64), w)
 
 
 def _special(rng):
     """Yield silence, large layers, biases, thresholds, early and late times."""
     for k in range(6):
-        z = _whole(rng, 1, 6, (4, 10), 64)
+        z = whole(rng, 1, 6, (4, 10), 64)
         z[rng.random(z.shape) < 0.15 * (k + 1)] = INF
         z[-1] = INF
-        w = _whole(rng, -0.25, 0.75, (10, 3), 256)
+        w = whole(rng, -0.25, 0.75, (10, 3), 256)
         w[:, -1] = -abs(w[:, -1])                                        # one neuron never fires
         yield _temporal_case(f"silent-{k}", z, w)
     for k, threshold in enumerate((1.0, 1.0, 0.5, 1.0)):
-        z = np.where(rng.random((2, 784)) < 0.2, 1.0, 6.0) if k < 2 else _whole(rng, 1, 6, (2, 784), 64)
+        z = np.where(rng.random((2, 784)) < 0.2, 1.0, 6.0) if k < 2 else whole(rng, 1, 6, (2, 784), 64)
         z[:, ::3] = INF if k in (1, 3) else z[:, ::3]
-        yield _temporal_case(f"large-784-{k}", z, _whole(rng, -0.03125, 0.046875, (784, 3), 4096), threshold)
-    yield _temporal_case("large-300", _whole(rng, 1, 20, (2, 300), 256), _whole(rng, -0.25, 0.28125, (300, 3), 4096))
+        yield _temporal_case(f"large-784-{k}", z, whole(rng, -0.03125, 0.046875, (784, 3), 4096), threshold)
+    yield _temporal_case("large-300", whole(rng, 1, 20, (2, 300), 256), whole(rng, -0.25, 0.28125, (300, 3), 4096))
     for k in range(4):
-        z = np.concatenate([_whole(rng, 1, 4, (3, 5), 64), np.ones((3, 1))], axis=1)
-        yield _temporal_case(f"bias-{k}", z, _whole(rng, -0.5, 1.25, (6, 4), 256))
+        z = np.concatenate([whole(rng, 1, 4, (3, 5), 64), np.ones((3, 1))], axis=1)
+        yield _temporal_case(f"bias-{k}", z, whole(rng, -0.5, 1.25, (6, 4), 256))
     for k, threshold in enumerate((0.25, 0.5, 2.0, 5.0)):
-        yield _temporal_case(f"threshold-{k}", _whole(rng, 1, 6, (3, 8), 64), _whole(rng, -0.5, 1.5, (8, 4), 256) * threshold, threshold)
+        yield _temporal_case(f"threshold-{k}", whole(rng, 1, 6, (3, 8), 64), whole(rng, -0.5, 1.5, (8, 4), 256) * threshold, threshold)
     for k, scale in enumerate((2.0 ** -20, 2.0 ** -4, 2.0 ** 10, 2.0 ** 30)):
-        yield _temporal_case(f"times-{k}", _whole(rng, 1, 6, (3, 8), 64) * scale, _whole(rng, -0.5, 1.5, (8, 4), 256))
+        yield _temporal_case(f"times-{k}", whole(rng, 1, 6, (3, 8), 64) * scale, whole(rng, -0.5, 1.5, (8, 4), 256))
     for k in range(3):
-        z = _whole(rng, 1, 2, (2, 6), 64) * 2.0 ** rng.integers(0, 20, (2, 6))
-        yield _temporal_case(f"spread-{k}", z, _whole(rng, -0.5, 1.5, (6, 4), 256))
-
-
-def _delays():
-    """Make the cases of temporal neurons with delays of axons, dendrites and synapses; the last of each kind have none, and ties."""
-    rng = np.random.default_rng(9)
-    kinds = [(n, k, 1.0) for n, k in product((1, 2, 3, 5, 8, 12), range(2))] + [(4, 0, 0.0), (4, 1, 0.0)]
-    for (words, has), (n, k, delayed) in product((("axons", (1, 0)), ("dendrites", (0, 1)), ("synapses", (1, 1))), kinds):
-        kappa, near = np.inf, True
-        while near or kappa > 1e3:
-            z_in = _whole(rng, 1, 6, (2, n), 64 if delayed else 1)
-            z_in[rng.random(z_in.shape) < 0.2 * k] = INF
-            w, shape = _short(2 / n) + _whole(rng, -1, 1.5, (n, 2), 64), [m if there else 1 for m, there in zip((n, 2), has, strict=True)]
-            delay = delayed * _whole(rng, 0, 1.5, shape, 16)
-            arrivals = [(z_in * np.exp(np.broadcast_to(delay, w.shape)[:, j])).astype(np.float32) for j in range(2)]
-            near = delayed and any(near_threshold(z, w[:, j:j + 1].astype(np.float32)).any() for j, z in enumerate(arrivals))
-            z_out, cache = oracle_delays.forward(z_in, w, delay)
-            kappa = oracle_delays.condition(cache).max()
-        dz_out, z_out = _whole(rng, -2, 2, (2, 2), 16), rounded(z_out)
-        grads = dict(zip(("dz_in", "dw", "ddelay"), map(rounded, oracle_delays.backward(dz_out, cache)), strict=True))
-        units = {name: (kappa + n) * max(float(np.abs(g).max()), 1.0) for name, g in grads.items()}
-        yield GoldenCase(f"temporal-delays-{words}-{n}-{k}", "temporal_delays", {"threshold": 1.0},
-                         {"z_in": z_in, "w": w, "delay": delay, "dz_out": dz_out}, {"z_out": z_out}, grads,
-                         {"z_out": (kappa + 2) * np.where(np.isfinite(z_out), z_out, 0), **units}, True)
-
-
-def _convolutions():
-    """Make the cases of convolutions of temporal neurons: windows, strides, paddings, with and without b, ties, silent inputs."""
-    rng = np.random.default_rng(10)
-    for (kh, kw), stride, padding, kind in product(((1, 1), (2, 2), (3, 2), (3, 3)), (1, 2), (0, 1), ("random", "bias", "ties")):
-        kappa, near, n_in = np.inf, True, kh * kw * 2
-        while near or kappa > 1e3:
-            z_in = _whole(rng, 1, 6, (1, 4, 3, 2), 1 if kind == "ties" else 64)
-            z_in[rng.random(z_in.shape) < 0.2] = INF
-            w = _short(2 / n_in) + _whole(rng, -1, 1.5, (kh, kw, 2, 2), 64)
-            arrays = {"z_in": z_in, "w": w} | ({"b": _whole(rng, -0.5, 1, 2, 16)} if kind == "bias" else {})
-            z_out, cache = oracle_conv.forward(**arrays, stride=stride, padding=padding)
-            kappa = oracle_conv.condition(cache).max()
-            near = any(near_threshold(z[None].astype(np.float32), rows.astype(np.float32)).any() for z, rows in oracle_conv.neurons(cache))
-        dz_out, z_out = _whole(rng, -2, 2, z_out.shape, 16), rounded(z_out)
-        grads = {name: rounded(g) for name, g in zip(("dz_in", "dw", "db"), oracle_conv.backward(dz_out, cache), strict=True) if g is not None}
-        units = {name: z_out[..., 0].size * (kappa + n_in) * max(float(np.abs(g).max()), 1.0) for name, g in grads.items()}
-        yield GoldenCase(f"temporal-conv-{kh}x{kw}-s{stride}-p{padding}-{kind}", "temporal_conv",
-                         {"stride": stride, "padding": padding, "threshold": 1.0}, arrays | {"dz_out": dz_out}, {"z_out": z_out}, grads,
-                         {"z_out": (kappa + 2) * np.where(np.isfinite(z_out), z_out, 0), **units}, True)
-
-
-def _times_case(name, neuron, arrays, threshold=0.25, tau=1.0):
-    """Make one case of a neuron with exact spike times; None if a decision or a spike time is badly conditioned."""
-    t_in, w = arrays
-    ratio, how = 2 if neuron == "leaky_double" else 1, {"threshold": threshold, "tau": tau}
-    if not sound(t_in, w, threshold, tau, ratio).all():
-        return None
-    if neuron == "alpha":
-        how = {"threshold": threshold * tau, "decay": 1 / tau}
-    dt_out = _whole(np.random.default_rng([ord(c) for c in name]), -2, 2, (len(t_in), w.shape[1]), 16)
-    t_out, cache = oracle_times.forward(t_in, w, threshold, tau, ratio)
-    dt_in, dw = (rounded(g) for g in oracle_times.backward(dt_out, cache))
-    kappa, t_out = float(oracle_times.condition(cache).max()), rounded(t_out)
-    late, most = float(np.abs(t_out[np.isfinite(t_out)]).max(initial=0)), float(np.abs(dt_out).max())
-    return GoldenCase(f"{neuron.replace('_', '-')}-{name}", neuron, how, {"t_in": t_in, "w": w, "dt_out": dt_out}, {"t_out": t_out},
-                      {"dt_in": dt_in, "dw": dw}, {
-                          "t_out": kappa * tau + late, "dt_in": kappa ** 2 * float(np.abs(dt_in).max()) + 4 * most,
-                          "dw": kappa ** 2 * float(np.abs(dw).max()) + kappa * most * tau / threshold}, True)
-
-
-def _spike_times():
-    """Make the cases of neurons with exact spike times."""
-    rng = np.random.default_rng(8)
-    for neuron in ("leaky_equal", "leaky_double", "alpha"):
-        for name, t, w in TIMES_BY_HAND:
-            yield _times_case(name, neuron, (np.array([t], float), np.array(w, float)[:, None]))
-        kinds = [("random", n, k) for n, k in product((1, 2, 4, 8, 16), range(3))]
-        kinds += [("ties", n, 0) for n in (3, 6, 12)] + [("silent", n, k) for n, k in product((3, 8), range(2))]
-        kinds += [("scale", 5, k) for k in range(6)]
-        for kind, n, k in kinds:
-            case = None
-            while case is None:
-                t_in = _whole(rng, 0, 3, (2, n), 2 if kind == "ties" else 64)
-                t_in[rng.random(t_in.shape) < (0.4 if kind == "silent" else 0)] = INF
-                w = _short(2 / n) + _whole(rng, -1, 1.5, (n, 2), 64) / (2 if n > 4 else 1)
-                tau, threshold = (2.0 ** (k - 3), 2.0 ** -(k % 3)) if kind == "scale" else (1.0, 0.25)
-                case = _times_case(f"{kind}-{n}-{k}", neuron, (t_in * tau, w * 4 * threshold), threshold, tau)
-            yield case
+        z = whole(rng, 1, 2, (2, 6), 64) * 2.0 ** rng.integers(0, 20, (2, 6))
+        yield _temporal_case(f"spread-{k}", z, whole(rng, -0.5, 1.5, (6, 4), 256))
 
 
 def _spikes_case(name, current, rest, rule, surrogate=Surrogate(), detach_reset=True):
     """Make one case of integrate-and-fire neurons."""
     threshold, v_init = rest
     rng = np.random.default_rng([ord(c) for c in name])
-    dspikes, dv_final = _whole(rng, -2, 2, current.shape, 16), _whole(rng, -2, 2, v_init.shape, 16)
+    dspikes, dv_final = whole(rng, -2, 2, current.shape, 16), whole(rng, -2, 2, v_init.shape, 16)
     spikes, v_final, walk = oracle_spikes.forward(current, threshold, v_init, rule)
     dcurrent, dv_init = (rounded(g) for g in oracle_spikes.backward(dspikes, walk, dv_final, surrogate, detach_reset))
     unit = 4 * float(max(np.abs(x).max() for x in (dspikes, dv_final, dcurrent, dv_init)))
@@ -275,14 +172,14 @@ def _integrate_fire():
         rule = Rule(*words)
         spelt = f"{words[0]}-{words[1]}-{'ge' if words[2] == '>=' else 'gt'}"
         for kind, detach in product(SURROGATES["kind"], (True, False)):
-            current, v_init = _whole(rng, -0.5, 1.5, (6, 2, 3), 8), _whole(rng, -0.5, 1.5, (2, 3), 8)
+            current, v_init = whole(rng, -0.5, 1.5, (6, 2, 3), 8), whole(rng, -0.5, 1.5, (2, 3), 8)
             current[3, 0] = 1.0                                          # reset to 0, then exactly the threshold
             yield _spikes_case(f"{spelt}-{kind}-{'detached' if detach else 'attached'}", current, (1.0, v_init), rule,
                               Surrogate(kind, slopes[kind]), detach)
         constant = np.broadcast_to([[-0.5, 0.5, 1.0, 1.875, 2.0, 2.5]], (15, 1, 6)).copy()
         yield _spikes_case(f"{spelt}-constant", constant, (2.0, np.zeros((1, 6))), rule)
     for k, (threshold, kind) in enumerate(product((0.5, 4.0), SURROGATES["kind"])):
-        current = _whole(rng, -0.5, 1.5, (1 if k % 4 == 0 else 5, 1, 4), 8) * threshold
+        current = whole(rng, -0.5, 1.5, (1 if k % 4 == 0 else 5, 1, 4), 8) * threshold
         v_init = np.full((1, 4), threshold / 2)
         yield _spikes_case(f"threshold-{threshold:g}-{kind}", current, (threshold, v_init), Rule(), Surrogate(kind, 8.0))
     far = np.array([-64.0, 64.0, 1.0]).reshape(1, 1, 3) * np.ones((4, 1, 1))
@@ -296,9 +193,9 @@ def _pooled_fire():
     slopes = {"atan": 2.0, "fast_sigmoid": 25.0, "sigmoid": 4.0, "triangle": 1.0}
     for k, (reset, fire, kind, detach) in enumerate(product(("subtract", "zero"), RULES["fire"], SURROGATES["kind"], (True, False))):
         size, rule, surrogate = (2, 3, 1)[k % 3], Rule(reset, "same", fire), Surrogate(kind, slopes[kind])
-        current, v_init = _whole(rng, -0.5, 1.0, (4, 1, 5, 4, 1), 8), _whole(rng, -0.5, 1.0, (1, 5, 4, 1), 8)
+        current, v_init = whole(rng, -0.5, 1.0, (4, 1, 5, 4, 1), 8), whole(rng, -0.5, 1.0, (1, 5, 4, 1), 8)
         current[0, 0, :2], v_init[0, :2] = 0.5, 0.5                      # equal, and exactly at the threshold
-        dspikes, dv_final = _whole(rng, -2, 2, (4, 1, 5 // size, 4 // size, 1), 16), _whole(rng, -2, 2, v_init.shape, 16)
+        dspikes, dv_final = whole(rng, -2, 2, (4, 1, 5 // size, 4 // size, 1), 16), whole(rng, -2, 2, v_init.shape, 16)
         spikes, v_final, walk = oracle_pooled.forward(current, size, 1.0, v_init, rule)
         dcurrent, dv_init = (rounded(g) for g in oracle_pooled.backward(dspikes, walk, dv_final, surrogate, detach))
         unit = 4 * float(max(np.abs(x).max() for x in (dspikes, dv_final, dcurrent, dv_init)))
@@ -318,15 +215,15 @@ def _leaky():
         for turn in range(2):
             rule, kind = Rule(reset, timing, fire, gain, order), SURROGATES["kind"][(k // 2 + turn) % 4]
             n_t, n_b, n = 4 if k % 9 else 1, 2, 2 + k % 2
-            inputs = {"current": _whole(rng, -0.5, 2, (n_t, n_b, n), 8), "beta": _whole(rng, 0.25, 1.25, n, 4),
-                      "threshold": _whole(rng, 0.5, 1.25, n, 4), "v_init": _whole(rng, -0.5, 1.5, (n_b, n), 8)}
+            inputs = {"current": whole(rng, -0.5, 2, (n_t, n_b, n), 8), "beta": whole(rng, 0.25, 1.25, n, 4),
+                      "threshold": whole(rng, 0.5, 1.25, n, 4), "v_init": whole(rng, -0.5, 1.5, (n_b, n), 8)}
             if gain == "1 - beta":
                 inputs["beta"] = np.where(inputs["beta"] < 0.75, 0.5, 0.75)          # 1 - beta is a power of two
             inputs["v_init"][0], inputs["current"][0, 0] = 0, inputs["threshold"] / (1 - inputs["beta"] if gain == "1 - beta" else 1)
             parts = (3 * (k // 4) + k + 2 * turn) % 4                    # the first current brings one sample to its thresholds
-            inputs |= {"alpha": _whole(rng, 0.25, 1, n, 4)} if parts % 2 else {}
-            inputs |= {"w_rec": _whole(rng, -1, 1.25, (n, n), 4)} if parts // 2 else {}
-            upstream = {name: _whole(rng, -2, 2, x.shape, 16) for name, x in zip(
+            inputs |= {"alpha": whole(rng, 0.25, 1, n, 4)} if parts % 2 else {}
+            inputs |= {"w_rec": whole(rng, -1, 1.25, (n, n), 4)} if parts // 2 else {}
+            upstream = {name: whole(rng, -2, 2, x.shape, 16) for name, x in zip(
                 ("dspikes", "dv_final", "dv"), (inputs["current"], inputs["v_init"], inputs["current"]), strict=True)}
             name = (f"leaky-{reset}-{timing}-{order.replace(' ', '-')}-{'ge' if fire == '>=' else 'gt'}-{gain.replace(' ', '')}-"
                     f"{'detached' if detach else 'attached'}-{turn}")
@@ -350,15 +247,15 @@ def _levels():
     """Make the cases of a ReLU with levels; numbers half-way between two of them go up."""
     rng = np.random.default_rng(6)
     for levels, top in ((1, 1.0), (3, 1.0), (4, 0.5), (8, 2.0)):
-        x = _whole(rng, -1, 2.5, (4, 6), 16)
+        x = whole(rng, -1, 2.5, (4, 6), 16)
         yield _case(f"relu-levels-{levels}", "relu", {"top": top, "levels": levels}, {"x": x}, (maps.relu(x, top, levels), ("dx",)))
 
 
 def _temporal_training(name, sizes, how, seed):
     """Train a net of temporal neurons for ten steps of plain gradient descent, in 60 digits."""
     rng = np.random.default_rng(seed)
-    z_in, labels = _whole(rng, 1, 4, (6, sizes[0]), 64), np.arange(6) % sizes[-1]
-    start = {f"w{k + 1}": _short(2.5 / n) + _whole(rng, -0.5, 0.75, (n, m), 256) for k, (n, m) in enumerate(pairwise(sizes))}
+    z_in, labels = whole(rng, 1, 4, (6, sizes[0]), 64), np.arange(6) % sizes[-1]
+    start = {f"w{k + 1}": short(2.5 / n) + whole(rng, -0.5, 0.75, (n, m), 256) for k, (n, m) in enumerate(pairwise(sizes))}
     weights, losses, first = [exact(w) for w in start.values()], [], None
     for _ in range(10):
         z, caches = exact(z_in), []
@@ -389,7 +286,7 @@ def _trained(name, operation, how, inputs, results):
 def _case(name, operation, convention, inputs, solved):
     """Run an oracle, (y, pull), on float64 inputs with a dyadic dy; the unit is the largest entry: sums of eighths hardly round."""
     (y, pull), names = solved
-    dy = _whole(np.random.default_rng([ord(c) for c in name]), -2, 2, np.shape(y), 16)
+    dy = whole(np.random.default_rng([ord(c) for c in name]), -2, 2, np.shape(y), 16)
     got = pull(dy)
     gradients = {key: rounded(g) for key, g in zip(names, got if isinstance(got, tuple) else (got,), strict=True) if g is not None}
     outputs = {"y": rounded(y)}
@@ -401,24 +298,24 @@ def _maps():
     """Make the cases of dense, convolution, pooling, ReLU and batch normalisation."""
     rng = np.random.default_rng(3)
     for n, bias in product((1, 3, 16), (False, True)):
-        x, w = _whole(rng, -2, 2, (4, n), 8), _whole(rng, -2, 2, (n, 5), 8)
-        b = _whole(rng, -2, 2, 5, 8) if bias else None
+        x, w = whole(rng, -2, 2, (4, n), 8), whole(rng, -2, 2, (n, 5), 8)
+        b = whole(rng, -2, 2, 5, 8) if bias else None
         inputs = {"x": x, "w": w} | ({"b": b} if bias else {})
         yield _case(f"dense-{n}-{'bias' if bias else 'plain'}", "dense", {}, inputs, (maps.dense(x, w, b), ("dx", "dw", "db")))
     for (kh, kw), stride, padding in product(((1, 1), (2, 3), (3, 3)), (1, 2), (0, 1, 2)):
-        x, w = _whole(rng, -1, 1, (2, 5, 6, 2), 8), _whole(rng, -1, 1, (kh, kw, 2, 3), 8)
+        x, w = whole(rng, -1, 1, (2, 5, 6, 2), 8), whole(rng, -1, 1, (kh, kw, 2, 3), 8)
         yield _case(f"conv-{kh}x{kw}-stride-{stride}-padding-{padding}", "conv2d", {"stride": stride, "padding": padding},
                     {"x": x, "w": w}, (maps.conv2d(x, w, stride, padding), ("dx", "dw")))
     for kind, (size, stride), values in product(("max", "avg"), ((2, None), (2, 1), (3, 2), (3, 3), (1, 2)), ("spikes", "ties", "eighths")):
         low, high, parts = {"spikes": (0, 2, 1), "ties": (-2, 2, 1), "eighths": (-2, 2, 8)}[values]
-        x = _whole(rng, low, high, (2, 5, 6, 2), parts)
+        x = whole(rng, low, high, (2, 5, 6, 2), parts)
         pooled = (maps.max_pool2d if kind == "max" else maps.avg_pool2d)(x, size, stride), ("dx",)
         yield _case(f"{kind}-pool-{size}-stride-{stride or size}-{values}", f"{kind}_pool2d", {"size": size, "stride": stride or size},
                     {"x": x}, pooled)
     x = np.full((1, 4, 4, 1), 0.5)
     yield _case("max-pool-all-equal", "max_pool2d", {"size": 2, "stride": 2}, {"x": x}, (maps.max_pool2d(x), ("dx",)))
     for k, top in enumerate((np.inf, 1.0, 0.5)):
-        x = _whole(rng, -2, 2, (3, 4), 2)
+        x = whole(rng, -2, 2, (3, 4), 2)
         yield _case(f"relu-{k}", "relu", {"top": top}, {"x": x}, (maps.relu(x, top), ("dx",)))
     for shape, of_batch, eps in product(((5, 3), (8, 2), (2, 3, 2, 3)), (True, False), (2.0 ** -17, 0.5)):
         yield _batch_norm(rng, shape, of_batch, eps)
@@ -427,10 +324,10 @@ def _maps():
 
 def _batch_norm(rng, shape, of_batch, eps, constant=False):
     """Make one case of batch normalisation; the unit follows how far x is from its mean, in sigma."""
-    x = np.full(shape, 0.75) if constant else _whole(rng, -2, 4, shape, 8)
+    x = np.full(shape, 0.75) if constant else whole(rng, -2, 4, shape, 8)
     channels = shape[-1]
-    gamma, beta = _whole(rng, 0.5, 2, channels, 8), _whole(rng, -1, 1, channels, 8)
-    given = None if of_batch else (_whole(rng, -1, 1, channels, 8), _whole(rng, 0.5, 2, channels, 8))
+    gamma, beta = whole(rng, 0.5, 2, channels, 8), whole(rng, -1, 1, channels, 8)
+    given = None if of_batch else (whole(rng, -1, 1, channels, 8), whole(rng, 0.5, 2, channels, 8))
     inputs = {"x": x, "gamma": gamma, "beta": beta} | ({} if of_batch else {"mean": given[0], "var": given[1]})
     name = f"batch-norm-{'x'.join(map(str, shape))}-{'batch' if of_batch else 'given'}-eps-{eps:.0e}{'-constant' if constant else ''}"
     case = _case(name, "batch_norm", {"eps": eps}, inputs, (maps.batch_norm(x, gamma, beta, given, eps), ("dx", "dgamma", "dbeta")))
@@ -447,7 +344,7 @@ def _losses():
     rng = np.random.default_rng(4)
     for kind, k in product(("softmax_z", "softmax_t"), range(9)):
         n, classes = (1, 2) if k == 0 else (4, 5)
-        z, labels = _whole(rng, 1, 6, (n, classes), 64), np.arange(n) % classes
+        z, labels = whole(rng, 1, 6, (n, classes), 64), np.arange(n) % classes
         beta = (10.0, 1.0, 40.0)[k % 3]
         if k in (3, 4, 5):
             z[:, 0] = np.inf                                             # the label of the first sample is silent, others too
@@ -464,7 +361,7 @@ def _losses():
                      1 / n if kind == "softmax_z" else beta / n / float(z.min())))
     for kind, k in product(("mse", "cross_entropy"), range(8)):
         n, classes = (1, 2) if k == 0 else (4, 5)
-        y, labels = _whole(rng, 0, 8, (n, classes), (1, 8)[k % 2]), (np.arange(n) + k) % classes
+        y, labels = whole(rng, 0, 8, (n, classes), (1, 8)[k % 2]), (np.arange(n) + k) % classes
         y *= 64 if k == 6 else 1
         y[:] = 3.0 if k == 7 else y
         exact_loss = maps.mse(y, labels) if kind == "mse" else maps.cross_entropy(y, labels)
@@ -483,9 +380,9 @@ def _loss(name, kind, convention, inputs, results):
 def _proxy_training(name, sizes, how, seed):
     """Train by proxy for ten steps of plain gradient descent, in 60 digits; dense layers with biases."""
     rng = np.random.default_rng(seed)
-    x, labels, start = _whole(rng, 0, 1, (6, sizes[0]), 64), np.arange(6) % sizes[-1], {}
+    x, labels, start = whole(rng, 0, 1, (6, sizes[0]), 64), np.arange(6) % sizes[-1], {}
     for k, (n, m) in enumerate(pairwise(sizes), 1):
-        start |= {f"w{k}": _short(1.25 / n) + _whole(rng, -0.5, 0.5, (n, m), 256), f"b{k}": _whole(rng, -0.0625, 0.25, m, 256)}
+        start |= {f"w{k}": short(1.25 / n) + whole(rng, -0.5, 0.5, (n, m), 256), f"b{k}": whole(rng, -0.0625, 0.25, m, 256)}
     params, losses, first = {key: exact(w) for key, w in start.items()}, [], None
     for _ in range(10):
         counts = _spiking(x, params, how)
@@ -561,7 +458,8 @@ def rebuild(folder=FOLDER):
     made = [(case, file) for file, make in {"temporal": _temporal, "integrate_fire": _integrate_fire, "maps": _maps, "losses": _losses,
                                             "training": _trainings}.items() for case in make()]
     made += [(case, "integrate_fire") for case in _pooled_fire()] + [(case, "maps") for case in _levels()]
-    made += [(case, "leaky") for case in _leaky()] + [(case, "spike_times") for make in (_spike_times, _delays, _convolutions) for case in make()]
+    made += [(case, "leaky") for case in _leaky()]
+    made += [(case, "spike_times") for make in (times.spike_times, times.delays, times.convolutions) for case in make()]
     if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)

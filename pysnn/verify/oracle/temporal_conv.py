@@ -35,8 +35,8 @@ def forward(z_in, w, b=None, stride=1, padding=0, threshold=1.0):
     for at, pixels, taps in _places(z_in, w, b, stride, padding):
         z = [z_in[(at[0], *pixel)] for pixel in pixels] + ([] if b is None else [exact(np.ones(()))[()]])
         rows = [w[tap] for tap in taps] + ([] if b is None else [b])
-        places.append((at, pixels, taps, temporal.forward(np.array([z], object).reshape(1, -1), np.array(rows, object).reshape(-1, w.shape[3]),
-                                                          threshold)))
+        z, rows = np.array([z], object).reshape(1, -1), np.array(rows, object).reshape(-1, w.shape[3])
+        places.append((at, pixels, taps, temporal.forward(z, rows, threshold)))
     shape = tuple(1 + max(at[k] for at, *_ in places) for k in range(3))
     z_out = np.empty((*shape, w.shape[3]), object)
     for at, _, _, (z, _) in places:

@@ -13,7 +13,8 @@ RECORD = OPERATIONS["temporal_conv"]
 SIZES = (   # of the images, window and channels: (B, H, W, C), (kh, kw, N), stride, padding
     ("window of 1", ((1, 2, 3, 2), (1, 1, 2), 1, 0)), ("window of 3 x 2, padding", ((1, 4, 4, 1), (3, 2, 2), 1, 1)),
     ("stride 2", ((2, 5, 4, 1), (2, 2, 2), 2, 0)), ("stride 2, padding", ((1, 4, 5, 1), (3, 3, 2), 2, 1)))
-LARGER = (("images of 7 x 6, 9 channels", ((2, 7, 6, 3), (3, 3, 9), 1, 1)), ("window as large as the image", ((3, 5, 5, 2), (5, 5, 17), 1, 0)))
+LARGER = (("images of 7 x 6, 9 channels", ((2, 7, 6, 3), (3, 3, 9), 1, 1)),
+          ("window as large as the image", ((3, 5, 5, 2), (5, 5, 17), 1, 0)))
 
 
 def _draw(rng, sizes, bias=True, threshold=1.0):
