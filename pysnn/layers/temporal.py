@@ -175,8 +175,9 @@ class TemporalConv(TemporalLayer):
         As in `pysnn.reference.temporal_conv.forward`.
     """
 
-    def __init__(self, params, name, bias=False, drop=0.0, backend="auto", **how):
+    def __init__(self, params, name, bias=False, drop=0.0, backend="auto", stride=1, padding=0):
         super().__init__(params, name, bias, drop, backend)
+        how = {"stride": stride, "padding": padding}
         self.op, self.how, self.b_name = backend_of("temporal_conv", backend), how, f"b{name[1:]}"
 
     def fan_out(self, shape):
