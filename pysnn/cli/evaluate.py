@@ -84,7 +84,9 @@ def _temporal(args, run, data, spikes):
         evaluation.layer_names(run.nets), results["spikes"], results["spikes_before"], strict=True)))
     if args.robust:
         results["robustness"] = evaluation.robustness(run.nets, data.x_test, data.y_test, np.random.default_rng(args.seed))
-        for name, label in (("jitter", "jitter, tau"), ("lost", "lost spikes"), ("bits", "weight bits")):
+        for name, label in (("jitter", "jitter, tau"), ("lost", "lost spikes"), ("bits", "weight bits"), ("grid", "delays, tau")):
+            if name not in results["robustness"]:
+                continue
             print(f"{label:<12}" + "  ".join(f"{level:g}: {a:.2%}" for level, a in results["robustness"][name]))
     return results
 

@@ -8,6 +8,7 @@ from ..learning import temporal
 JITTER = (0.02, 0.05, 0.1, 0.2, 0.5)     # standard deviations, in tau
 LOST = (0.05, 0.1, 0.2, 0.4)             # share of the input spikes
 BITS = (8, 6, 5, 4, 3, 2)                # bits a weight
+GRID = (0.05, 0.1, 0.2, 0.5)             # steps of delays, in tau
 
 
 def evaluate(nets, x, y, n_times=60):
@@ -114,7 +115,7 @@ def robustness(nets, x, y, rng):
     -------
     dict
         jitter, lost, bits: lists of (level, accuracy): input times moved by a normal random time (in tau), input spikes lost at random,
-        weights rounded to so many bits (one scale a matrix).
+        weights rounded to so many bits (one scale a matrix). With delays also grid: delays rounded to multiples of a time, in tau.
     """
     def accuracy(disturb, some=nets):
         n = temporal.piece(some)
@@ -126,9 +127,19 @@ def robustness(nets, x, y, rng):
         params = {name: round_weights(w, bits) if name in weights else w for name, w in nets.net.params.items()}
         return temporal.build(nets.settings, params)
 
+    def on_grid(step):
+        params = dict(nets.net.params)
+        for name, (_, role, _, _) in nets.settings.model.params("temporal", nets.settings.bias).items():
+            if role == "delay":
+                delay = np.round(np.logaddexp(params[name], 0) / step) * step
+                params[name] = np.log(np.expm1(np.maximum(delay, 1e-30))).astype(delay.dtype)
+        return temporal.build(nets.settings, params)
+
+    has_delays = any(name.startswith("delay") for name in nets.net.params)
     return {"jitter": [(s, accuracy(lambda z, s=s: encode.jitter(z, s, rng))) for s in JITTER],
             "lost": [(p, accuracy(lambda z, p=p: encode.drop_spikes(z, p, rng))) for p in LOST],
-            "bits": [(b, accuracy(lambda z: z, rounded(b))) for b in BITS]}
+            "bits": [(b, accuracy(lambda z: z, rounded(b))) for b in BITS],
+            **({"grid": [(g, accuracy(lambda z: z, on_grid(g))) for g in GRID]} if has_delays else {})}
 
 
 def layer_names(nets):

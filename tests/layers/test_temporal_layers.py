@@ -95,6 +95,20 @@ def test_delays_of_the_model(rng):
     np.testing.assert_array_equal(made.net.forward(z)[0][-1], plain.net.forward(z)[0][-1])
 
 
+def test_delays_on_a_grid_cost_little_or_much(rng):
+    made = nets(rng, "4-5+synaptic-3+dendritic", init_mean=6.0)
+    x, found = rng.random((50, 4)), []
+    y = temporal.decide(temporal.predict(made, x))
+    for scale in (-30.0, 2.0):                                           # no delays; delays of some 2 tau
+        for name in ("delay1", "delay2"):
+            made.net.params[name][...] = scale + rng.normal(size=made.net.params[name].shape)
+        y = temporal.decide(temporal.predict(made, x))
+        found.append([a for _, a in evaluation.robustness(made, x, y, rng)["grid"]])
+    assert found[0] == [1.0] * 4 and 0 < min(found[1]) < 1
+    plain = evaluation.robustness(nets(rng, "4-5-3"), x, y, rng)
+    assert set(plain) == {"jitter", "lost", "bits"}
+
+
 def test_additions_count_the_windows_that_a_spike_meets(rng):
     """Against a count of every pair of a spike and a neuron that hears it."""
     made = nets(rng, "5x4x2-3c3s2-N-2", bias=True)

@@ -1,7 +1,6 @@
 """Numbers that every float type holds: whole numbers over a power of two."""
 
 
-
 def whole(rng, low, high, shape, parts):
     """Draw dyadic numbers.
 
