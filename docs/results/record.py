@@ -43,6 +43,7 @@ TUTORIAL = THROUGH_TIME | {
     "fire": ">", "surrogate": "atan", "slope": 2.0, "lr": 5e-4, "lr_end": 5e-6, "batch": 128, "epochs": 10}
 SPIKE_CONVOLUTIONS = {"model": "28x28x1-16c5-N-P2-32c5-N-P2-10", "code": "latency", "shift": 1, "drop_in": 0.0, "drop_hidden": 0.0,
                       "epochs": 16}
+UNBOUND = {"max_norm": 0.0, "lr": 6e-3}
 BEFORE = {"model": "12-128d-R0.9-9d-I0.9", "over": "largest"}               # the preset of JapaneseVowels as it was
 EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the preset's)
     "mnist-ours": ("temporal", "mnist", "ours", range(3), {}),
@@ -50,9 +51,12 @@ EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the 
     "fashion-ours": ("temporal", "fashion-mnist", "ours", range(3), {}),
     "mnist-conv": ("temporal", "mnist", "ours", range(3), SPIKE_CONVOLUTIONS),
     "yin-yang-ours": ("temporal", "yin-yang", "ours", range(5), {}),
-    "yin-yang-30": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3"}),
-    "yin-yang-30-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30+synaptic-3+synaptic"}),
-    "yin-yang-5-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-5+synaptic-3+synaptic"}),
+    "yin-yang-30": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3", **UNBOUND}),
+    "yin-yang-30-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30+synaptic-3+synaptic", **UNBOUND}),
+    "yin-yang-5-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-5+synaptic-3+synaptic", **UNBOUND}),
+    "yin-yang-30-bounded": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3"}),
+    "yin-yang-30-delays-bounded": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30+synaptic-3+synaptic"}),
+    "yin-yang-5-delays-bounded": ("temporal", "yin-yang", "ours", range(5), {"model": "4-5+synaptic-3+synaptic"}),
     "proxy-fashion-mnist": ("proxy", "fashion-mnist", "ours", range(1), {"model": "fashion-proxy:32"}),
     "proxy-cifar10": ("proxy", "cifar10", "ours", range(1), {"model": "cifar-vgg:16", "n_steps": 8, "epochs": 24}),
     "mnist1d-conv": ("surrogate", "mnist1d", "ours", range(5), CONVOLUTIONS),

@@ -17,6 +17,11 @@ PAGES = (HERE.parent / "results.md", HERE.parent / "derivations/tandem.md", HERE
          HERE.parent.parent / "README.md")
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
+EXACT = {"mnist-conv": "MNIST, two convolutions 5 x 5, `28x28x1-16c5-N-P2-32c5-N-P2-10`",
+         "yin-yang-5-delays": "Yin-Yang, 5 hidden neurons, delays of synapses", "yin-yang-30-delays": "Yin-Yang, 30 hidden, delays of synapses",
+         "yin-yang-30": "Yin-Yang, 30 hidden, weights alone",
+         "yin-yang-5-delays-bounded": "first try: 5 hidden, delays, gradients bounded", "yin-yang-30-delays-bounded": "first try: 30 hidden, delays",
+         "yin-yang-30-bounded": "first try: 30 hidden, weights alone"}
 PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
 TIME = {"mnist1d-conv": "MNIST-1D as a line of 40 points: three convolutions, T = 6",
         "japanese-vowels": "JapaneseVowels: 256 recurrent neurons, 7 to 29 steps",
@@ -39,10 +44,37 @@ def spread(values):
     return f"{values.mean():.2f}" + (f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else "")
 
 
-def accuracy():
+def exact():
+    """Test accuracy of convolutions and delays."""
+    return accuracy(EXACT)
+
+
+def limits():
+    """How far neurons are apart where one becomes another."""
+    rows = ["| neuron | against | at | largest difference of spike times | only one fires |", "|---|---|---|---|---|"]
+    for r in load("limits")["rows"]:
+        for k, f in enumerate(r["found"]):
+            at = f["at"] if isinstance(f["at"], str) else f"{r['quantity'].split()[0]} = {f['at']:g}" if r["quantity"] != "-" else "-"
+            rows.append(f"| {'' if k else r['what']} | {'' if k else r['against']} | {at} | {f['apart']:.1e} | {f['alone']} |")
+    return rows
+
+
+def conv_speed():
+    """Time of a convolution of exact spike times beside PyTorch's."""
+    r = load("benchmark-temporal-conv")
+    rows = ["| step | ours | PyTorch | ratio |", "|---|---|---|---|"]
+    layer, net = r["layer"], r["network"]
+    rows.append(f"| the second convolution, forward and backward, batch {layer['batch']}; PyTorch by sorting | {1000 * layer['ours']:.0f} ms "
+                f"| {1000 * layer['theirs']:.0f} ms | {layer['ratio']:.0f} times faster |")
+    rows.append(f"| the network, with Adam, batch {net['batch']}; PyTorch with ReLUs | {1000 * net['ours']:.0f} ms | {1000 * net['theirs']:.0f} ms "
+                f"| {1 / net['ratio']:.1f} times its time |")
+    return rows
+
+
+def accuracy(labels=LABELS):
     """Test accuracy by data set and preset."""
     rows = ["| network | seeds | epochs | validation % | test % | strict % | training time |", "|---|---|---|---|---|---|---|"]
-    for name, label in LABELS.items():
+    for name, label in labels.items():
         if record := load(name):
             runs = [r for r in record["runs"] if r["seed"] in SEEDS.get(name, (r["seed"],))]
             rows.append(f"| {label} | {len(runs)} | {runs[0]['epochs']} | {spread([r['validation'] for r in runs])} "
@@ -484,6 +516,7 @@ TABLES = {**{f"conformance-{name}": conformance(name) for name in ("how", "frame
           "real": real, "ten-lines": ten_lines, "gpu": gpu, "real-steps": real_steps,
           "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy,
           "steps": steps, "deep": deep, "through-time": through_time, "slopes": slopes, "vowels": vowels, "bridge": bridge,
+          "exact": exact, "limits": limits, "conv-speed": conv_speed,
           "c-program": c_program,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
           "compare-fair": compare_fair, "fair-tuning": fair_tuning, "tandem": tandem,
