@@ -14,20 +14,15 @@ known mistake, from `pysnn.verify.zoo` or from the exercise's own list, a hint s
 import ast
 import functools
 import importlib
-import re
 from pathlib import Path
 
 from ..foreign import Room
 from ._case import Case, Exercise, Mistake
 from ._marks import Item, Marks, mark_answers, unwritten
+from ._text import MODULES, text
 
 __all__ = ["MODULES", "NAMES", "Case", "Exercise", "Item", "Marks", "Mistake", "get", "mark", "mark_file", "start", "text",
            "unwritten"]
-
-MODULES = {"spike_time": "temporal", "temporal_backward": "temporal", "spike_loss": "temporal", "integrate_and_fire": "spiking",
-           "surrogate_backward": "spiking", "conv_backward": "conv", "max_pool_backward": "relu", "batch_norm_backward": "relu",
-           "proxy_step": "learning", "conversion": "learning", "find_the_bug": "bugs"}
-"""The exercises, in an order in which they can be done, and the module with their cases."""
 
 NAMES = tuple(MODULES)
 MAX_LATE = 3             # cases without an answer that are waited for
@@ -55,44 +50,6 @@ def get(name):
     if name not in MODULES:
         raise ValueError(f"exercise: expected one of {', '.join(NAMES)}, got {name!r}")
     return importlib.import_module(f"._{MODULES[name]}", __name__).EXERCISES[name]
-
-
-def text(name, solution=False):
-    """Return the stub of an exercise, or its solution.
-
-    Parameters
-    ----------
-    name : str
-        One of NAMES.
-    solution : bool
-        Whether to give the solution.
-
-    Returns
-    -------
-    str
-        A Python file.
-
-    Raises
-    ------
-    ValueError
-        For another name.
-    """
-    get(name)
-    solved = (Path(__file__).parent / "solutions" / f"{name}.py").read_text(encoding="utf-8")
-    return solved if solution else _stub(solved)
-
-
-def _stub(solved):
-    """Take the solution out of a file.
-
-    From `# your lines: NAME, hint; NAME, hint` to the return at the same depth, lines become placeholders `NAME = ...`.
-    The line below `# was: CODE` becomes CODE.
-    """
-    def placeholders(block):
-        parts = [part.partition(", ") for part in block[2].split("; ")]
-        return "".join(f"{block[1]}{f'{name} = ...':<21}# your lines{comma}{hint}\n" for name, comma, hint in parts)
-    text = re.sub(r"^( *)# your lines: (.*)\n(?:.*\n)*?(?=\1return )", placeholders, solved, flags=re.M)
-    return re.sub(r"^( *)# was: (.*)\n.*\n", r"\1\2\n", text, flags=re.M)
 
 
 def start(name, folder="."):
