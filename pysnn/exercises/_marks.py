@@ -176,7 +176,9 @@ def _mark_numbers(got, wanted):
     if compared.verdict == "exact":
         return "exact", ""
     if compared.verdict == "approximate":
-        return "approximate", compared.why or f"largest difference {compared.max_abs:.0e}"
+        few = wanted.size and compared.max_abs > 1e-12 * max(float(np.abs(finite).max(initial=0)), TINY)
+        note = f"largest difference {compared.max_abs:.0e}"
+        return ("remark", f"right, but not to all digits: {note}") if few else ("approximate", compared.why or note)
     if compared.first is None:
         return "wrong", compared.why
     at = f"[{', '.join(map(str, compared.first))}]: " if compared.first else ""

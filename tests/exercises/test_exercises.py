@@ -520,7 +520,7 @@ def test_what_a_file_prints_is_shown_apart(write, capsys):
 @pytest.mark.parametrize("args, message", [
     (["nothing.py"], "expected a file such as spike_time.py, got 'nothing.py', which does not exist; pysnn check --start NAME makes one"),
     (["spike_time"], "expected a file such as spike_time.py, got 'spike_time', which does not exist"),
-    (["."], "expected a file such as spike_time.py, got the folder '.'"),
+    (["."], "expected files such as spike_time.py in the folder '.', found none"),
     (["--start", "spike"], "exercise: expected one of spike_time, "),
     (["--solution", "spike"], "exercise: expected one of spike_time, "),
     (["--start", "conversion", "--solution", "conversion"], "--start: expected no --solution beside it"),
