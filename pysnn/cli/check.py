@@ -59,31 +59,36 @@ def _list(args, exercises):
 
 def _mark(args, exercises):
     """Mark files; what cannot be marked is said in one line, and the others are marked all the same."""
-    results, errors = [], []
+    results, errors, shown = [], [], []
+
+    def fail(file, why, **more):
+        errors.append(why)
+        results.append({"file": str(file), **more, "error": why})
     try:
         files = exercises.submissions(args.target)
     except ValueError as error:
-        files, results = [], [{"file": args.target[0], "error": str(error)}]
-        errors.append(str(error))
+        files = []
+        fail(args.target[0], str(error))
     for file in files:
         try:
             found = exercises.mark_each(file, args.seed, args.limit)
         except ValueError as error:
-            results.append({"file": str(file), "error": str(error)})
-            errors.append(str(error))
+            fail(file, str(error))
             continue
-        if found:
-            show_printed(found[0].printed, file)
+        shown += [(file, m, m is found[0]) for m in found]
         for m in found:
-            if len(files) > 1 or len(found) > 1:
-                print(f"== {file}")
-            results.append({"file": str(file), **(m.marks.to_dict() if m.marks else {"exercise": m.exercise, "error": m.why}),
-                            "printed": m.printed})
             if m.marks:
-                _show(m.marks, file, args.hints, exercises)
+                results.append({"file": str(file), **m.marks.to_dict(), "printed": m.printed})
             else:
-                errors.append(m.why)
+                fail(file, m.why, exercise=m.exercise, printed=m.printed)
     emit(args, results[0] if len(results) == 1 else {"files": results})
+    for file, m, first in shown:
+        if first:
+            show_printed(m.printed, file)
+        if len(shown) > 1:
+            print(f"== {file}")
+        if m.marks:
+            _show(m.marks, file, args.hints, exercises)
     for error in errors[:-1]:
         print("pysnn: error:", error, file=sys.stderr)
     if errors:

@@ -19,7 +19,7 @@ def add(verb):
     sub.add_argument("--gradescope", metavar="FILE", help="write the results of one submission to FILE (results.json) for Gradescope")
     sub.add_argument("--weights", type=weights, default={}, metavar="NAME=W,...", help="what each exercise counts; one that is missing has "
                      "no points then (default: those in a file count alike)")
-    sub.add_argument("--jobs", type=count, metavar="N", help="files that are marked at the same time (default: one for each processor)")
+    sub.add_argument("--jobs", type=count, metavar="N", help="files that are marked at the same time (default: two for each processor)")
     add_hints(sub)
     add_limit(sub, 2.0, "one item")
     sub.set_defaults(on_error=2)
@@ -41,15 +41,15 @@ def grade(args):
         if (name := getattr(args, option)) and not _files.writable(name):
             raise ValueError(f"--{option}: expected a file that can be written, got {name}")
     grades = exercises.grade(args.folder, args.weights, args.seed, args.limit, args.jobs)
+    if args.csv:
+        _files.write_text(args.csv, grades.csv())
+    if args.gradescope:
+        _files.write_text(args.gradescope, json.dumps(grades.gradescope(args.hints), indent=1) + "\n")
+    emit(args, grades.to_dict())
     width = max(len(row.file) for row in grades.rows)
     for row in grades.rows:
         words = [*row.errors, *row.remarks, *([f"like {row.alike}"] if row.alike else [])]
         print(f"{row.file:<{width}}  {100 * grades.score(row):5.1f} %  {'; '.join(words)}".rstrip())
     broken = sum(bool(row.errors) for row in grades.rows)
     print(f"{len(grades.rows)} files, seed {grades.seed}" + (f"; in {broken} something could not be marked" if broken else ""))
-    if args.csv:
-        _files.write_text(args.csv, grades.csv())
-    if args.gradescope:
-        _files.write_text(args.gradescope, json.dumps(grades.gradescope(args.hints), indent=1) + "\n")
-    emit(args, grades.to_dict())
     return 0

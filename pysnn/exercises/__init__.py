@@ -220,7 +220,7 @@ def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
     limit : float
         Seconds that a case may take.
     jobs : int, optional
-        Files that are marked at the same time; default: one for each processor.
+        Files that are marked at the same time; default: two for each processor, for much of the time is waiting.
 
     Returns
     -------
@@ -250,7 +250,7 @@ def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
         except Exception as error:                 # whatever is in the file
             marked, why = (), " ".join((str(error) if isinstance(error, ValueError) else one_line(error)).split())
         return Row(clean(str(path)), tuple(marked), why, time.monotonic() - began)
-    with warnings.catch_warnings(), ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(jobs or 2 * (os.cpu_count() or 1)) as pool:
         warnings.simplefilter("ignore")            # what Python says about their code
         rows = list(pool.map(row, files))
     return Grades(with_alike(rows, {name: get(name) for name in NAMES}), weights or {}, seed)
