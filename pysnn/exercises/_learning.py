@@ -175,7 +175,7 @@ def _conversion_cases(rng):
         scale("percentile 50 of 1,000", a, 50.0),
         scale("a layer that never fires", np.zeros((5, 2)), 99.9),
         rescale("first layer", w, b, 1.0, 4.0),
-        rescale("in between", w, b, 4.0, 0.5),
+        rescale("in between", w, b, 8.0, 0.5),
         Case("rates of two layers", ("rates",), _two_layers, (a[:5, :4], w, b)),
     ]
 

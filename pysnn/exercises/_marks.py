@@ -17,6 +17,7 @@ from ._text import equations, text
 
 SAME = 1e-9              # relative to the largest entry: below this, two results are equal up to rounding
 TINY = 1e-100            # like 0
+FEW_DIGITS = 3e-6        # what float32 and finite differences leave of a float64
 COARSE = 1e-4            # the same for results in float32
 RICH = 8                 # so many wrong entries of one result do not agree with those of a mistake by chance
 HINTS = (0, 1, 2)        # how much a hint says: where something is wrong; which equation is about it; what the mistake is
@@ -141,7 +142,8 @@ def mark_answers(exercise, seed, answers):
                 n_wrong[output] = n_wrong.get(output, 0) + 1
                 if getattr(got[output], "shape", None) == want[output].shape:
                     wrong.add((k, output))
-    hints = [*_mistakes(exercise, seed, answers, wrong, n_wrong)]
+    alive = {out for got in answers for out, x in got.items() if not isinstance(x, str) and x.any()}     # 0 everywhere agrees with much
+    hints = [*_mistakes(exercise, seed, answers, {(k, out) for k, out in wrong if out in alive}, n_wrong)]
     hinted = {output for hint in hints for output in hint.outputs}
     hints += _simple(right, answers, {output for _, output in wrong} - hinted)
     return Marks(exercise.name, tuple(items), tuple(hints))
@@ -229,8 +231,9 @@ def _mistakes(exercise, seed, answers, wrong, n_wrong):
     """Yield hints for known mistakes, those that explain most of the wrong results first. A result is (number of the case, output)."""
     cases, right, candidates = exercise.draw_cases(seed), _known(exercise, seed), []
 
-    def n_different(k, out):
-        return int((~_equal(answers[k][out], right[k][out])).sum())
+    def is_rich(k, out):
+        got = answers[k][out]
+        return (~_equal(got, right[k][out])).sum() >= RICH and (got != got.flat[0]).any()
     for mistake in exercise.mistakes if wrong else ():
         faulty = _known(exercise, seed, mistake)
         changed = _changed(exercise, seed, mistake)
@@ -238,8 +241,7 @@ def _mistakes(exercise, seed, answers, wrong, n_wrong):
         for output in {out for _, out in explained}:
             of_output = {result for result in changed if result[1] == output}
             agree = explained & of_output
-            rich = any(n_different(k, out) >= RICH for k, out in agree)
-            if len(agree) < len(of_output) and (not rich or 2 * len(agree) < len(of_output)):
+            if len(agree) < len(of_output) and (2 * len(agree) <= len(of_output) or not any(is_rich(*result) for result in agree)):
                 explained -= of_output                      # one equal number may be chance
         candidates.append((mistake, explained, len(changed) - len(explained)))
     left, found = set(wrong), []
@@ -250,7 +252,7 @@ def _mistakes(exercise, seed, answers, wrong, n_wrong):
         found.append((mistake, explained, explained & left))
         left -= explained
     for mistake, explained, new in found:
-        sure = {out for k, out in explained if n_different(k, out) >= RICH} | {out for _, out in explained} - {out for _, out in left}
+        sure = {out for k, out in explained if is_rich(k, out)} | {out for _, out in explained} - {out for _, out in left}
         outputs = tuple(dict.fromkeys(out for case in cases for out in case.outputs if any(o == out for _, o in new) and out in sure))
         counts = tuple((sum(output == out for _, output in explained), n_wrong[out]) for out in outputs)
         if outputs:                                         # few equal numbers may be chance, unless all that is wrong is explained
@@ -262,11 +264,14 @@ def _simple(right, answers, outputs):
     for output in sorted(outputs):
         pairs = [(got[output], want[output]) for want, got in zip(right, answers, strict=True) if want and output in want
                  and getattr(got[output], "shape", None) == want[output].shape]
+        few = sum(np.count_nonzero(b) for _, b in pairs) < 3                 # any two numbers have a factor
         for message in student.simple_mistakes([{output: a} for a, _ in pairs], [{output: b} for _, b in pairs]):
+            if few and " times " in message:
+                continue
             yield Hint((output,), "", message.split(": ", 1)[1])
             break
         else:
-            if all(np.isfinite(a).all() and (relative(a, b, 1.0) <= COARSE).all() for a, b in pairs):
+            if all(np.isfinite(a).all() and (relative(a, b, 1.0) <= FEW_DIGITS).all() for a, b in pairs):
                 yield Hint((output,), "", "has only some of the digits: something is computed in float32, or by finite differences")
 
 

@@ -209,7 +209,7 @@ NORM_MISTAKES = (
             _own(_right_dx, lambda gamma, sigma: gamma / sigma ** 2)),
     Mistake("gamma_in_dgamma", "your dgamma has the factor gamma; y = gamma x_hat + beta, and its derivative by gamma is x_hat",
             _gradients(lambda dx, dgamma, dbeta, gamma: (dx, dgamma * gamma, dbeta))),
-    Mistake("swapped_gradients", "dgamma and dbeta are swapped: the order is dx, dgamma, dbeta",
+    Mistake("swapped_gradients", "dgamma and dbeta are mixed up: dgamma is the sum of dy x_hat, dbeta that of dy",
             _gradients(lambda dx, dgamma, dbeta, gamma: (dx, dbeta, dgamma))),
     Mistake("mean_over_batch", "dgamma and dbeta are sums over the batch, not means", _own()),
     Mistake("gamma_forgotten", "your dx lacks the factor gamma, by which y multiplies x_hat, (R8)",

@@ -110,7 +110,7 @@ FORWARD_MISTAKES = (
         lambda u, s, threshold, kind, v_init: _right_reset(u, s if kind == "subtract" else np.sign(s), threshold, kind, v_init),
         lambda u, s, threshold, kind, v_init: _right_reset(u, np.sign(s), threshold, kind, v_init))),
     *(Mistake("leaky", "your potential leaks: part of it is lost in each step. This neuron has no leak, (I1)", _own(integrate=integrate))
-      for leak in (0.5, 0.8, 0.9, 0.95, 0.99) for integrate in (lambda v, x, k=leak: k * v + x, lambda v, x, k=leak: k * v + (1 - k) * x)),
+      for integrate in (lambda v, x: (v + x) / 2, *(lambda v, x, k=leak: k * v + x for leak in (0.5, 0.8, 0.9, 0.95, 0.99)))),
     Mistake("clipped_at_zero", "your potential cannot fall below 0; inhibition may make it negative, (I1)",
             _own(integrate=lambda v, x: np.maximum(v + x, 0))),
     *(Mistake("threshold_ignored", "you compare the potential with 1, whatever the threshold is", _own(lambda u, threshold: u >= 1, reset))
