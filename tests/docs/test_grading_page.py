@@ -1,5 +1,6 @@
 """The page docs/teach/grading.md: its code runs and prints what stands below it, and its commands are commands."""
 
+import json
 import re
 import shlex
 
@@ -36,3 +37,8 @@ def test_commands_and_options_are_there():
         assert cli.parser().parse_args(shlex.split(command)[1:]).verb == "grade"
     for option in re.findall(r"^\| `(--[^`]+)`", PAGE, re.M):
         assert cli.parser().parse_args(["grade", "x", *shlex.split(option)])
+
+
+def test_the_time_is_that_of_the_record():
+    record = json.loads((ROOT / "docs/results/grading.json").read_text())
+    assert f"took {record['seconds']:.0f} seconds" in " ".join(PAGE.split()) and record["files"] == 100 and record["seconds"] < record["limit"]
