@@ -66,6 +66,12 @@ def add_limit(sub, default, what):
     sub.add_argument("--limit", type=float, default=default, metavar="SECONDS", help=f"how long {what} may take (default {default:g})")
 
 
+def add_hints(sub):
+    """Add the option that says how much a hint of an exercise says."""
+    sub.add_argument("--hints", type=int, choices=(0, 1, 2), default=2, help="how much hints say: 0 where something is wrong, 1 also which "
+                     "equation is about it, 2 what the mistake is, if it is a known one (default 2)")
+
+
 def check_limit(args):
     """Refuse a limit that is none."""
     if not 0 < args.limit < float("inf"):

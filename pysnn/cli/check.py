@@ -1,6 +1,8 @@
 """The verb check: list the exercises, copy one to start with, mark it, show its solution."""
 
-from ._common import add_limit, check_limit, emit, show_printed
+import sys
+
+from ._common import add_hints, add_limit, check_limit, emit, show_printed
 
 
 def add(verb):
@@ -10,10 +12,13 @@ def add(verb):
                "check                                            # what there is",
                "check --start temporal_backward                  # copies temporal_backward.py to this folder: fill it in",
                "check temporal_backward.py                       # marks it: exact, approximate or wrong, with a hint",
+               "check --hints 1 spike_time.py conversion.ipynb   # several; hints say where to look, and at which equation",
                "check --solution temporal_backward               # prints one way to do it")
-    sub.add_argument("target", nargs="?", metavar="FILE", help="a filled-in exercise; with --start the folder to copy to (default .)")
+    sub.add_argument("target", nargs="*", metavar="FILE", help="filled-in exercises: files, notebooks, folders of them; with --start the "
+                     "folder to copy to (default .)")
     sub.add_argument("--start", metavar="NAME", help="copy the file of an exercise")
     sub.add_argument("--solution", metavar="NAME", help="print the solution of an exercise")
+    add_hints(sub)
     add_limit(sub, 10.0, "one item")
     sub.set_defaults(on_error=2)
 
@@ -23,11 +28,13 @@ def check(args):
     if args.start and args.solution:
         raise ValueError("--start: expected no --solution beside it")
     if args.solution and args.target:
-        raise ValueError(f"--solution: expected no FILE beside it, got {args.target}")
+        raise ValueError(f"--solution: expected no FILE beside it, got {args.target[0]}")
+    if args.start and len(args.target) > 1:
+        raise ValueError(f"--start: expected one folder to copy to, got {len(args.target)}")
     check_limit(args)
     from .. import exercises
     if args.start:
-        path = exercises.start(args.start, args.target or ".")
+        path = exercises.start(args.start, *args.target)
         print(f"{path}: read what it asks, fill in the lines marked \"your lines\", then: pysnn check {path}")
         emit(args, {"file": str(path)})
     elif args.solution:
@@ -51,13 +58,51 @@ def _list(args, exercises):
 
 
 def _mark(args, exercises):
-    """Mark a file."""
-    marks, printed = exercises.mark_file(args.target, args.seed, args.limit)
-    emit(args, {"file": args.target, **marks.to_dict(), "printed": printed})
-    show_printed(printed, args.target)
-    print(marks)
+    """Mark files; what cannot be marked is said in one line, and the others are marked all the same."""
+    results, errors, shown = [], [], []
+
+    def fail(file, why, **more):
+        errors.append(why)
+        results.append({"file": str(file), **more, "error": why})
+    try:
+        files = exercises.submissions(args.target)
+    except ValueError as error:
+        files = []
+        fail(args.target[0], str(error))
+    for file in files:
+        try:
+            found = exercises.mark_each(file, args.seed, args.limit)
+        except ValueError as error:
+            fail(file, str(error))
+            continue
+        shown += [(file, m, m is found[0]) for m in found]
+        for m in found:
+            if m.marks:
+                results.append({"file": str(file), **m.marks.to_dict(), "printed": m.printed})
+            else:
+                fail(file, m.why, exercise=m.exercise, printed=m.printed)
+    emit(args, results[0] if len(results) == 1 else {"files": results})
+    for file, m, first in shown:
+        if first:
+            show_printed(m.printed, file)
+        if len(shown) > 1:
+            print(f"== {file}")
+        if m.marks:
+            _show(m.marks, file, args.hints, exercises)
+    for error in errors[:-1]:
+        print("pysnn: error:", error, file=sys.stderr)
+    if errors:
+        raise ValueError(errors[-1])
+    return 0 if all(result["ok"] for result in results) else 1
+
+
+def _show(marks, file, hints, exercises):
+    """Print the marks of one exercise."""
+    print(marks.text(hints))
+    missing = dict.fromkeys(item.output for item in marks.counted if item.note == exercises.NOT_WRITTEN)
     if exercises.unwritten(marks):
-        print(f"nothing is filled in yet: look for \"your lines\" in {args.target}")
+        print(f"nothing is filled in yet: look for \"your lines\" in {file}")
+    elif missing:
+        print(f"not filled in yet: {', '.join(missing)}")
     elif marks.ok:
         print(f"to compare: pysnn check --solution {marks.exercise}")
-    return 0 if marks.ok else 1

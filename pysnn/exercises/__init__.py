@@ -11,23 +11,25 @@ Each result is exact (bit for bit that of `pysnn.reference`), approximate (equal
 known mistake, from `pysnn.verify.zoo` or from the exercise's own list, a hint says what the mistake is.
 """
 
-import ast
 import functools
 import importlib
-import re
+import os
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-from ..foreign import Room
-from ._case import Case, Exercise, Mistake
+from ..foreign import Room, clean, one_line
+from ._case import NOT_WRITTEN, Case, Exercise, Mistake
+from ._grade import Grades, Row, with_alike
 from ._marks import Item, Marks, mark_answers, unwritten
+from ._scan import remarks
+from ._submission import parts, submissions
+from ._text import MODULES, text
 
-__all__ = ["MODULES", "NAMES", "Case", "Exercise", "Item", "Marks", "Mistake", "get", "mark", "mark_file", "start", "text",
-           "unwritten"]
-
-MODULES = {"spike_time": "temporal", "temporal_backward": "temporal", "spike_loss": "temporal", "integrate_and_fire": "spiking",
-           "surrogate_backward": "spiking", "conv_backward": "conv", "max_pool_backward": "relu", "batch_norm_backward": "relu",
-           "proxy_step": "learning", "conversion": "learning", "find_the_bug": "bugs"}
-"""The exercises, in an order in which they can be done, and the module with their cases."""
+__all__ = ["MODULES", "NAMES", "NOT_WRITTEN", "Case", "Exercise", "Grades", "Item", "Marked", "Marks", "Mistake", "get", "grade", "mark",
+           "mark_each", "mark_file", "start", "submissions", "text", "unwritten"]
 
 NAMES = tuple(MODULES)
 MAX_LATE = 3             # cases without an answer that are waited for
@@ -55,44 +57,6 @@ def get(name):
     if name not in MODULES:
         raise ValueError(f"exercise: expected one of {', '.join(NAMES)}, got {name!r}")
     return importlib.import_module(f"._{MODULES[name]}", __name__).EXERCISES[name]
-
-
-def text(name, solution=False):
-    """Return the stub of an exercise, or its solution.
-
-    Parameters
-    ----------
-    name : str
-        One of NAMES.
-    solution : bool
-        Whether to give the solution.
-
-    Returns
-    -------
-    str
-        A Python file.
-
-    Raises
-    ------
-    ValueError
-        For another name.
-    """
-    get(name)
-    solved = (Path(__file__).parent / "solutions" / f"{name}.py").read_text(encoding="utf-8")
-    return solved if solution else _stub(solved)
-
-
-def _stub(solved):
-    """Take the solution out of a file.
-
-    From `# your lines: NAME, hint; NAME, hint` to the return at the same depth, lines become placeholders `NAME = ...`.
-    The line below `# was: CODE` becomes CODE.
-    """
-    def placeholders(block):
-        parts = [part.partition(", ") for part in block[2].split("; ")]
-        return "".join(f"{block[1]}{f'{name} = ...':<21}# your lines{comma}{hint}\n" for name, comma, hint in parts)
-    text = re.sub(r"^( *)# your lines: (.*)\n(?:.*\n)*?(?=\1return )", placeholders, solved, flags=re.M)
-    return re.sub(r"^( *)# was: (.*)\n.*\n", r"\1\2\n", text, flags=re.M)
 
 
 def start(name, folder="."):
@@ -151,13 +115,23 @@ def mark(name, functions, seed=0):
     return mark_answers(exercise, seed, [case.answer(functions) for case in exercise.draw_cases(seed)])
 
 
+class Marked(NamedTuple):
+    """What became of one exercise of a file."""
+
+    exercise: str
+    marks: Marks | None          # None if it does not run
+    why: str                     # then why, in one line
+    printed: str                 # what the file printed
+    code: str                    # what was marked
+
+
 def mark_file(path, seed=0, limit=10.0):
-    """Mark a file. It runs in a process of its own, which is stopped if it takes too long.
+    """Mark a file with one exercise. It runs in a process of its own, which is stopped if it takes too long.
 
     Parameters
     ----------
     path : path
-        A filled-in stub; its line EXERCISE = NAME names the exercise.
+        A filled-in stub or notebook; its line EXERCISE = NAME names the exercise, in a notebook also exercises.mark(NAME, ...).
     seed : int
         Of the random numbers in the cases.
     limit : float
@@ -173,41 +147,110 @@ def mark_file(path, seed=0, limit=10.0):
     Raises
     ------
     ValueError
-        If the file does not exist, names no exercise, does not run, or lacks a function. The message is one line.
+        If the file does not exist, names no exercise or several, does not run, or lacks a function. The message is one line.
+    """
+    found = mark_each(path, seed, limit)
+    if len(found) > 1:
+        raise ValueError(f"{Path(path).name}: expected one exercise, got {', '.join(m.exercise for m in found)}")
+    if not found[0].marks:
+        raise ValueError(found[0].why)
+    return found[0].marks, found[0].printed
+
+
+def mark_each(path, seed=0, limit=10.0):
+    """Mark each exercise of a file or notebook, in a process of its own.
+
+    Parameters
+    ----------
+    path, seed, limit
+        As of `mark_file`.
+
+    Returns
+    -------
+    list of Marked
+        One for each exercise that the file names.
+
+    Raises
+    ------
+    ValueError
+        If the file does not exist, cannot be read, or names no exercise. The message is one line.
     """
     path = Path(path)
-    exercise = get(_exercise_of(path))
-    cases, answers, n_late = exercise.draw_cases(seed), [], 0
-    with Room(path, limit) as room:
-        functions = exercise.pick(vars(room.load()), path.name)
-        for case in cases:
-            if n_late == MAX_LATE:
-                answers.append(dict.fromkeys(case.outputs, f"not run, after {MAX_LATE} cases without an answer"))
-                continue
-            room.begin()
-            answers.append(case.answer(functions))
-            n_late += "no answer" in (room.why or "")
-    return mark_answers(exercise, seed, answers), room.printed
-
-
-def _exercise_of(path):
-    """Read the line EXERCISE = NAME without running the file."""
-    if path.is_dir():
-        raise ValueError(f"expected a file such as spike_time.py, got the folder {str(path)!r}")
-    if path.suffix != ".py" or not path.is_file():
-        raise ValueError(f"expected a file such as spike_time.py, got {str(path)!r}" + ("" if path.is_file() else ", which does not exist")
-                         + "; pysnn check --start NAME makes one")
     try:
-        tree = ast.parse(path.read_bytes(), str(path))
-    except SyntaxError as error:
-        raise ValueError(f"{path.name}, line {error.lineno or 1}: {error.msg}") from None
-    except ValueError as error:
-        raise ValueError(f"{path.name}: expected a Python file: {error}") from None
-    for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) and node.value else []
-        if any(getattr(t, "id", "") == "EXERCISE" for t in targets):
-            name = getattr(node.value, "value", None)
-            if name in MODULES:
-                return name
-            raise ValueError(f"{path.name}: EXERCISE: expected one of {', '.join(NAMES)}, got {ast.unparse(node.value)}")
-    raise ValueError(f"{path.name}: expected a line such as EXERCISE = \"spike_time\"; pysnn check --start NAME makes a file with it")
+        return [_mark_part(path, part, seed, limit) for part in parts(path)]
+    except RecursionError:
+        raise ValueError(f"{clean(path.name)}: expected code that is less nested") from None
+
+
+def _mark_part(path, part, seed, limit):
+    """Run one exercise of a file, and mark it."""
+    exercise = get(part.exercise)
+    looked = tuple(f"{part.where(line)} {words}" for line, words in remarks(part.text, exercise))
+    cases, answers, n_late, why = exercise.draw_cases(seed), [], 0, ""
+    with part.file(path) as file, Room(file, limit) as room:
+        try:
+            functions = exercise.pick(vars(room.load()), clean(path.name))
+            for case in cases:
+                if n_late == MAX_LATE:
+                    answers.append(dict.fromkeys(case.outputs, f"not run, after {MAX_LATE} cases without an answer"))
+                    continue
+                room.begin()
+                answers.append(case.answer(functions))
+                n_late += "no answer" in (room.why or "")
+        except ValueError as error:
+            why = part.place(str(error))
+    if why:
+        return Marked(part.exercise, None, why, room.printed, part.text)
+    marks = mark_answers(exercise, seed, answers)
+    marks = marks._replace(items=tuple(i._replace(note=part.place(i.note)) for i in marks.items), remarks=looked)
+    return Marked(part.exercise, marks, "", room.printed, part.text)
+
+
+def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
+    """Mark the files of a class, several at a time; whatever is in a file, it has a row, and the others are marked all the same.
+
+    Parameters
+    ----------
+    files : list of path
+        Files and folders.
+    weights : dict of str to float, optional
+        What each exercise counts; one that a file lacks then has no points. Default: all those that are in a file count alike.
+    seed : int
+        Of the random numbers in the cases; with one that only the teacher knows, nobody can write the results down.
+    limit : float
+        Seconds that a case may take.
+    jobs : int, optional
+        Files that are marked at the same time; default: two for each processor, for much of the time is waiting.
+
+    Returns
+    -------
+    Grades
+        The rows; ask `csv`, `gradescope` or `to_dict`.
+
+    Raises
+    ------
+    ValueError
+        If there are no files, or for a weight that is negative or of another exercise.
+    """
+    for name, weight in (weights or {}).items():
+        get(name)
+        if not 0 <= weight < float("inf"):
+            raise ValueError(f"weight of {name}: expected a number of at least 0, got {weight}")
+    if weights and not any(weights.values()):
+        raise ValueError("weights: expected one that is not 0")
+    for path in files:
+        if not Path(path).exists():
+            raise ValueError(f"expected a folder or a file, got {str(path)!r}, which does not exist")
+    files = submissions(files)
+
+    def row(path):
+        began = time.monotonic()
+        try:
+            marked, why = mark_each(path, seed, limit), ""
+        except Exception as error:                 # whatever is in the file
+            marked, why = (), " ".join((str(error) if isinstance(error, ValueError) else one_line(error)).split())
+        return Row(clean(str(path)), tuple(marked), why, time.monotonic() - began)
+    with warnings.catch_warnings(), ThreadPoolExecutor(jobs or 2 * (os.cpu_count() or 1)) as pool:
+        warnings.simplefilter("ignore")            # what Python says about their code
+        rows = list(pool.map(row, files))
+    return Grades(with_alike(rows, {name: get(name) for name in NAMES}), weights or {}, seed)

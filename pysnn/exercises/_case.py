@@ -46,7 +46,7 @@ class Case(NamedTuple):
     def _by_name(self, results):
         """Return each result by its name; if their number is wrong, a message instead of each."""
         values = list(results) if isinstance(results, (tuple, list)) else [results]
-        if isinstance(results, list) and len(self.outputs) == 1:
+        if len(self.outputs) == 1 and (isinstance(results, list) or (len(values) != 1 and as_array(results) is not results)):
             values = [results]
         if len(values) != len(self.outputs):
             expected = "one result" if len(self.outputs) == 1 else f"{len(self.outputs)} results"
@@ -91,12 +91,30 @@ def _array(value):
     """Make an array of a number or an array; for anything else return a message."""
     if isinstance(value, Message):
         return str(value)
-    if isinstance(value, list):
-        return NOT_WRITTEN if any(x is ... for x in value) else "expected a NumPy array, got a list: numpy.stack makes one"
+    if isinstance(value, (list, tuple)):
+        if any(x is ... for x in value):
+            return NOT_WRITTEN
+        numbers = as_array(value)
+        return "expected a NumPy array, got a list that makes none" if numbers is value else numbers.view(FromList)
     if value is ... or (isinstance(value, np.ndarray) and value.dtype == object and any(x is ... for x in value.flat)):
         return NOT_WRITTEN
     numeric = isinstance(value, (np.ndarray, np.generic, float, int, bool)) and np.asarray(value).dtype.kind in "biuf"
     return np.array(value) if numeric else f"expected a NumPy array or a number, got {_checks.describe(value)}"
+
+
+class FromList(np.ndarray):
+    """The numbers of a list, which is not what was asked for."""
+
+
+def as_array(value):
+    """Make an array of a list or tuple of numbers, also of lists of them; return anything else as it is."""
+    if isinstance(value, (list, tuple)):
+        try:
+            numbers = np.array(value)
+        except ValueError:                         # its lists have different lengths
+            return value
+        return numbers if numbers.dtype.kind in "biuf" else value
+    return value
 
 
 class Mistake(NamedTuple):
@@ -151,19 +169,24 @@ def differences(name, forward, backward, args, names):
     """Make cases that compare a backward pass with finite differences of its own forward pass, one for each argument.
 
     forward and backward are given the functions and return what `gradcheck` takes. The output is the largest relative error, or inf where
-    nothing could be compared; a missing gradient does not spoil the other arguments.
+    nothing could be compared, a float32 if a gradient has no more digits; a missing gradient does not spoil the other arguments.
     """
     def one(k):
         def call(functions, *args):
+            kinds = set()
+
             def pull(dout, cache):
                 grads = backward(functions)(dout, cache)
-                if len(names) == 1:
-                    return grads
-                if not isinstance(grads, (tuple, list)) or len(grads) != len(names):
+                if len(names) > 1 and (not isinstance(grads, (tuple, list)) or len(grads) != len(names)):
                     raise ValueError(f"backward: expected {len(names)} results")
-                return grads[k]
+                grad = as_array(grads if len(names) == 1 else grads[k])
+                if not isinstance(grad, (np.ndarray, np.generic)) or grad.dtype.kind not in "biuf":
+                    return grad
+                kinds.add(grad.dtype.name)
+                return np.asarray(grad, float)
             check = gradcheck(lambda x: forward(functions)(*args[:k], x, *args[k + 1:]), pull, args[k:k + 1], names=names[k:k + 1], n=40)
-            return max(np.inf if row.verdict == "unchecked" or row.max_error is None else row.max_error for row in check.rows)
+            error = max(np.inf if row.verdict == "unchecked" or row.max_error is None else row.max_error for row in check.rows)
+            return np.float32(error) if "float32" in kinds else error
         return Case(name, (f"d{names[k]}",), call, args, True)
     return [one(k) for k in range(len(names))]
 

@@ -26,7 +26,7 @@ def _cases(rng):
     ]
 
 
-def _own(tap=lambda w, i, j: w[i, j], add=True, stride_of=lambda stride: stride, begin=None):
+def _own(tap=lambda w, i, j: w[i, j], add=True, stride_of=lambda stride: stride, begin=lambda padding: padding):
     """Make a backward pass with one part replaced: the tap, the sum, the stride, or where dx begins."""
     def backward(dy, cache):
         x, w, stride, padding = cache
@@ -37,7 +37,7 @@ def _own(tap=lambda w, i, j: w[i, j], add=True, stride_of=lambda stride: stride,
                 at = (slice(None), slice(i, i + s * (dy.shape[1] - 1) + 1, s), slice(j, j + s * (dy.shape[2] - 1) + 1, s))
                 dw[i, j] = np.einsum("bhvc,bhvo->co", padded[at], dy)
                 dpadded[at] = (dpadded[at] if add else 0) + dy @ tap(w, i, j).T
-        first = padding if begin is None else begin
+        first = begin(padding)
         return dpadded[:, first:first + x.shape[1], first:first + x.shape[2]], dw
 
     def inject(right):
@@ -48,25 +48,43 @@ def _own(tap=lambda w, i, j: w[i, j], add=True, stride_of=lambda stride: stride,
 
 
 def _own_dw(change):
-    """Change the right dw: change(dw, number of samples)."""
+    """Change the right dw: change(dw, dy)."""
     def inject(right):
         def backward(dy, cache):
             dx, dw = right["backward"](dy, cache)
-            return dx, change(dw, len(dy))
+            return dx, change(dw, dy)
         return {**right, "backward": backward}
     return inject
 
 
+def _first_sample(right):
+    def forward(x, w, stride=1, padding=0):
+        y, cache = right["forward"](x, w, stride, padding)
+        return y, (cache, x, w, stride, padding)
+
+    def backward(dy, cache):
+        cache, x, w, stride, padding = cache
+        return right["backward"](dy, cache)[0], right["backward"](dy[:1], right["forward"](x[:1], w, stride, padding)[1])[1]
+    return {"forward": forward, "backward": backward}
+
+
+CORNER = "you remove the padding at one end only: dx begins at row and column `padding`"
 MISTAKES = (
     Mistake("kernel_rotated",
             "your dx uses the kernel rotated by 180 degrees: x[s h + i, s v + j] enters y[h, v] with the weight w[i, j], and its "
             "gradient comes back with the same weight", _own(lambda w, i, j: w[-1 - i, -1 - j])),
     Mistake("dw_rotated", "your dw is rotated by 180 degrees: a cross-correlation does not rotate the kernel",
-            _own_dw(lambda dw, n: dw[::-1, ::-1].copy())),
+            _own_dw(lambda dw, dy: dw[::-1, ::-1].copy())),
     Mistake("overwritten", "several taps read the same pixel of the image: add their gradients, with +=", _own(add=False)),
-    Mistake("mean_over_batch", "dw is the sum over the samples of the batch, not the mean", _own_dw(lambda dw, n: dw / n)),
+    Mistake("mean_over_batch", "dw is the sum over the samples of the batch, not the mean", _own_dw(lambda dw, dy: dw / len(dy))),
+    *(Mistake("mean_over_pixels", "dw is the sum over the positions of the kernel, not the mean", _own_dw(mean)) for mean in (
+        lambda dw, dy: dw / dy[..., 0].size, lambda dw, dy: dw / dy[0, ..., 0].size)),
+    Mistake("one_sample", "your dw is that of the first sample; it is the sum over the samples of the batch", _first_sample),
+    Mistake("transposed_kernel", "rows and columns of your kernel are swapped",
+            _own(lambda w, i, j: w[min(j, len(w) - 1), min(i, w.shape[1] - 1)])),
     Mistake("stride_forgotten", "your backward pass has stride 1, whatever the stride is", _own(stride_of=lambda stride: 1)),
-    Mistake("wrong_corner", "you remove the padding at one end only: dx begins at row and column `padding`", _own(begin=0)),
+    Mistake("wrong_corner", CORNER, _own(begin=lambda padding: 0)),
+    Mistake("wrong_corner", CORNER, _own(begin=lambda padding: 2 * padding)),
 )
 
 EXERCISES = {"conv_backward": Exercise("conv_backward", "backpropagate through a convolution", "(R3), (R4)",

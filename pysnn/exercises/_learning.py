@@ -7,7 +7,7 @@ import numpy as np
 from ..learning import conversion, proxy
 from ..reference import integrate_fire
 from ..verify import zoo
-from ._case import Case, Exercise, Mistake, replace
+from ._case import Case, Exercise, Mistake, as_array, replace
 
 N_STEPS, THRESHOLD = 16, 1.0
 
@@ -69,8 +69,9 @@ def _as_gradients(functions, w1, w2, x, labels, lr):
     results = functions["proxy_step"](w1, w2, x, labels, lr)
     if not isinstance(results, (tuple, list)) or len(results) != 3:
         return results
-    pairs = list(zip((w1, w2), results[1:], strict=True))
-    return results[0], *((old - w) / lr if isinstance(w, np.ndarray) and w.shape == old.shape else w for old, w in pairs)
+    pairs = [(old, as_array(w)) for old, w in zip((w1, w2), results[1:], strict=True)]
+    return results[0], *(((old - w) / lr).astype(np.result_type(w, "f4")) if isinstance(w, np.ndarray) and w.shape == old.shape else w
+                         for old, w in pairs)
 
 
 def _proxy_cases(rng):
@@ -90,6 +91,11 @@ def _proxy_cases(rng):
         case("one sample", (w1, w2, x[:1], labels[:1], 0.05)),
         case("8 samples", (w1, w2, x, labels, 0.05)),
     ]
+
+
+def _absolute(w1, w2, x, labels):
+    parts = _parts(w1, w2, x, labels)
+    return float(np.abs(parts.r2 - parts.one_hot).mean())
 
 
 def _summed(step, w1, w2, x, labels, lr):
@@ -117,6 +123,14 @@ PROXY_MISTAKES = (
             _own(mask=lambda p: p.a1 > 0)),
     Mistake("mean_over_samples", "the loss is a mean over samples and outputs; you divide the error by the number of samples only",
             _of_step(lambda step, w1, w2, x, labels, lr: step(w1, w2, x, labels, lr * w2.shape[1]))),
+    Mistake("no_factor_2", "the derivative of a square has a factor 2",
+            _of_step(lambda step, w1, w2, x, labels, lr: step(w1, w2, x, labels, lr / 2))),
+    Mistake("factor_2_and_mean", "the factor 2 of the square is missing, and you divide by the number of samples only; the loss is a mean "
+            "over samples and outputs", _of_step(lambda step, w1, w2, x, labels, lr: step(w1, w2, x, labels, lr * w2.shape[1] / 2))),
+    Mistake("uphill", "you go up the gradient; descent subtracts lr times the gradient",
+            _of_step(lambda step, w1, w2, x, labels, lr: step(w1, w2, x, labels, -lr))),
+    Mistake("absolute", "your loss is a mean of absolute errors; it is a mean of their squares",
+            _of_step(lambda step, w1, w2, x, labels, lr: (_absolute(w1, w2, x, labels), *step(w1, w2, x, labels, lr)[1:]))),
     Mistake("summed", "the loss is a mean over samples and outputs; yours is a sum", _of_step(_summed)),
     Mistake("counts_as_rates", "you compare the counts with the labels, 0 or 1; compare the rates, counts/N_STEPS",
             _own(output=lambda p: p.r2 * N_STEPS, loss_of=lambda p: p.r2 * N_STEPS)),
@@ -154,11 +168,14 @@ def _conversion_cases(rng):
     return [
         scale("the largest of four", small, 100.0),
         scale("percentile 75 of four", small, 75.0),
+        scale("percentile 60 of four", small, 60.0),
+        scale("percentile 60 of three", np.array([[1.0, 4.0, 2.0]]), 60.0),
+        scale("percentile 70 of eight", np.arange(1.0, 9.0).reshape(4, 2), 70.0),
         scale("percentile 99.9 of 1,000", a, 99.9),
         scale("percentile 50 of 1,000", a, 50.0),
         scale("a layer that never fires", np.zeros((5, 2)), 99.9),
         rescale("first layer", w, b, 1.0, 4.0),
-        rescale("in between", w, b, 4.0, 0.5),
+        rescale("in between", w, b, 8.0, 0.5),
         Case("rates of two layers", ("rates",), _two_layers, (a[:5, :4], w, b)),
     ]
 
@@ -169,18 +186,28 @@ def _two_layers(functions, x, w, b):
     (w1, b1), (w2, b2) = functions["rescale"](w, b, 1.0, top), functions["rescale"](w.T, np.zeros(4), top, 2.0)
     if any(part is ... for part in (w1, b1, w2, b2)):
         return ...
-    return np.maximum(np.maximum(x @ w1 + b1, 0) @ w2 + b2, 0)
+    return np.maximum(np.maximum(x @ w1 + b1, 0) @ w2 + b2, 0).astype(np.result_type(*map(as_array, (w1, b1, w2, b2)), "f4"))
 
 
 def _entry(a, index):
     """Return entry `index` of the activations, sorted from the largest, as a scale."""
-    return _positive(np.sort(a.ravel())[::-1][index])
+    return _positive(np.sort(a.ravel())[::-1][min(index, a.size - 1)])
 
 
 CONVERSION_MISTAKES = (
     Mistake("maximum", "you take the largest activation, whatever the percentile is", replace(scale=lambda a, p: _entry(a, 0))),
     Mistake("between_two", "you interpolate between two activations; (P7) takes one of the activations, counted from the largest",
             replace(scale=lambda a, p: _positive(np.percentile(a, p)))),
+    *(Mistake("counted_from_below", "numpy.percentile and the like count positions from 0 to M - 1, from the smallest; (P7) takes index "
+              "floor((1 - percentile/100) M) from the largest",
+              replace(scale=lambda a, p, m=method: _positive(np.percentile(a, p, method=m))))
+      for method in ("higher", "lower", "nearest")),
+    *(Mistake("rounded", "you round the index to the nearest whole number, or up; (P7) rounds it down", replace(scale=how)) for how in (
+        lambda a, p: _entry(a, round((1 - p / 100) * a.size)), lambda a, p: _entry(a, int(np.ceil((1 - p / 100) * a.size - 1e-9))))),
+    *(Mistake("one_too_far", "your index is too large or too small by 1: it is counted from 0, and percentile 100 gives the maximum",
+              replace(scale=lambda a, p, k=k: _entry(a, int((1 - p / 100) * a.size + 1e-9) + k))) for k in (1, -1)),
+    Mistake("per_sample", "you take the largest activation of each sample first; the scale is one of all M activations of the layer",
+            replace(scale=lambda a, p: _entry(a.max(axis=1), int((1 - p / 100) * len(a) + 1e-9)))),
     Mistake("rounded_down", "(1 - 99.9/100) 1000 is 0.9999999999999432 in floating point: add 1e-9 before you round down",
             replace(scale=lambda a, p: _entry(a, int((1 - p / 100) * a.size)))),
     Mistake("from_the_smallest", "you count from the smallest activation; count from the largest",
@@ -189,6 +216,10 @@ CONVERSION_MISTAKES = (
             replace(scale=lambda a, p: float(_largest(a, p)))),
     Mistake("upside_down", "your ratio is inverted: divide by the scale of this layer, multiply by that of the layer before",
             replace(rescale=lambda w, b, before, after: (w * (after / before), b / after))),
+    Mistake("not_divided", "you multiply the weights by the scale of this layer; divide by it, and multiply by that of the layer before",
+            replace(rescale=lambda w, b, before, after: (w * after, b / after))),
+    Mistake("bias_multiplied", "you multiply the bias by the scale of its layer; divide by it",
+            replace(rescale=lambda w, b, before, after: (w * (before / after), b * after))),
     Mistake("layer_before_forgotten",
             "the input rates are activations divided by the scale of the layer before: multiply the weights by that scale",
             replace(rescale=lambda w, b, before, after: (w / after, b / after))),

@@ -28,23 +28,62 @@ def _pool_cases(rng):
 
 
 def _shares(share):
-    """Make a backward pass that gives each of n equal numbers a share, share(equal, n)."""
-    def backward(dy, cache):
+    """Make a backward pass that multiplies dy by share(first, equal, n, x): is x the first maximum, one of n equal ones?"""
+    def backward(dy, cache, right):
         x, y, size = cache
         h, w = (size * n for n in y.shape[1:3])
         wide = [np.repeat(np.repeat(a, size, axis=1), size, axis=2) for a in (y, dy)]
         equal = x[:, :h, :w] == wide[0]
         n = equal.reshape(len(x), h // size, size, w // size, size, -1).sum(axis=(2, 4))
-        dx = np.zeros_like(x)
-        dx[:, :h, :w] = wide[1] * share(equal, np.repeat(np.repeat(n, size, axis=1), size, axis=2))
+        dx, first = np.zeros_like(x), right(np.ones_like(y), x, size)[:, :h, :w]
+        dx[:, :h, :w] = wide[1] * share(first, equal, np.repeat(np.repeat(n, size, axis=1), size, axis=2), x[:, :h, :w])
         return dx
 
     def inject(right):
         def forward(x, size=2):
             y = right["forward"](x, size)[0]
             return y, (x, y, size)
-        return {"forward": forward, "backward": backward}
+
+        def ones(dy, x, size):
+            return right["backward"](dy, right["forward"](x, size)[1])
+        return {"forward": forward, "backward": lambda dy, cache: backward(dy, cache, ones)}
     return inject
+
+
+def _spread(right, part):
+    """Give each number of a window the same part of its gradient, part(size)."""
+    def forward(x, size=2):
+        return right["forward"](x, size)[0], (x, size)
+
+    def backward(dy, cache):
+        x, size = cache
+        dx = np.zeros_like(x)
+        dx[:, :size * dy.shape[1], :size * dy.shape[2]] = np.repeat(np.repeat(dy, size, axis=1), size, axis=2) * part(size)
+        return dx
+    return {"forward": forward, "backward": backward}
+
+
+def _smallest(right):
+    """Give the gradient to the smallest of each window."""
+    def forward(x, size=2):
+        return right["forward"](x, size)[0], right["forward"](-x, size)[1]
+    return {**right, "forward": forward}
+
+
+def _windows_of_2(right):
+    def forward(x, size=2):
+        y = right["forward"](x, size)[0]
+        return y, (x, y)
+
+    def backward(dy, cache):
+        x, y = cache
+        dx, free = np.zeros_like(x), np.ones(y.shape, bool)
+        for i in range(2):
+            for j in range(2):
+                at = (slice(None), slice(i, 2 * y.shape[1], 2), slice(j, 2 * y.shape[2], 2))
+                dx[at], free = np.where(free & (x[at] == y), dy, 0), free & (x[at] != y)
+        return dx
+    return {"forward": forward, "backward": backward}
 
 
 def _by_columns(right):
@@ -69,10 +108,22 @@ POOL_MISTAKES = (
     Mistake("max_pool_tie", "among equal numbers you take the last; the convention is the first, row by row", _last),
     Mistake("every_equal",
             "you give the whole gradient to each of the equal numbers, so that it is counted several times; only the first gets it",
-            _shares(lambda equal, n: equal)),
+            _shares(lambda first, equal, n, x: equal)),
     Mistake("shared",
             "you share the gradient among equal numbers: a sensible choice, but by the convention here the first gets all of it",
-            _shares(lambda equal, n: equal / n)),
+            _shares(lambda first, equal, n, x: equal / n)),
+    Mistake("average", "you spread the gradient over the whole window, as average pooling does; the maximum alone gets it",
+            lambda right: _spread(right, lambda size: 1 / size ** 2)),
+    Mistake("everywhere", "each number of a window gets the whole gradient in yours; only the first maximum gets it",
+            lambda right: _spread(right, lambda size: 1.0)),
+    Mistake("zeros_without", "you give nothing to a maximum that is not positive; a maximum of 0 or less gets its gradient as well",
+            _shares(lambda first, equal, n, x: first * (x > 0))),
+    Mistake("times_maximum", "you multiply by the maximum; the derivative of y with respect to it is 1",
+            _shares(lambda first, equal, n, x: first * x)),
+    Mistake("smallest", "your gradient goes to the smallest number of each window", _smallest),
+    Mistake("windows_of_2", "your windows are 2 x 2, whatever the size is", _windows_of_2),
+    Mistake("dy_forgotten", "you return where the maxima are; each of these places gets the gradient dy of its window",
+            lambda right: {**right, "backward": lambda dy, cache: right["backward"](np.ones_like(dy), cache)}),
 )
 
 
@@ -118,6 +169,16 @@ def _own(dx=None, factor=lambda gamma, sigma: gamma / sigma):
     return inject
 
 
+def _gradients(change):
+    """Change the right gradients: change(dx, dgamma, dbeta, gamma)."""
+    def inject(right):
+        def forward(x, gamma, *more):
+            y, cache = right["forward"](x, gamma, *more)
+            return y, (cache, gamma)
+        return {"forward": forward, "backward": lambda dy, cache: change(*right["backward"](dy, cache[0]), cache[1])}
+    return inject
+
+
 def _right_dx(dy, x_hat, dg, db, of_batch):
     return dy - of_batch * (db + x_hat * dg)
 
@@ -136,6 +197,20 @@ NORM_MISTAKES = (
             _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * db)),
     Mistake("mean_as_constant", "the mean of the batch depends on every x as well: the term with dbeta is missing, (R9)",
             _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * x_hat * dg)),
+    Mistake("swapped_statistics", "your two cases are swapped: subtract the two terms of (R9) with batch statistics, not with given ones",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy - (not of_batch) * (db + x_hat * dg))),
+    Mistake("mean_added", "you add the term with dbeta; (R9) subtracts both terms",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy + of_batch * (db - x_hat * dg))),
+    Mistake("x_hat_forgotten", "the second term that (R9) subtracts has the factor x_hat",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * (db + dg))),
+    Mistake("n_minus_one", "you divide by N - 1 somewhere; the variance of the batch is divided by N, and so are both terms of (R9)",
+            _own(lambda dy, x_hat, dg, db, of_batch: dy - of_batch * (db + x_hat * dg * len(dy) / (len(dy) - 1)))),
+    Mistake("variance_for_sigma", "you divide dx by the variance; x_hat is divided by sigma, its square root, (R8)",
+            _own(_right_dx, lambda gamma, sigma: gamma / sigma ** 2)),
+    Mistake("gamma_in_dgamma", "your dgamma has the factor gamma; y = gamma x_hat + beta, and its derivative by gamma is x_hat",
+            _gradients(lambda dx, dgamma, dbeta, gamma: (dx, dgamma * gamma, dbeta))),
+    Mistake("swapped_gradients", "dgamma and dbeta are mixed up: dgamma is the sum of dy x_hat, dbeta that of dy",
+            _gradients(lambda dx, dgamma, dbeta, gamma: (dx, dbeta, dgamma))),
     Mistake("mean_over_batch", "dgamma and dbeta are sums over the batch, not means", _own()),
     Mistake("gamma_forgotten", "your dx lacks the factor gamma, by which y multiplies x_hat, (R8)",
             _own(_right_dx, lambda gamma, sigma: 1 / sigma)),

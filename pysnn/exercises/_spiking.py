@@ -49,12 +49,12 @@ def _right_reset(u, s, threshold, kind, v_init):
     return u - threshold * s if kind == "subtract" else u * (1 - s)
 
 
-def _own(fires=np.greater_equal, reset=_right_reset, begin=lambda v_init: v_init):
-    """Make a neuron with one part replaced: fires(u, threshold), reset(u, s, threshold, kind, v_init) or begin(v_init)."""
+def _own(fires=np.greater_equal, reset=_right_reset, begin=lambda v_init: v_init, integrate=np.add):
+    """Make a neuron with a part replaced: fires(u, threshold), reset(u, s, threshold, kind, v_init), begin(v_init) or integrate(v, x)."""
     def forward(current, threshold=1.0, v_init=0.0, kind="subtract"):
         spikes, v = np.zeros_like(current), np.full_like(current[0], begin(v_init))
         for t, x in enumerate(current):
-            u = v + x
+            u = integrate(v, x)
             spikes[t] = fires(u, threshold)
             v = reset(u, spikes[t], threshold, kind, v_init)
         return spikes, v
@@ -68,6 +68,22 @@ def _reset_late(current, threshold=1.0, v_init=0.0, kind="subtract"):
         v = _right_reset(v + x, s, threshold, kind, v_init)
         s = spikes[t] = (v >= threshold).astype(v.dtype)
     return spikes, v
+
+
+def _current_only(current, threshold=1.0, v_init=0.0, kind="subtract"):
+    spikes, v = (current >= threshold) * 1.0, np.full_like(current[0], v_init)
+    for x, s in zip(current, spikes, strict=True):
+        v = _right_reset(v + x, s, threshold, kind, v_init)
+    return spikes, v
+
+
+def _before_reset(forward, current, threshold=1.0, v_init=0.0, kind="subtract"):
+    before = forward(current[:-1], threshold, v_init, kind)[1] if len(current) > 1 else v_init
+    return before + current[-1]
+
+
+def _scale_first(results, factor):
+    return results[0] * factor, results[1]
 
 
 FORWARD_MISTAKES = (
@@ -87,8 +103,24 @@ FORWARD_MISTAKES = (
             _own(reset=lambda u, s, threshold, kind, v_init: _right_reset(u, s, 1, kind, v_init))),
     Mistake("no_reset", "you never reset: the potential goes on as if there had been no spike",
             _own(reset=lambda u, s, threshold, kind, v_init: u)),
-    Mistake("many_spikes", "a neuron fires at most once in a step, and one spike subtracts the threshold once",
-            _own(lambda u, threshold: np.maximum(np.floor(u / threshold), 0))),
+    Mistake("swapped_resets", "your two resets are swapped: \"subtract\" takes the threshold off, \"zero\" sets the potential to 0",
+            _own(reset=lambda u, s, threshold, kind, v_init: u * (1 - s) if kind == "subtract" else u - threshold * s)),
+    *(Mistake("many_spikes", "a neuron fires at most once in a step, and one spike subtracts the threshold once",
+              _own(lambda u, threshold: np.maximum(np.floor(u / threshold), 0), reset)) for reset in (
+        lambda u, s, threshold, kind, v_init: _right_reset(u, s if kind == "subtract" else np.sign(s), threshold, kind, v_init),
+        lambda u, s, threshold, kind, v_init: _right_reset(u, np.sign(s), threshold, kind, v_init))),
+    *(Mistake("leaky", "your potential leaks: part of it is lost in each step. This neuron has no leak, (I1)", _own(integrate=integrate))
+      for integrate in (lambda v, x: (v + x) / 2, *(lambda v, x, k=leak: k * v + x for leak in (0.5, 0.8, 0.9, 0.95, 0.99)))),
+    Mistake("clipped_at_zero", "your potential cannot fall below 0; inhibition may make it negative, (I1)",
+            _own(integrate=lambda v, x: np.maximum(v + x, 0))),
+    *(Mistake("threshold_ignored", "you compare the potential with 1, whatever the threshold is", _own(lambda u, threshold: u >= 1, reset))
+      for reset in (_right_reset, lambda u, s, threshold, kind, v_init: _right_reset(u, s, 1, kind, v_init))),
+    Mistake("current_only", "you compare the current with the threshold; compare the potential, which sums the currents, (I1)",
+            replace(forward=_current_only)),
+    Mistake("before_the_reset", "your last potential is that before the reset; the reset is the last thing in a step, (I2)",
+            lambda right: {"forward": lambda *args: (right["forward"](*args)[0], _before_reset(right["forward"], *args))}),
+    Mistake("spikes_of_threshold", "your spikes have the height of the threshold; a spike is 1",
+            lambda right: {"forward": lambda x, threshold=1.0, *more: _scale_first(right["forward"](x, threshold, *more), threshold)}),
     Mistake("reset_late",
             "you reset after you have added the next current. A reset to zero then loses this current, and the last potential is not "
             "reset", replace(forward=_reset_late)),
@@ -206,6 +238,15 @@ def _loop(dspikes, threshold, g, dv, detach_reset, from_first=False):
     return dcurrent, dv
 
 
+def _factor_after(dspikes, u, threshold, g, dv, detach_reset):
+    return _loop(dspikes if detach_reset else dspikes * (1 - threshold * g), threshold, g, dv, detach_reset)
+
+
+def _loop_late(dspikes, threshold, g, dv, detach_reset):
+    dcurrent, dv = _loop(dspikes, threshold, g, dv, detach_reset)
+    return dcurrent - g * dspikes, dv
+
+
 def _off_centre(right):
     """Like the fault of the zoo, which is about atan, but for any kind, and in backward only."""
     inject = zoo.own_surrogate(lambda v, threshold, surrogate: _curve(v, *surrogate))
@@ -231,6 +272,12 @@ BACKWARD_MISTAKES = (
             _own_curve("atan", lambda x, k: k / (1 + (np.pi / 2 * k * x) ** 2))),
     Mistake("half_pi_forgotten", "in the denominator of the atan surrogate the factor of x is k pi/2, not k",
             _own_curve("atan", lambda x, k: k / 2 / (1 + (k * x) ** 2))),
+    *(Mistake("one_over_pi", "your atan surrogate has 1/pi in its numerator, which belongs to another curve; here it is k/2, and its peak "
+              "is k/2", _own_curve("atan", curve)) for curve in (
+        lambda x, k: 1 / np.pi / (1 + (np.pi / 2 * k * x) ** 2), lambda x, k: 1 / np.pi / (1 + (np.pi * x) ** 2),
+        lambda x, k: k / np.pi / (1 + (k * x) ** 2), lambda x, k: 1 / np.pi / (1 + (k * x) ** 2))),
+    Mistake("sigmoid_itself", "your surrogate is the sigmoid itself; g' is its derivative, k s (1 - s)",
+            _own_curve("sigmoid", lambda x, k: 1 / (1 + np.exp(np.clip(-k * x, -700, 700))))),
     Mistake("k_forgotten", "your sigmoid surrogate lacks the factor k: the derivative of sigma(k x) has one",
             _own_curve("sigmoid", lambda x, k: _curve(x, "sigmoid", k) / k)),
     Mistake("attached_reset",
@@ -244,6 +291,17 @@ BACKWARD_MISTAKES = (
             _own_backward(lambda dspikes, u, threshold, g, dv, detach_reset: _loop(dspikes, threshold, g, dv, True))),
     Mistake("attached_by_one", "the second summand of (I8) has the factor threshold: a spike subtracts the threshold, not 1",
             _own_backward(lambda dspikes, u, threshold, g, dv, detach_reset: _loop(dspikes, 1.0, g, dv, detach_reset))),
+    Mistake("factor_after_spike", "the factor of the reset multiplies only the dV that comes from the next step: first (I8), then the term "
+            "with dS, (I9)", _own_backward(_factor_after)),
+    Mistake("reset_added", "a reset subtracts the threshold: the second summand of (I8) has a minus sign",
+            _own_backward(lambda dspikes, u, threshold, g, dv, detach_reset: _loop(dspikes, -threshold, g, dv, detach_reset))),
+    Mistake("no_surrogate", "you use the spike itself as its derivative; use g' of the potential minus the threshold, (I9)",
+            _own_backward(lambda dspikes, u, threshold, g, dv, detach_reset:
+                          (_loop(dspikes * (u >= threshold) / g, threshold, g, dv, detach_reset)))),
+    Mistake("before_the_spike", "you store dcurrent before you add the term of the spike: the current of a step changes its spike",
+            _own_backward(lambda dspikes, u, threshold, g, dv, detach_reset: _loop_late(dspikes, threshold, g, dv, detach_reset))),
+    Mistake("final_returned", "your dv_init is dv_final; return what is left of dV after the loop",
+            _own_backward(lambda dspikes, u, threshold, g, dv, detach_reset: (_loop(dspikes, threshold, g, dv, detach_reset)[0], dv))),
     Mistake("wrong_way", "you go from the first step to the last; a gradient goes from the last step to the first",
             _own_backward(lambda dspikes, u, *args: _loop(dspikes, *args, from_first=True))),
     Mistake("only_where_fired",

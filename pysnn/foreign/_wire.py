@@ -10,6 +10,8 @@ from ..operations import Operation
 from ._load import clean
 
 MOST = 2 ** 28                # bytes of a message
+MOST_HEAD = 2 ** 24           # bytes of what is in it besides arrays
+LONG = 2 ** 16                # characters of a text that are kept
 SPREAD = "spread"             # the order of an array whose numbers do not lie side by side: it comes out as every second of another one
 HEAD = struct.Struct("<QQ")
 RECORDS = {kind.__name__: kind for kind in (Operation, Rule, Surrogate)}
@@ -33,8 +35,8 @@ def receive(read):
     if len(lengths) < HEAD.size:
         return None
     n_head, n_data = HEAD.unpack(lengths)
-    if n_head + n_data > MOST:
-        raise ValueError(f"expected a message of at most {MOST} bytes, got {n_head + n_data}")
+    if n_head + n_data > MOST or n_head > MOST_HEAD:
+        raise ValueError(f"expected a message of at most {MOST} bytes, {MOST_HEAD} besides arrays, got {n_head + n_data}, {n_head}")
     head, data = read(n_head), read(n_data)
     return (head, data) if len(head) + len(data) == n_head + n_data else None
 
@@ -60,9 +62,9 @@ def _encode(x, parts, other):
 
 def _decode(node, data, other):
     if isinstance(node, dict):
-        return {clean(key): _decode(e, data, other) for key, e in node.items()}
+        return {clean(key[:LONG]): _decode(e, data, other) for key, e in node.items()}
     if not isinstance(node, list):
-        return clean(node) if isinstance(node, str) else node
+        return clean(node[:LONG]) if isinstance(node, str) else node
     kind, *rest = node
     if kind == "array":
         return _array(data, *rest)

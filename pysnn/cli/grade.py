@@ -1,0 +1,55 @@
+"""The verb grade: mark the files of a class, into a table and into results for Gradescope."""
+
+import argparse
+import json
+
+from .. import _files
+from ._common import add_hints, add_limit, check_limit, count, emit
+
+
+def add(verb):
+    """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
+    sub = verb("grade", grade, "Mark the exercises of a class: one row a file, whatever is in it. Exit code: 0 all files could be read and "
+               "graded, wrong or right; 2 bad input.",
+               "grade submissions --csv marks.csv --seed 4711",
+               "grade submissions --csv marks.csv --weights spike_time=1,temporal_backward=2",
+               "grade submission --gradescope results.json --seed 4711 --hints 0          # of one student, in an autograder")
+    sub.add_argument("folder", nargs="+", metavar="FOLDER", help="folders with .py and .ipynb files, or such files")
+    sub.add_argument("--csv", metavar="FILE", help="write the table to FILE")
+    sub.add_argument("--gradescope", metavar="FILE", help="write the results of one submission to FILE (results.json) for Gradescope")
+    sub.add_argument("--weights", type=weights, default={}, metavar="NAME=W,...", help="what each exercise counts; one that is missing has "
+                     "no points then (default: those in a file count alike)")
+    sub.add_argument("--jobs", type=count, metavar="N", help="files that are marked at the same time (default: two for each processor)")
+    add_hints(sub)
+    add_limit(sub, 2.0, "one item")
+    sub.set_defaults(on_error=2)
+
+
+def weights(text):
+    """Read NAME=W,NAME=W."""
+    try:
+        return {name: float(number) for name, _, number in (pair.partition("=") for pair in text.split(","))}
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected NAME=W,NAME=W with numbers W, got {text!r}") from None
+
+
+def grade(args):
+    """Mark all files, show the table, write what was asked for."""
+    from .. import exercises
+    check_limit(args)
+    for option in ("csv", "gradescope"):
+        if (name := getattr(args, option)) and not _files.writable(name):
+            raise ValueError(f"--{option}: expected a file that can be written, got {name}")
+    grades = exercises.grade(args.folder, args.weights, args.seed, args.limit, args.jobs)
+    if args.csv:
+        _files.write_text(args.csv, grades.csv())
+    if args.gradescope:
+        _files.write_text(args.gradescope, json.dumps(grades.gradescope(args.hints), indent=1) + "\n")
+    emit(args, grades.to_dict())
+    width = max(len(row.file) for row in grades.rows)
+    for row in grades.rows:
+        words = [*row.errors, *row.remarks, *([f"like {row.alike}"] if row.alike else [])]
+        print(f"{row.file:<{width}}  {100 * grades.score(row):5.1f} %  {'; '.join(words)}".rstrip())
+    broken = sum(bool(row.errors) for row in grades.rows)
+    print(f"{len(grades.rows)} files, seed {grades.seed}" + (f"; in {broken} something could not be marked" if broken else ""))
+    return 0
