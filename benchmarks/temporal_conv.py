@@ -117,12 +117,14 @@ def main():
     ours, theirs, apart = layer_steps(batches[0], np.random.default_rng(0))
     layer = measure(ours, theirs, rounds) | {"batch": batches[0], "apart": apart}
     network = measure(*network_steps(batches[1], 2 if args.quick else 100), rounds) | {"batch": batches[1]}
-    print(f"layer    ours {1000 * layer['ours']:.1f} ms, PyTorch by sorting {1000 * layer['theirs']:.1f} ms: {layer['ratio']:.1f} times faster")
+    print(f"layer    ours {1000 * layer['ours']:.1f} ms, PyTorch by sorting {1000 * layer['theirs']:.1f} ms: "
+          f"{layer['ratio']:.1f} times faster")
     print(f"network  ours {1000 * network['ours']:.1f} ms, ReLU in PyTorch {1000 * network['theirs']:.1f} ms: "
           f"{1 / network['ratio']:.1f} times its time")
     if args.json:
-        record = {"command": "python benchmarks/temporal_conv.py", "threads": args.threads, "machine": about, "versions": training.versions()
-                  | {"torch": torch.__version__}, "model": MODEL, "layer": layer, "network": network}
+        versions = training.versions() | {"torch": torch.__version__}
+        record = {"command": "python benchmarks/temporal_conv.py", "threads": args.threads, "machine": about, "versions": versions,
+                  "model": MODEL, "layer": layer, "network": network}
         with open(args.json, "w") as file:
             file.write(json.dumps(record) + "\n")
 

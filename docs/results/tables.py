@@ -18,9 +18,11 @@ PAGES = (HERE.parent / "results.md", HERE.parent / "derivations/tandem.md", HERE
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
 EXACT = {"mnist-conv": "MNIST, two convolutions 5 x 5, `28x28x1-16c5-N-P2-32c5-N-P2-10`",
-         "yin-yang-5-delays": "Yin-Yang, 5 hidden neurons, delays of synapses", "yin-yang-30-delays": "Yin-Yang, 30 hidden, delays of synapses",
+         "yin-yang-5-delays": "Yin-Yang, 5 hidden neurons, delays of synapses",
+         "yin-yang-30-delays": "Yin-Yang, 30 hidden, delays of synapses",
          "yin-yang-30": "Yin-Yang, 30 hidden, weights alone",
-         "yin-yang-5-delays-bounded": "first try: 5 hidden, delays, gradients bounded", "yin-yang-30-delays-bounded": "first try: 30 hidden, delays",
+         "yin-yang-5-delays-bounded": "first try: 5 hidden, delays, gradients bounded",
+         "yin-yang-30-delays-bounded": "first try: 30 hidden, delays",
          "yin-yang-30-bounded": "first try: 30 hidden, weights alone"}
 PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
 TIME = {"mnist1d-conv": "MNIST-1D as a line of 40 points: three convolutions, T = 6",
@@ -63,10 +65,10 @@ def conv_speed():
     """Time of a convolution of exact spike times beside PyTorch's."""
     r = load("benchmark-temporal-conv")
     rows = ["| step | ours | PyTorch | ratio |", "|---|---|---|---|"]
-    layer, net = r["layer"], r["network"]
-    rows.append(f"| the second convolution, forward and backward, batch {layer['batch']}; PyTorch by sorting | {1000 * layer['ours']:.0f} ms "
-                f"| {1000 * layer['theirs']:.0f} ms | {layer['ratio']:.0f} times faster |")
-    rows.append(f"| the network, with Adam, batch {net['batch']}; PyTorch with ReLUs | {1000 * net['ours']:.0f} ms | {1000 * net['theirs']:.0f} ms "
+    layer, net = ({**part, **{key: f"{1000 * part[key]:.0f} ms" for key in ("ours", "theirs")}} for part in (r["layer"], r["network"]))
+    rows.append(f"| the second convolution, forward and backward, batch {layer['batch']}; PyTorch by sorting | {layer['ours']} "
+                f"| {layer['theirs']} | {layer['ratio']:.0f} times faster |")
+    rows.append(f"| the network, with Adam, batch {net['batch']}; PyTorch with ReLUs | {net['ours']} | {net['theirs']} "
                 f"| {1 / net['ratio']:.1f} times its time |")
     return rows
 
