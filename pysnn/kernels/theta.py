@@ -1,7 +1,7 @@
 """Theta neurons, written to be fast (Numba); the same names, arguments and results as reference/theta.py.
 
-The voltage is kept as u = (V - 1/2)/root, which a gap moves by (Q9): two products, a sum and a quotient each, with the sine and cosine of the
-gap, which all neurons of a sample share. Only a spike needs an arc tangent. The backward pass runs forward once more, keeps the
+The voltage is kept as u = (V - 1/2)/root, which a gap moves by (Q9): some products and a quotient, with the sine and the cosine
+of the gap, which all neurons of a sample share. Only a spike needs an arc tangent. The backward pass runs forward once more, keeps the
 voltages of one sample and some neurons, and goes back through them.
 """
 

@@ -1,7 +1,7 @@
 """Theta neurons, whose spikes never jump, written to be read (NumPy, by voltages and phases).
 
-A theta neuron is a quadratic integrate-and-fire neuron with a drive that makes it fire without input. Its voltage runs away to infinity, and
-that is the spike: an input just before it changes nothing any more. So spike times are continuous in weights and times. A neuron that has
+A theta neuron is a quadratic integrate-and-fire neuron with a drive that makes it fire without input. Its voltage runs off to infinity,
+which is the spike: an input just before it changes nothing any more. So spike times are continuous in weights and times. A neuron that has
 not fired when the trial ends gets a pseudo-spike behind the end; no output is ever inf. docs/derivations/theta.md derives the equations
 tagged (Q1) ... (Q9). Source: C. Klos and R.-M. Memmesheimer, arXiv 2309.14523.
 """
@@ -101,11 +101,10 @@ def _walk(t, w, late, how):
     t_out, before, felt = np.full_like(late, np.inf), [], []
     for t_next, kick in [*((t[i], w[i]) for i in order), (t_end, late)]:
         spike = t_last + _left(v, how)
-        waits = np.isinf(t_out)
-        t_out = np.where(waits & (spike <= t_next), spike, t_out)                            # (Q4)
-        if t_next > t_last:
-            v = 0.5 + root / np.tan(root / tau * np.maximum(spike - t_next, np.finfo(w.dtype).tiny))       # (Q2)
+        t_out = np.where(np.isinf(t_out) & (spike <= t_next), spike, t_out)                  # (Q4)
         felt.append(np.isinf(t_out))
+        if t_next > t_last:
+            v = 0.5 + root / np.tan(root / tau * np.where(felt[-1], spike - t_next, tau))    # (Q2)
         before.append(np.where(felt[-1], v, v_init))                                         # of those that have fired, any number
         v, t_last = np.where(felt[-1], before[-1] + kick, v_init), t_next                    # (Q3)
     return np.where(felt[-1], t_end + _left(v, how), t_out), order, np.array(before), np.array(felt)       # (Q5)

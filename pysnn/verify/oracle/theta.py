@@ -1,9 +1,9 @@
 """Theta neurons to 50 digits: the voltage as a kicked oscillator, whose squares are the gradients.
 
 With V = 1/2 + root s/c, (c, s) turns at the speed root/tau, an input adds w c/root to s, and the neuron fires where c first is 0. That is
-certified: c(t - 1e-49) > 0 > c(t + 1e-49), or an error. Let the oscillator be scaled to s = 1 at the spike. Then dt_out/dw = -tau c^2/root^2
-at the input, and dt_out/dt_in is what the kick adds to c^2 + s^2. All with 60 digits; floats are taken without rounding. mpmath is imported
-when first used.
+certified: c(t - 1e-49) > 0 > c(t + 1e-49), or an error. Let the oscillator be scaled to s = 1 at the spike. Then at an input
+dt_out/dw = -tau c^2/root^2, and dt_out/dt_in is what the kick adds to c^2 + s^2. All with 60 digits; floats are taken without rounding.
+mpmath is imported when first used.
 """
 
 from typing import NamedTuple

@@ -1,7 +1,7 @@
 """Witnesses for theta neurons, which share no code with them: a kicked oscillator, and the differential equation itself.
 
-With V = 1/2 + root s/c the voltage's equation is that of an oscillator: (c, s) turns at the speed root/tau, an input adds w c/root to s, and
-the neuron fires where c first is 0. An input at or behind the end of the trial acts at the end, with a share of its weight.
+With V = 1/2 + root s/c the voltage's equation is that of an oscillator: (c, s) turns at the speed root/tau, an input adds w c/root to s,
+and the neuron fires where c first is 0. An input at or behind the end of the trial acts at the end, with a share of its weight.
 Shapes as everywhere: t_in (B, N_in), w (N_in, N_out).
 """
 
