@@ -164,7 +164,7 @@ def _through(h, before, row, how, n_felt, dkick):
         felt = k < n_felt[j]
         step = kick * row[j] if felt else zero
         u = before[j] if felt else zero
-        g = h[j] / (1 + (u + step) * (u + step))
+        g = h[j] / (1 + (u + step) * (u + step))                         # (Q1): F is root squared times 1 + u u
         dkick[j] -= steep * g if felt else zero
         total += g * step * (u + (u + step))                             # F(V+) - F(V-), over root squared
         h[j] = g * (1 + u * u) if felt else h[j]

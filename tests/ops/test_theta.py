@@ -241,7 +241,7 @@ def test_shapes_views_and_threads(rng):
 
 
 def test_strong_kicks_and_long_trials(op):
-    """Voltages far from 0, gaps of many periods, inputs at one time that cancel: times stay finite, and what is behind the spike is unfelt."""
+    """Voltages far from 0, gaps of many periods, inputs at one time that cancel; what is behind the spike is not felt."""
     for dtype in (np.float32, np.float64):
         t_in = np.array([[0.5, 0.5, 40.0, 1e6]], dtype)
         for kick in (1.0, 1e3, 1e4):
