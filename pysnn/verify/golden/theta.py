@@ -32,7 +32,7 @@ def _case(name, arrays, how):
     units = {name: late * (float(np.abs(g).max()) + steep) for name, g in (("dt_in", dt_in), ("dw", dw))}
     return GoldenCase(f"theta-{name}", "theta", dict(zip(("t_end", "drive", "v_init", "tau"), how, strict=True)),
                       {"t_in": t_in, "w": w, "dt_out": dt_out}, {"t_out": rounded(t_out)}, {"dt_in": dt_in, "dw": dw},
-                      {"t_out": kappa, **units}, float(kappa.max()) < 1e3 * tau)
+                      {"t_out": float(kappa.max()), **units}, float(kappa.max()) < 1e3 * tau)
 
 
 def cases():
@@ -46,14 +46,14 @@ def cases():
     rng, usual = np.random.default_rng(10), (1.5, 1.25, 0.5, 1.0)
     for name, t, w in BY_HAND:
         yield _case(f"hand-{name}", (np.array([t], float), np.array(w, float)[:, None]), usual)
-    for n, k in product((1, 2, 4, 8, 16, 64), range(3)):
-        yield _case(f"random-{n}-{k}", (_draw(rng, 0, 3, (2, n), 64), _draw(rng, -1.5, 2, (n, 3), 64) / 2 ** (n.bit_length() // 2)), usual)
+    for n, k in product((1, 2, 4, 8, 16), range(2)):
+        yield _case(f"random-{n}-{k}", (_draw(rng, 0, 3, (2, n), 64), _draw(rng, -1.5, 2, (n, 2), 64) / 2 ** (n.bit_length() // 2)), usual)
     for kind, n in product(("ties", "silent", "late", "weak"), (3, 6, 12)):
         t_in = _draw(rng, *((1.5, 5) if kind == "late" else (0, 3)), (2, n), 2 if kind == "ties" else 64)
         t_in[rng.random(t_in.shape) < (0.4 if kind == "silent" else 0)] = np.inf
-        w = _draw(rng, -1.5, 2, (n, 3), 64) / (16 if kind == "weak" else 2)
+        w = _draw(rng, -1.5, 2, (n, 2), 64) / (16 if kind == "weak" else 2)
         yield _case(f"{kind}-{n}", (t_in, w), usual)
     hows = ((3.0, 0.5, 0.25, 1.0), (2.5, 2.25, -0.5, 2.0), (0.5, 4.25, 0.0, 0.25), (24.0, 1.25, 0.5, 8.0), (4.0, 0.265625, 0.5, 0.25))
     for k, how in enumerate(hows):
         t_in = _draw(rng, 0, 2, (2, 5), 64) * how[0]
-        yield _case(f"scale-{k}", (t_in, _draw(rng, -1.5, 2, (5, 3), 64)), how)
+        yield _case(f"scale-{k}", (t_in, _draw(rng, -1.5, 2, (5, 2), 64)), how)
