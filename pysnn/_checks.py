@@ -195,6 +195,22 @@ def alpha(threshold, decay):
     return positive(threshold, "threshold") * decay, 1 / decay
 
 
+def theta_forward(t_in, w, t_end, drive, v_init, tau):
+    """Let only good arguments of theta neurons through, with sqrt(drive - 1/4) in place of drive; the same for all backends."""
+    w = array(w, "w", ndim=2)
+    t_in = array(t_in, "t_in", shape=(None, w.shape[0]))
+    same_dtype(t_in=t_in, w=w)
+    if not (t_in >= 0).all():
+        raise ValueError(f"t_in: expected times from 0 (inf: no spike), got {t_in[~(t_in >= 0)].flat[0]}")
+    if not np.isscalar(v_init) or isinstance(v_init, (str, bytes)) or not abs(v_init) < np.inf:
+        raise ValueError(f"v_init: expected a finite number, got {describe(v_init)}")
+    excess = w.dtype.type(positive(drive, "drive")) - w.dtype.type(0.25)
+    if not excess > 0:
+        raise ValueError(f"drive: expected a number above 1/4, so that the neuron fires without input, got {describe(drive)}")
+    t_end, tau = (w.dtype.type(positive(x, name)) for x, name in ((t_end, "t_end"), (tau, "tau")))
+    return t_in, w, (t_end, np.sqrt(excess), w.dtype.type(v_init), tau)
+
+
 def spike_time_backward(dt_out, t_out):
     """Let only a gradient that fits t_out through; the same for all backends."""
     dt_out = array(dt_out, "dt_out", shape=t_out.shape)

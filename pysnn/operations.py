@@ -53,6 +53,7 @@ OPERATIONS = {operation.name: operation for operation in (
     Operation("temporal_conv", "temporal_conv", "", ("z_in", "w", "b", "stride", "padding", "threshold"), ("z_in", "w", "b"), ("z_out",)),
     *(Operation(name, "spike_times", f"{name}_", ("t_in", "w", "threshold", scale), ("t_in", "w"), ("t_out",), backends=NO_CUDA)
       for name, scale in (("leaky_equal", "tau"), ("leaky_double", "tau"), ("alpha", "decay"))),
+    Operation("theta", "theta", "", ("t_in", "w", "t_end", "drive", "v_init", "tau"), ("t_in", "w"), ("t_out",), backends=NO_CUDA),
     Operation("integrate_fire", "integrate_fire", "", ("current", "threshold", "v_init", "rule"), ("current", "v_init"),
               ("spikes", "v_final"), ("dv_final", "surrogate", "detach_reset")),
     Operation("pooled_fire", "pooled_fire", "", ("current", "size", "threshold", "v_init", "rule"), ("current", "v_init"),

@@ -383,7 +383,7 @@ def _fits(subject, case):
         return False                           # it may need its biases
     defaults = inspect.signature(suite.operation(subject.operation).forward).parameters
     left_out = record.arguments[len(record.arguments) if subject.n_args is None else subject.n_args:]
-    declared = ("rule", "v_init", *["threshold"] * bool(subject.thresholds))
+    declared = (*["rule", "v_init"] * ("rule" in record.arguments), *["threshold"] * bool(subject.thresholds))
     return all(name in declared or (name not in case.inputs and (
         how.get(name, defaults[name].default) == defaults[name].default or (name == "stride" and how[name] == how.get("size"))))
         for name in left_out)

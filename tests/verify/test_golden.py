@@ -278,7 +278,7 @@ def test_the_reader_is_short_and_alone():
 def test_the_page_agrees_with_the_set():
     page, schema = PAGE.read_text(), json.loads((golden.FOLDER / "schema.json").read_text())
     assert f"{len(schema['cases'])} cases" in page and f"version {schema['version']}" in page and schema["version"] == golden.VERSION
-    assert len(list(golden.FOLDER.glob("*.npz"))) == 7
+    assert len(list(golden.FOLDER.glob("*.npz"))) == 8
     code = re.search(r"```python\n(from pysnn.*?)```", page, re.S)[1]
     names = re.findall(r"golden\.(\w+)", code)
     assert names == ["check"] and hasattr(importlib.import_module("pysnn.verify.golden"), names[0])

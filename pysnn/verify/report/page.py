@@ -14,6 +14,7 @@ CHECKS = {
     "complex step": "backward against a complex step at frozen causal sets",
     "shift identity": "delaying all inputs delays each output by as much",
     "no delays": "delays of 0 change nothing",
+    "no jumps": "as a weight or a time moves, the spike moves the less, the smaller the step",
     "homogeneity": "sum z dL/dz is the same at every layer",
     "reference": "outputs and gradients against the reference implementation",
     "dynamics": "spikes and potentials against the definition, step by step",
