@@ -43,6 +43,7 @@ TUTORIAL = THROUGH_TIME | {
     "fire": ">", "surrogate": "atan", "slope": 2.0, "lr": 5e-4, "lr_end": 5e-6, "batch": 128, "epochs": 10}
 SPIKE_CONVOLUTIONS = {"model": "28x28x1-16c5-N-P2-32c5-N-P2-10", "code": "latency", "shift": 1, "drop_in": 0.0, "drop_hidden": 0.0,
                       "epochs": 16}
+LEAKS = {"model": "4-60-3", "init_mean": 8.0, "init_std": 3.0, "beta": 10.0, "weight_sum": 1.0, "lr": 0.02, "max_norm": 0.0, "epochs": 60}
 UNBOUND = {"max_norm": 0.0, "lr": 6e-3}
 BEFORE = {"model": "12-128d-R0.9-9d-I0.9", "over": "largest"}               # the preset of JapaneseVowels as it was
 EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the preset's)
@@ -54,6 +55,8 @@ EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the 
     "yin-yang-30": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3", **UNBOUND}),
     "yin-yang-30-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30+synaptic-3+synaptic", **UNBOUND}),
     "yin-yang-5-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-5+synaptic-3+synaptic", **UNBOUND}),
+    **{f"yin-yang-{neuron}": ("temporal", "yin-yang", "ours", range(3), {"neuron": neuron.replace("-", "_"), **LEAKS})
+       for neuron in ("leaky-equal", "leaky-double", "alpha")},
     "yin-yang-30-bounded": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3"}),
     "yin-yang-30-delays-bounded": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30+synaptic-3+synaptic"}),
     "yin-yang-5-delays-bounded": ("temporal", "yin-yang", "ours", range(5), {"model": "4-5+synaptic-3+synaptic"}),
