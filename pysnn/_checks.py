@@ -214,12 +214,21 @@ def ends(stopped, n_spikes):
                          f"{ENDLESS} times")
 
 
-def event_backward(d, out, dtype, name="dt_out", of="t_out"):
+def event_backward(d, out, dtype, name="dt_out", of="t_out", n_spikes=None):
     """Let only a gradient that fits an output through, in float64, 0 where that output is infinite; the same for all backends."""
-    d = array(d, name, shape=out.shape)
+    d = array(d, name, shape=out.shape if n_spikes is None else (*out.shape[:2], n_spikes))
     if d.dtype != dtype:
         raise TypeError(f"expected one float dtype for all arrays, but {name} is {d.dtype}, {of} is {dtype}")
-    return np.where(np.isfinite(out), d, 0).astype(np.float64)
+    return np.where(np.isfinite(out), d[tuple(map(slice, out.shape))], 0).astype(np.float64)
+
+
+def padded(t_out, n_spikes, dtype):
+    """Give each neuron room for n_spikes spikes, if that is a number."""
+    if n_spikes is None or n_spikes == t_out.shape[2]:
+        return t_out.astype(dtype)
+    full = np.full((*t_out.shape[:2], n_spikes), np.inf, dtype)
+    full[:, :, :t_out.shape[2]] = t_out
+    return full
 
 
 def labels(y, name, n, n_classes):

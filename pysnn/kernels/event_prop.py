@@ -29,11 +29,12 @@ class Cache(NamedTuple):
     stopped: np.ndarray       # (B, N_out) bool: whether a neuron would have fired once more than n_spikes times
     inputs: tuple             # shape of t_in; (B, E) sorted times, their places in a row of t_in, (B,) how many came
     weights: tuple            # w, w_rec
-    t_out: np.ndarray         # (B, N_out, K_out)
+    t_out: np.ndarray         # (B, N_out, largest number of spikes)
     current: np.ndarray       # the current of the neuron at each spike
     n_before: np.ndarray      # how many inputs had arrived
     log: tuple                # with w_rec: (B, any) events in order, k >= 0: input k, k < 0: neuron -1 - k; (B,) how many
     how: tuple                # threshold, tau_m, tau_s
+    n_spikes: int | None
     dtype: np.dtype
 
 
@@ -50,7 +51,8 @@ def forward(t_in, w, w_rec=None, threshold=1.0, tau_m=4.0, tau_s=1.0, n_spikes=N
     _checks.ends(stopped, n_spikes)
     n = max(1, int(np.isfinite(t_out).sum(axis=2).max()))
     t_out, current, n_before = (np.ascontiguousarray(x[:, :, :n]) for x in (t_out, current, n_before))
-    return t_out.astype(dtype), Cache(stopped, inputs, (w, w_rec), t_out, current, n_before, tuple(log), how, dtype)
+    cache = Cache(stopped, inputs, (w, w_rec), t_out, current, n_before, tuple(log), how, n_spikes, dtype)
+    return _checks.padded(t_out, n_spikes, dtype), cache
 
 
 def _sort(t_in):
@@ -226,7 +228,7 @@ def _run(given, weights, units, out, block):
 
 def backward(dt_out, cache):
     """Pull a gradient back through `forward`; see `pysnn.reference.event_prop.backward`."""
-    dt_out = _checks.event_backward(dt_out, cache.t_out, cache.dtype)
+    dt_out = _checks.event_backward(dt_out, cache.t_out, cache.dtype, n_spikes=cache.n_spikes)
     threshold, tau_m, _ = cache.how
     if cache.weights[1] is not None:
         return _pull(cache, lambda *given: _back(*given, cache.log, dt_out), (cache.t_out, cache.current))

@@ -57,10 +57,13 @@ class EventDense(_Events):
         self.n_spikes = n_spikes
 
     def forward(self, t, rng=None, statistics=None):
-        return self.op.forward(*self._with_bias(t), tau_m=self.tau_m, n_spikes=self.n_spikes)
+        t_out, cache = self.op.forward(*self._with_bias(t), tau_m=self.tau_m, n_spikes=self.n_spikes)
+        return np.ascontiguousarray(t_out[:, :, :cache.t_out.shape[2]]), cache                 # no room for spikes that nobody fires
 
     def backward(self, dt, cache, need_dx=True):
-        return self._gradients(*self.op.backward(dt, cache)[:2])
+        full = np.zeros((*dt.shape[:2], self.n_spikes or dt.shape[2]), dt.dtype)
+        full[:, :, :dt.shape[2]] = dt
+        return self._gradients(*self.op.backward(full, cache)[:2])
 
 
 class EventMax(_Events):

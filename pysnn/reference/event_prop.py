@@ -24,9 +24,10 @@ class Cache(NamedTuple):
     stopped: np.ndarray       # (B, N_out) bool: whether a neuron would have fired once more than n_spikes times
     t_in: np.ndarray          # (B, N_in, K_in)
     weights: tuple            # w, w_rec
-    t_out: np.ndarray         # (B, N_out, K_out)
+    t_out: np.ndarray         # (B, N_out, largest number of spikes)
     samples: list             # of each sample: what arrived, and all spikes in the order in which they were found
     how: tuple                # threshold, tau_m, tau_s
+    n_spikes: int | None
     dtype: np.dtype
 
 
@@ -61,7 +62,8 @@ def forward(t_in, w, w_rec=None, threshold=1.0, tau_m=4.0, tau_s=1.0, n_spikes=N
     Returns
     -------
     t_out : (B, N_out, K_out) array
-        Times of the output spikes of each neuron in order, then inf; K_out is the largest number of spikes of a neuron, at least 1.
+        Times of the output spikes of each neuron in order, then inf; K_out is n_spikes, or without it the largest number of spikes of a
+        neuron, at least 1.
     cache : Cache
         For `backward`.
 
@@ -83,7 +85,7 @@ def forward(t_in, w, w_rec=None, threshold=1.0, tau_m=4.0, tau_s=1.0, n_spikes=N
     t_out = np.full((*stopped.shape, max(1, *(len(one) for some in lists for one in some))), NO_SPIKE)
     for (b, j), row in np.ndenumerate(stopped):
         t_out[b, j, :len(lists[b][j])] = lists[b][j]
-    return t_out.astype(dtype), Cache(stopped, t_in, (w, w_rec), t_out, samples, how, dtype)
+    return _checks.padded(t_out, n_spikes, dtype), Cache(stopped, t_in, (w, w_rec), t_out, samples, how, n_spikes, dtype)
 
 
 def _simulate(inputs, w_rec, how, bound):
@@ -188,7 +190,7 @@ def backward(dt_out, cache):
     TypeError, ValueError
         If dt_out is not like t_out.
     """
-    dt_out = _checks.event_backward(dt_out, cache.t_out, cache.dtype)
+    dt_out = _checks.event_backward(dt_out, cache.t_out, cache.dtype, n_spikes=cache.n_spikes)
     (w, w_rec), (threshold, tau_m, tau_s), n_times = cache.weights, cache.how, cache.t_in.shape[2]
     dt_in, dw, dw_rec = np.zeros(cache.t_in.shape), np.zeros(w.shape), np.zeros((w.shape[1],) * 2)
     for b, (times, source, weights, spikes) in enumerate(cache.samples):
