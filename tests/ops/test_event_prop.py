@@ -1,7 +1,5 @@
 """Leaky neurons that fire many times: worked by hand, the derivation, 50 digits, differences, limits, both backends, refusals."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -62,7 +60,7 @@ def test_one_input_and_two_spikes(op):
 
 
 @pytest.mark.parametrize("t_in, w, n", [
-    ([0], [6.3], 0), ([0], [6.5], 1), ([0], [60], 9), ([1, 1], [60, -60], 0), ([0, 0.0625], [12, -12], 0), ([0, 30], [6.5, -60], 1),
+    ([0], [6.3], 0), ([0], [6.5], 1), ([0], [60], 14), ([1, 1], [60, -60], 0), ([0, 0.0625], [12, -12], 0), ([0, 30], [6.5, -60], 1),
     ([INF, INF], [9, 9], 0), ([0, 40], [6.2, 6.2], 0), ([5, 0], [6.5, 6.5], 2)], ids=str)
 def test_how_often_it_fires(op, t_in, w, n):
     """(V3): too weak, once, often, cancelled, inhibited in time and too late, silence, forgotten, out of order."""
@@ -124,14 +122,17 @@ def test_against_50_digits(op, tau_m, tau_s, recurrent, rng):
 def test_gradients_by_differences_with_ten_spikes_a_neuron(tau_m, tau_s, recurrent, rng):
     """Every input and weight, against differences of the simulation itself (five points, so that their own error is small)."""
     op = operation("event_prop", "numba")
-    for _ in range(200):
-        t_in, w, w_rec = rng.uniform(0, 10, (1, 4, 5)), rng.uniform(2, 9, (4, 3)), rng.normal(-0.3, 0.2, (3, 3)) if recurrent else None
+    for _ in range(20_000):
+        t_in, w, w_rec = rng.uniform(0, 10, (1, 3, 4)), rng.uniform(0.2, 1) * rng.uniform(4, 12, (3, 2)), rng.uniform(-0.4, 0, (2, 2)) if recurrent else None
         t_out, cache = op.forward(t_in, w, w_rec, 1.0, tau_m, tau_s)
         fired = np.isfinite(t_out)
-        near = [np.isfinite(op.forward(t_in, w, w_rec, x, tau_m, tau_s)[0]).sum() for x in (0.99, 1.01)]
-        if fired.sum(axis=2).min() >= 10 and near[0] == near[1]:
-            break
-    assert fired.sum(axis=2).min() >= 10
+        near = [np.isfinite(op.forward(t_in, w, w_rec, x, tau_m, tau_s)[0]).sum() for x in (0.98, 1.02)]
+        events = np.sort(np.concatenate([t_in[np.isfinite(t_in)], t_out[fired]]))
+        counts = fired.sum(axis=2)
+        if (counts.min() >= 10 and counts.max() <= 25 and near[0] == near[1] and cache.current[fired].min() > 1.4
+                and np.diff(events).min() > 2e-3 and np.abs(op.backward(np.where(fired, 1.0, 0), cache)[0]).max() < 8):
+            break                                # no spike that hardly comes or hardly does not, and no two events that may change places
+    assert counts.min() >= 10 and cache.current[fired].min() > 1.4
     c, args = np.where(fired, rng.normal(size=t_out.shape), 0), [t_in, w, w_rec]
     worst = 0.0
     for k, (x, dx) in enumerate(zip(args, op.backward(c, cache), strict=True)):
@@ -141,7 +142,7 @@ def test_gradients_by_differences_with_ten_spikes_a_neuron(tau_m, tau_s, recurre
                 moved[k][at] += step
                 t = op.forward(*moved, 1.0, tau_m, tau_s)[0]
                 return (c * np.where(fired, t[:, :, :t_out.shape[2]], 0)).sum()
-            h = 2e-4
+            h = 5e-5
             d = (8 * (total(h) - total(-h)) - (total(2 * h) - total(-2 * h))) / (12 * h)
             worst = max(worst, abs(d - dx[at]) / max(1, np.abs(dx).max()))
     assert worst < 1e-8
@@ -225,7 +226,7 @@ def test_maxima_by_differences_and_by_a_fine_grid(op, tau_m, tau_s, rng):
 @pytest.mark.parametrize("name, tau_m", [("leaky_equal", 1.0), ("leaky_equal", 1 + 1e-11), ("leaky_equal", 1 - 1e-11), ("leaky_double", 2.0)])
 def test_first_spikes_are_those_of_the_closed_forms(op, name, tau_m, rng):
     """(E6), (E7), (E8) against (V3), (V5), to 1e-10; tau_m = tau_s also as a limit."""
-    t_in, w = rng.uniform(0, 2, (5, 6)), rng.normal(0.8, 1, (6, 7))
+    t_in, w = rng.uniform(0, 2, (5, 6)), rng.normal(0.2, 0.6, (6, 7))
     closed = OPERATIONS[name].pair("numba")
     t_out, cache = closed.forward(t_in, w, 0.25, 1.0)
     first, first_cache = op.forward(t_in[:, :, None], w, None, 0.25, tau_m, 1.0, 1)
@@ -259,7 +260,7 @@ def test_a_clock_approaches_all_spikes_at_first_order():
             assert both >= 3
             off.append(np.abs(exact[:both] - clocked[:both]).max())
         errors.append(max(off))
-    assert errors[0] < 0.2 and all(2.5 < a / b < 6 for a, b in itertools.pairwise(errors))
+    assert all(e < 4 / n for e, n in zip(errors, (256, 1024, 4096), strict=True)) and errors[0] > 8 * errors[2]
 
 
 # ---------------------------------------------------------------------------------------------- refusals
