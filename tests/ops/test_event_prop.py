@@ -129,10 +129,10 @@ def test_gradients_by_differences_with_ten_spikes_a_neuron(tau_m, tau_s, recurre
         near = [np.isfinite(op.forward(t_in, w, w_rec, x, tau_m, tau_s)[0]).sum() for x in (0.98, 1.02)]
         events = np.sort(np.concatenate([t_in[np.isfinite(t_in)], t_out[fired]]))
         counts = fired.sum(axis=2)
-        if (counts.min() >= 10 and counts.max() <= 25 and near[0] == near[1] and cache.current[fired].min() > 1.4
+        if (counts.min() >= 10 and counts.max() <= 25 and near[0] == near[1] and cache.current[fired].min() > 1.2
                 and np.diff(events).min() > 2e-3 and np.abs(op.backward(np.where(fired, 1.0, 0), cache)[0]).max() < 8):
             break                                # no spike that hardly comes or hardly does not, and no two events that may change places
-    assert counts.min() >= 10 and cache.current[fired].min() > 1.4
+    assert counts.min() >= 10 and cache.current[fired].min() > 1.2
     c, args = np.where(fired, rng.normal(size=t_out.shape), 0), [t_in, w, w_rec]
     worst = 0.0
     for k, (x, dx) in enumerate(zip(args, op.backward(c, cache), strict=True)):
