@@ -192,7 +192,7 @@ def spike_time_backward(dt_out, t_out):
 
 
 def event_forward(t_in, w, w_rec, numbers, n_spikes):
-    """Let only good arguments of neurons that fire many times through, in float64, with the dtype that they had; the same for all backends."""
+    """Let only good arguments of neurons that fire many times through, in float64, with the dtype that they had."""
     w = array(w, "w", ndim=2)
     t_in = array(t_in, "t_in", shape=(None, w.shape[0], None))
     given = {"t_in": t_in, "w": w} | ({} if w_rec is None else {"w_rec": array(w_rec, "w_rec", shape=(w.shape[1],) * 2)})

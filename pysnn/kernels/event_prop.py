@@ -133,7 +133,7 @@ def _crossing(v, current, threshold, gap, ratio):
 def _scan(given, w, units, out, block):
     """Forward without recurrent weights, for outputs j0:j1 and samples b0:b1."""
     times, order, n_events, n_times = given
-    threshold, tau, ratio = units
+    threshold, _, ratio = units
     j0, j1, b0, b1 = block
     n = j1 - j0
     current, v, ahead, level, count = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int64)
@@ -165,7 +165,7 @@ def _arrive(w, state, fading):
 
 @njit
 def _fire(state, interval, units, out, place):
-    """Find all spikes of one neuron before the next input; return the potential then."""
+    """Find all spikes of one neuron before the next input, each of which sets it to 0, (V1), (V4); return the potential then."""
     v, current, ahead = state
     t, t_next, gap, n_before = interval
     threshold, tau, ratio = units
@@ -227,7 +227,7 @@ def _run(given, weights, units, out, block):
 
 
 def backward(dt_out, cache):
-    """Pull a gradient back through `forward`; see `pysnn.reference.event_prop.backward`."""
+    """Pull a gradient back through `forward`: (V5), by the adjoint equations; see `pysnn.reference.event_prop.backward`."""
     dt_out = _checks.event_backward(dt_out, cache.t_out, cache.dtype, n_spikes=cache.n_spikes)
     threshold, tau_m, _ = cache.how
     if cache.weights[1] is not None:
@@ -318,7 +318,7 @@ def _adjoint(given, weights, units, marks, grads, block):
 @njit
 def _back(given, weights, units, marks, grads, block, log, dt_out):
     """Backward with recurrent weights."""
-    times, order, n_events, n_times = given
+    times, order, _, n_times = given
     w, w_rec = weights
     threshold, tau, ratio = units
     when, current = marks

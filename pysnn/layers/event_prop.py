@@ -13,7 +13,8 @@ class _Events(Layer):
     """What both layers share: weights, and the spike that stands for the bias."""
 
     def __init__(self, params, k, tau_m, t_bias=0.0, backend="auto"):
-        self.params, self.names, self.tau_m, self.t_bias, self.op = params, (f"w{k}", f"b{k}"), tau_m, t_bias, backend_of("event_prop", backend)
+        self.params, self.names, self.tau_m, self.t_bias = params, (f"w{k}", f"b{k}"), tau_m, t_bias
+        self.op = backend_of("event_prop", backend)
 
     def _with_bias(self, t):
         """Return times and weights, where there are biases with one more input, which spikes once."""

@@ -41,7 +41,7 @@ class Settings(settings.Settings):
     tau_m: float = setting(4.0, "time constant of the membranes", (1e-3, 1e6))
     n_spikes: int = setting(30, "a neuron fires at most so many times a sample; n_stopped in the records counts those that would have gone "
                             "on", (1, 1000))
-    rescue: float = setting(0.01, "pull upwards on all weights of a neuron that no sample of a batch moves, mostly since it is silent", (0, 1e6))
+    rescue: float = setting(0.01, "pull upwards on the weights of a neuron that no sample of a batch moves, such as a silent one", (0, 1e6))
     max_norm: float = setting(1.0, "bound of each array's gradient, Frobenius norm; 0: none", (0, 1e6))
     lr: float = 5e-3
     batch: int = 100

@@ -17,8 +17,8 @@ from .fluctuation import Drive, fluctuation_params
 from .specs import SPECS, AvgPool, BatchNorm, Conv, Dense, Dropout, Flatten, Integrate, Leaky, MaxPool, Neurons, Param, Site, Spec, Whiten
 
 __all__ = ["NAMED", "NEURONS", "SPECS", "AvgPool", "BatchNorm", "Conv", "Dense", "Drive", "Dropout", "Flatten", "Integrate", "Leaky",
-           "MaxPool", "Model", "Neurons", "Param", "Site", "Spec", "Whiten", "build", "check", "fluctuation_params", "rate_params", "rate_state",
-           "read", "temporal_params"]
+           "MaxPool", "Model", "Neurons", "Param", "Site", "Spec", "Whiten", "build", "check", "fluctuation_params", "rate_params",
+           "rate_state", "read", "temporal_params"]
 
 NEURONS = "temporal", "relu", "if"
 IN_STATE = "mean", "var", "fixed"         # roles of arrays that are no parameters

@@ -1,8 +1,8 @@
 """Leaky neurons that fire many times, on no time grid, and exact gradients of their spike times (EventProp), written to be read.
 
 `forward` finds every spike of a layer, with or without recurrent weights: between two events the potential has a closed form, and bisection
-finds where it reaches the threshold. `max_forward` is the readout: neurons that do not fire, and the maxima of their potentials. Times enter
-and leave as they are; inf means no spike. Here potentials are sums over all that happened before, and gradients are implicit derivatives,
+finds where it reaches the threshold. `max_forward` is the readout: maxima of the potentials of neurons that do not fire. Times enter and
+leave as they are; inf means no spike. Here potentials are sums over all that happened before, and gradients are implicit derivatives,
 spike by spike, last spike first; the kernel carries potentials along, and runs the adjoint equations backward. Both give the same numbers.
 docs/derivations/event-prop.md derives the equations tagged (V1) ... (V11). Source: T. C. Wunderlich, C. Pehle, Scientific Reports 11, 2021.
 """
@@ -83,7 +83,7 @@ def forward(t_in, w, w_rec=None, threshold=1.0, tau_m=4.0, tau_s=1.0, n_spikes=N
     _checks.ends(stopped, n_spikes)
     lists = [[[t for t, neuron, _ in sample.spikes if neuron == j] for j in range(w.shape[1])] for sample in samples]
     t_out = np.full((*stopped.shape, max(1, *(len(one) for some in lists for one in some))), NO_SPIKE)
-    for (b, j), row in np.ndenumerate(stopped):
+    for b, j in np.ndindex(stopped.shape):
         t_out[b, j, :len(lists[b][j])] = lists[b][j]
     return _checks.padded(t_out, n_spikes, dtype), Cache(stopped, t_in, (w, w_rec), t_out, samples, how, n_spikes, dtype)
 

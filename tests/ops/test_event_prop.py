@@ -27,7 +27,7 @@ def op(request):
 
 def layer(rng, sizes=(2, 4, 3, 5), recurrent=False, ties=False, mean=1.5):
     """Draw times, weights and recurrent weights; some inputs never come."""
-    n_batch, n_in, n_times, n_out = sizes
+    _, n_in, _, n_out = sizes
     t_in = rng.integers(0, 8, sizes[:3]) / 2 if ties else rng.uniform(0, 6, sizes[:3])
     t_in[rng.random(t_in.shape) < 0.1] = INF
     return t_in, rng.normal(mean, 2, (n_in, n_out)), rng.normal(-0.3, 0.4, (n_out, n_out)) if recurrent else None
@@ -123,7 +123,8 @@ def test_gradients_by_differences_with_ten_spikes_a_neuron(tau_m, tau_s, recurre
     """Every input and weight, against differences of the simulation itself (five points, so that their own error is small)."""
     op = operation("event_prop", "numba")
     for _ in range(20_000):
-        t_in, w, w_rec = rng.uniform(0, 10, (1, 3, 4)), rng.uniform(0.2, 1) * rng.uniform(4, 12, (3, 2)), rng.uniform(-0.4, 0, (2, 2)) if recurrent else None
+        t_in, w_rec = rng.uniform(0, 10, (1, 3, 4)), rng.uniform(-0.4, 0, (2, 2)) if recurrent else None
+        w = rng.uniform(0.2, 1) * rng.uniform(4, 12, (3, 2))
         t_out, cache = op.forward(t_in, w, w_rec, 1.0, tau_m, tau_s)
         fired = np.isfinite(t_out)
         near = [np.isfinite(op.forward(t_in, w, w_rec, x, tau_m, tau_s)[0]).sum() for x in (0.98, 1.02)]
@@ -223,7 +224,8 @@ def test_maxima_by_differences_and_by_a_fine_grid(op, tau_m, tau_s, rng):
 
 # ---------------------------------------------------------------------------------------------- limits
 
-@pytest.mark.parametrize("name, tau_m", [("leaky_equal", 1.0), ("leaky_equal", 1 + 1e-11), ("leaky_equal", 1 - 1e-11), ("leaky_double", 2.0)])
+@pytest.mark.parametrize("name, tau_m", [("leaky_equal", 1.0), ("leaky_equal", 1 + 1e-11), ("leaky_equal", 1 - 1e-11),
+                                         ("leaky_double", 2.0)])
 def test_first_spikes_are_those_of_the_closed_forms(op, name, tau_m, rng):
     """(E6), (E7), (E8) against (V3), (V5), to 1e-10; tau_m = tau_s also as a limit."""
     t_in, w = rng.uniform(0, 2, (5, 6)), rng.normal(0.2, 0.6, (6, 7))

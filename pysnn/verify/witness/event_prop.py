@@ -2,7 +2,7 @@
 
     tau_m V' = -V + I,      tau_s I' = -I,      an input adds its weight to I;      V = threshold is a spike and sets V to 0.
 
-Between two events the two equations are integrated in steps; where V has passed the threshold, the step is repeated with the length at which
+Between two events both equations are integrated in steps; where V has passed the threshold, the step is repeated with the length at which
 it just reaches it. An error of order h^4 remains, which is the check's tolerance.
 """
 
