@@ -127,22 +127,22 @@ def test_gradients_by_differences_with_ten_spikes_a_neuron(tau_m, tau_s, recurre
         w = rng.uniform(0.2, 1) * rng.uniform(4, 12, (3, 2))
         t_out, cache = op.forward(t_in, w, w_rec, 1.0, tau_m, tau_s)
         fired = np.isfinite(t_out)
-        near = [np.isfinite(op.forward(t_in, w, w_rec, x, tau_m, tau_s)[0]).sum() for x in (0.98, 1.02)]
         events = np.sort(np.concatenate([t_in[np.isfinite(t_in)], t_out[fired]]))
         counts = fired.sum(axis=2)
-        if (counts.min() >= 10 and counts.max() <= 25 and near[0] == near[1] and cache.current[fired].min() > 1.2
-                and np.diff(events).min() > 2e-3 and np.abs(op.backward(np.where(fired, 1.0, 0), cache)[0]).max() < 8):
-            break                                # no spike that hardly comes or hardly does not, and no two events that may change places
-    assert counts.min() >= 10 and cache.current[fired].min() > 1.2
-    c, args = np.where(fired, rng.normal(size=t_out.shape), 0), [t_in, w, w_rec]
+        if (((cache.current > 1.2) & fired).sum(axis=2).min() >= 10 and counts.max() <= 25
+                and np.diff(events).min() > 2e-3 and np.abs(op.backward(np.where((cache.current > 1.2) & fired, 1.0, 0), cache)[0]).max() < 8):
+            break                                                        # no two events that may change places
+    clear = (cache.current > 1.2) & fired                                # a last spike that hardly comes is left out
+    assert clear.sum(axis=2).min() >= 10
+    c, args = np.where(clear, rng.normal(size=t_out.shape), 0), [t_in, w, w_rec]
     worst = 0.0
     for k, (x, dx) in enumerate(zip(args, op.backward(c, cache), strict=True)):
         for at in np.ndindex(x.shape) if x is not None else ():
             def total(step, k=k, at=at):
                 moved = [None if a is None else a.copy() for a in args]
                 moved[k][at] += step
-                t = op.forward(*moved, 1.0, tau_m, tau_s)[0]
-                return (c * np.where(fired, t[:, :, :t_out.shape[2]], 0)).sum()
+                t = op.forward(*moved, 1.0, tau_m, tau_s, 40)[0]
+                return (c * np.where(clear, t[:, :, :t_out.shape[2]], 0)).sum()
             h = 5e-5
             d = (8 * (total(h) - total(-h)) - (total(2 * h) - total(-2 * h))) / (12 * h)
             worst = max(worst, abs(d - dx[at]) / max(1, np.abs(dx).max()))
