@@ -5,6 +5,7 @@ from itertools import islice
 import numpy as np
 
 LATEST = 80.0       # spike time in tau whose exp is a float32
+ENDLESS = 1000      # spikes of a neuron, after which it is taken to fire without end
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -216,6 +217,46 @@ def spike_time_backward(dt_out, t_out):
     dt_out = array(dt_out, "dt_out", shape=t_out.shape)
     same_dtype(dt_out=dt_out, t_out=t_out)
     return dt_out
+
+
+def event_forward(t_in, w, w_rec, numbers, n_spikes):
+    """Let only good arguments of neurons that fire many times through, in float64, with the dtype that they had."""
+    w = array(w, "w", ndim=2)
+    t_in = array(t_in, "t_in", shape=(None, w.shape[0], None))
+    given = {"t_in": t_in, "w": w} | ({} if w_rec is None else {"w_rec": array(w_rec, "w_rec", shape=(w.shape[1],) * 2)})
+    same_dtype(**given)
+    if not (t_in > -np.inf).all():
+        raise ValueError(f"t_in: expected times (inf: no spike), got {t_in[~(t_in > -np.inf)].flat[0]}")
+    for name in given.keys() - {"t_in"}:
+        finite(given[name], name)
+    numbers = tuple(float(w.dtype.type(positive(x, name))) for x, name in zip(numbers, ("threshold", "tau_m", "tau_s"), strict=True))
+    n_most = ENDLESS if n_spikes is None else whole(n_spikes, "n_spikes", 1)
+    wide = [None if x is None else x.astype(np.float64, copy=False) for x in (t_in, w, given.get("w_rec"))]
+    return *wide, numbers, n_most, w.dtype
+
+
+def ends(stopped, n_spikes):
+    """Refuse neurons that fire without end, where no bound was given."""
+    if n_spikes is None and stopped.any():
+        raise ValueError(f"n_spikes: expected a bound, for {'neuron {1} of sample {0}'.format(*np.argwhere(stopped)[0])} fires more than "
+                         f"{ENDLESS} times")
+
+
+def event_backward(d, out, dtype, name="dt_out", of="t_out", n_spikes=None):
+    """Let only a gradient that fits an output through, in float64, 0 where that output is infinite; the same for all backends."""
+    d = array(d, name, shape=out.shape if n_spikes is None else (*out.shape[:2], n_spikes))
+    if d.dtype != dtype:
+        raise TypeError(f"expected one float dtype for all arrays, but {name} is {d.dtype}, {of} is {dtype}")
+    return np.where(np.isfinite(out), d[tuple(map(slice, out.shape))], 0).astype(np.float64)
+
+
+def padded(t_out, n_spikes, dtype):
+    """Give each neuron room for n_spikes spikes, if that is a number."""
+    if n_spikes is None or n_spikes == t_out.shape[2]:
+        return t_out.astype(dtype)
+    full = np.full((*t_out.shape[:2], n_spikes), np.inf, dtype)
+    full[:, :, :t_out.shape[2]] = t_out
+    return full
 
 
 def labels(y, name, n, n_classes):

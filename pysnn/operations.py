@@ -54,6 +54,9 @@ OPERATIONS = {operation.name: operation for operation in (
     *(Operation(name, "spike_times", f"{name}_", ("t_in", "w", "threshold", scale), ("t_in", "w"), ("t_out",), backends=NO_CUDA)
       for name, scale in (("leaky_equal", "tau"), ("leaky_double", "tau"), ("alpha", "decay"))),
     Operation("theta", "theta", "", ("t_in", "w", "t_end", "drive", "v_init", "tau"), ("t_in", "w"), ("t_out",), backends=NO_CUDA),
+    Operation("event_prop", "event_prop", "", ("t_in", "w", "w_rec", "threshold", "tau_m", "tau_s", "n_spikes"), ("t_in", "w", "w_rec"),
+              ("t_out",), backends=NO_CUDA),
+    Operation("event_max", "event_prop", "max_", ("t_in", "w", "tau_m", "tau_s"), ("t_in", "w"), ("v_max",), backends=NO_CUDA),
     Operation("integrate_fire", "integrate_fire", "", ("current", "threshold", "v_init", "rule"), ("current", "v_init"),
               ("spikes", "v_final"), ("dv_final", "surrogate", "detach_reset")),
     Operation("pooled_fire", "pooled_fire", "", ("current", "size", "threshold", "v_init", "rule"), ("current", "v_init"),

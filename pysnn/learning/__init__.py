@@ -1,13 +1,13 @@
 """Learning rules: one short file each, which ends in its record `METHOD` (see method.py); METHODS is the one table of them."""
 
 from .. import _files
-from . import ann, conversion, eprop, proxy, surrogate, tandem, temporal
+from . import ann, conversion, eprop, eventprop, proxy, surrogate, tandem, temporal
 from .method import Method, Step
 from .settings import document
 
-__all__ = ["METHODS", "Method", "Step", "ann", "conversion", "eprop", "get", "proxy", "surrogate", "tandem", "temporal"]
+__all__ = ["METHODS", "Method", "Step", "ann", "conversion", "eprop", "eventprop", "get", "proxy", "surrogate", "tandem", "temporal"]
 
-METHODS = {rule.METHOD.name: rule.METHOD for rule in (temporal, proxy, tandem, surrogate, eprop, conversion, ann)}
+METHODS = {rule.METHOD.name: rule.METHOD for rule in (temporal, proxy, tandem, surrogate, eprop, eventprop, conversion, ann)}
 """All learning rules by name."""
 for _rule in METHODS.values():
     document(_rule.Settings)

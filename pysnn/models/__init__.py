@@ -17,8 +17,8 @@ from .fluctuation import Drive, fluctuation_params
 from .specs import SPECS, AvgPool, BatchNorm, Conv, Dense, Dropout, Flatten, Integrate, Leaky, MaxPool, Neurons, Param, Site, Spec, Whiten
 
 __all__ = ["NAMED", "NEURONS", "SPECS", "AvgPool", "BatchNorm", "Conv", "Dense", "Drive", "Dropout", "Flatten", "Integrate", "Leaky",
-           "MaxPool", "Model", "Neurons", "Param", "Site", "Spec", "Whiten", "build", "fluctuation_params", "rate_params", "rate_state",
-           "read", "temporal_params"]
+           "MaxPool", "Model", "Neurons", "Param", "Site", "Spec", "Whiten", "build", "check", "fluctuation_params", "rate_params",
+           "rate_state", "read", "temporal_params"]
 
 NEURONS = "temporal", "relu", "if"
 IN_STATE = "mean", "var", "fixed"         # roles of arrays that are no parameters
@@ -391,6 +391,30 @@ def rate_state(model, dtype=np.float32):
     return {name: np.full(param.shape, param.value, dtype) for name, param in read(model).statistics.items()}
 
 
+def check(params, model, wanted):
+    """Refuse parameters that are not those of a model.
+
+    Parameters
+    ----------
+    params : dict of str to array
+        Parameters by name.
+    model : Model
+        The model, for the message.
+    wanted : dict of str to Param
+        Those that it needs, from `Model.params`.
+
+    Raises
+    ------
+    ValueError
+        For other names or shapes, or numbers that are not finite.
+    """
+    wanted, given = {name: param.shape for name, param in wanted.items()}, {name: w.shape for name, w in params.items()}
+    if given != wanted:
+        raise ValueError(f"params: expected {wanted} for model {model}, got {given}")
+    for name, w in params.items():
+        _checks.finite(w, name)
+
+
 def build(model, neuron="temporal", params=None, bias=False, drops=None, backend="auto", state=None, config=None):
     """Build a network on given parameters.
 
@@ -430,12 +454,7 @@ def build(model, neuron="temporal", params=None, bias=False, drops=None, backend
         raise ValueError(f"params: expected a dict of weights, such as {'temporal' if neuron == 'temporal' else 'rate'}_params(model, rng) "
                          "draws, got None")
     model = read(model)
-    wanted = {name: param.shape for name, param in model.params(neuron, bias).items()}
-    given = {name: w.shape for name, w in params.items()}
-    if given != wanted:
-        raise ValueError(f"params: expected {wanted} for model {model}, got {given}")
-    for name, w in params.items():
-        _checks.finite(w, name)
+    check(params, model, model.params(neuron, bias))
     if state is None:
         state = rate_state(model, next(iter(params.values())).dtype.type)
     config, drops, made = config or layers.NeuronConfig(), list(drops or []), []

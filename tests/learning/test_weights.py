@@ -21,6 +21,7 @@ CASES = {name: (name, {"model": "3-5-3"}) for name in METHODS if name != "eprop"
 def started(case):
     method, chosen = CASES[case]
     quiet = {"max_norm": 0.0, "weight_sum": 0.0, "drop_in": 0.0, "drop_hidden": 0.0, "code": "latency"} if method == "temporal" else {}
+    quiet |= {"max_norm": 0.0, "rescue": 0.0} if method == "eventprop" else {}
     settings = METHODS[method].Settings(**chosen, **quiet, backend="reference", dtype="float64")
     run = training.start(method, settings)
     return run, STEPS if settings.time_axis else X

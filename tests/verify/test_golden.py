@@ -123,7 +123,10 @@ def test_unknown_operations_are_refused():
 
 # ---------------------------------------------------------------------------------------------- ours
 
-@pytest.mark.parametrize("name", OPERATIONS)
+WITHOUT = {"event_max"}      # no vectors yet: there is no oracle of a readout's maximum
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in WITHOUT])
 @pytest.mark.parametrize("backend", ["reference", "numba"])
 def test_ours_meet_them(name, backend):
     for dtype in (np.float64, np.float32):
@@ -278,7 +281,7 @@ def test_the_reader_is_short_and_alone():
 def test_the_page_agrees_with_the_set():
     page, schema = PAGE.read_text(), json.loads((golden.FOLDER / "schema.json").read_text())
     assert f"{len(schema['cases'])} cases" in page and f"version {schema['version']}" in page and schema["version"] == golden.VERSION
-    assert len(list(golden.FOLDER.glob("*.npz"))) == 8
+    assert len(list(golden.FOLDER.glob("*.npz"))) == 9
     code = re.search(r"```python\n(from pysnn.*?)```", page, re.S)[1]
     names = re.findall(r"golden\.(\w+)", code)
     assert names == ["check"] and hasattr(importlib.import_module("pysnn.verify.golden"), names[0])

@@ -23,8 +23,9 @@ def verdicts(tmp_path):
     return of
 
 
-LEAST = (("temporal", 2), ("temporal_delays", 3), ("temporal_conv", 2), ("leaky_equal", 2), ("leaky_double", 2),
-         ("alpha", 2), ("theta", 3), ("dense", 2), ("conv2d", 2), ("max_pool2d", 1), ("avg_pool2d", 1), ("batch_norm", 3), ("relu", 1))
+LEAST = (("temporal", 2), ("temporal_delays", 3), ("temporal_conv", 2), ("leaky_equal", 2), ("leaky_double", 2), ("alpha", 2), ("theta", 3),
+         ("event_prop", 2), ("event_max", 2), ("dense", 2), ("conv2d", 2), ("max_pool2d", 1), ("avg_pool2d", 1), ("batch_norm", 3),
+         ("relu", 1))
 """How many arguments an operation takes at least."""
 
 
@@ -53,7 +54,7 @@ def test_all_operations_of_the_page_are_here():
 
 def by_turns(name, n):
     """Mark as slow: of neurons with spike times all lengths but the full one, and two that share the code of the third."""
-    shorter = name in ("leaky_equal", "temporal_delays", "temporal_conv") and n < len(OPERATIONS[name].arguments)
+    shorter = name in ("leaky_equal", "temporal_delays", "temporal_conv", "event_prop", "event_max") and n < len(OPERATIONS[name].arguments)
     return [pytest.mark.slow] * (shorter or name in ("leaky_double", "alpha"))
 
 

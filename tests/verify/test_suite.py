@@ -90,8 +90,8 @@ def test_all_operations_losses_and_rules_have_checks():
     assert suite.OPERATIONS == tuple(OPERATIONS) == suite.NAMES[:len(OPERATIONS)]
     public = {name for name, f in vars(losses).items() if inspect.isfunction(f) and f.__module__ == losses.__name__ and name[0] != "_"}
     assert public - {"values_t"} == set(suite.LOSSES)                    # which is a map, a part of squared_t
-    assert set(training.METHODS) - set(suite.LEARNING) == {"temporal", "conversion", "eprop"}     # a net of one operation; nothing is
-    # trained; no gradient of a function: tests/learning/test_eprop.py checks it against its definition
+    assert set(training.METHODS) - set(suite.LEARNING) == {"temporal", "conversion", "eprop", "eventprop"}  # nets of one operation; nothing
+    # is trained; no gradient of a function: tests/learning/test_eprop.py checks it against its definition
     for name, operation in OPERATIONS.items():
         for backend in operation.backends[:1]:
             assert suite.operation(name, backend) == operation.pair(backend)

@@ -21,7 +21,7 @@ from ..oracle import relu as maps
 from ..oracle import temporal as oracle
 from ..oracle._numbers import exact, rounded
 from ..witness.temporal import near_threshold
-from . import theta, times
+from . import events, theta, times
 from .draw import short, whole
 from .vectors import FOLDER, INFINITE, ROLES, VERSION, GoldenCase, digest
 
@@ -42,6 +42,9 @@ MEANING = {
              "tau dV/dt = V (V - 1) + drive, from v_init at 0; an input adds w to V; the spike is where V is infinite. An input at or "
              "behind t_end acts at t_end instead, and adds w max(0, 1 - (t_in - t_end)/period), period = tau pi/sqrt(drive - 1/4). Of "
              "inputs at one time that of the lower index comes first.",
+    "event_prop": "forward(t_in, w, w_rec, threshold, tau_m, tau_s) -> t_out; backward(dt_out) -> dt_in, dw, dw_rec. Times (B, n, K); "
+                  "inf: no spike. tau_m dV/dt = -V + I, tau_s dI/dt = -I; an input adds w to I, a spike of the layer w_rec, at once; V at "
+                  "the threshold: a spike, and V = 0.",
     "integrate_fire": "forward(current, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
                       "detach_reset) -> dcurrent, dv_init. (T, B, n). reset, timing, fire: the rule.",
     "pooled_fire": "forward(current, size, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
@@ -464,7 +467,7 @@ def rebuild(folder=FOLDER):
     made += [(case, "integrate_fire") for case in _pooled_fire()] + [(case, "maps") for case in _levels()]
     made += [(case, "leaky") for case in _leaky()]
     made += [(case, "spike_times") for make in (times.spike_times, times.delays, times.convolutions) for case in make()]
-    made += [(case, "theta") for case in theta.cases()]
+    made += [(case, "theta") for case in theta.cases()] + [(case, "event_prop") for case in events.cases()]
     if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)

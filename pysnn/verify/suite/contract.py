@@ -17,7 +17,7 @@ from ._recorder import SINGLE, relative
 SAME = 1e-9
 FACTORS = (-1.0, 2.0 ** -20, 2.0 ** 10, 2.0 ** 20)          # exact: nothing rounds
 SAMPLES = {"current": 1, "v_init": 0, "spikes": 1, "v_final": 0, "dv_final": 0, "dv": 1, "z_in": 0, "z_out": 0, "t_in": 0, "t_out": 0,
-           "x": 0, "y": 0}
+           "x": 0, "y": 0, "v_max": 0}
 """The axis of the samples, of all arrays that have one."""
 
 

@@ -11,12 +11,12 @@ from ...foreign import NoAnswer, one_line
 from .. import golden
 from ..report.ledger import CONVENTION, RIGHT, UNJUDGED, Entry, Ledger, joined
 from . import _plain as plain
-from . import contract, delays, integrate_fire, leaky, learning, losses, relu, spike_times, temporal, temporal_conv, theta
+from . import contract, delays, event_prop, integrate_fire, leaky, learning, losses, relu, spike_times, temporal, temporal_conv, theta
 from ._recorder import Recorder
 from ._watched import Watched
 
-SUITE = {**temporal.SUITE, **delays.SUITE, **temporal_conv.SUITE, **spike_times.SUITE, **theta.SUITE, **integrate_fire.SUITE,
-         **leaky.SUITE, **relu.SUITE, **losses.SUITE, **learning.SUITE}
+SUITE = {**temporal.SUITE, **delays.SUITE, **temporal_conv.SUITE, **spike_times.SUITE, **theta.SUITE, **event_prop.SUITE,
+         **integrate_fire.SUITE, **leaky.SUITE, **relu.SUITE, **losses.SUITE, **learning.SUITE}
 """All that has checks, by name."""
 
 OPERATIONS = tuple(table.OPERATIONS)

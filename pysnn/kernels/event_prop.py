@@ -1,0 +1,420 @@
+"""Leaky neurons that fire many times, and EventProp, written to be fast (Numba); same names, arguments and results as the reference.
+
+A neuron keeps its potential and its current, both at the time of the last event. Without recurrent weights no neuron needs to know of
+another: all of them go from input to input together, and only those whose tangent reaches the threshold before the next input look for
+their spikes. With recurrent weights the sample goes from event to event, the next spike of all neurons being the next event. Backward, the
+adjoint variables p (of the potential) and q (of the current) go through the same events in reverse order; no array holds samples, inputs
+and outputs at once. All arithmetic is in float64, times are in tau_s.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import _checks
+from .._jit import njit
+from .._threads import cut, spread
+
+_SAMPLES, _TILE = 4, 256       # samples and outputs a block
+_SHARES = 8                    # of a batch, each with gradients of its own, which are added up in order
+_CAPACITY = 8                  # spikes a neuron that there is room for at first
+_FORGOTTEN = 800.0             # time constants: an exponential is 0
+_CLOSE = 1e-9                  # last step of a root search, over the root; the step after it would be below the last place
+
+
+class Cache(NamedTuple):
+    """What backward needs of forward; opaque, but for `stopped`."""
+
+    stopped: np.ndarray       # (B, N_out) bool: whether a neuron would have fired once more than n_spikes times
+    inputs: tuple             # shape of t_in; (B, E) sorted times, their places in a row of t_in, (B,) how many came
+    weights: tuple            # w, w_rec
+    t_out: np.ndarray         # (B, N_out, largest number of spikes)
+    current: np.ndarray       # the current of the neuron at each spike
+    n_before: np.ndarray      # how many inputs had arrived
+    log: tuple                # with w_rec: (B, any) events in order, k >= 0: input k, k < 0: neuron -1 - k; (B,) how many
+    how: tuple                # threshold, tau_m, tau_s
+    n_spikes: int | None
+    dtype: np.dtype
+
+
+def forward(t_in, w, w_rec=None, threshold=1.0, tau_m=4.0, tau_s=1.0, n_spikes=None):
+    """Find all spikes; see `pysnn.reference.event_prop.forward`."""
+    t_in, w, w_rec, how, n_most, dtype = _checks.event_forward(t_in, w, w_rec, (threshold, tau_m, tau_s), n_spikes)
+    inputs, capacity = _sort(t_in), min(_CAPACITY, n_most)
+    while True:
+        found = _simulate(inputs, w, w_rec, how, capacity)
+        if capacity == n_most or not found[3].any():
+            break
+        capacity = min(4 * capacity, n_most)
+    t_out, current, n_before, stopped, *log = found
+    _checks.ends(stopped, n_spikes)
+    n = max(1, int(np.isfinite(t_out).sum(axis=2).max()))
+    t_out, current, n_before = (np.ascontiguousarray(x[:, :, :n]) for x in (t_out, current, n_before))
+    cache = Cache(stopped, inputs, (w, w_rec), t_out, current, n_before, tuple(log), how, n_spikes, dtype)
+    return _checks.padded(t_out, n_spikes, dtype), cache
+
+
+def _sort(t_in):
+    """Sort the inputs of each sample by time."""
+    flat = t_in.reshape(len(t_in), -1)
+    order = flat.argsort(axis=1, kind="stable")
+    return t_in.shape, np.take_along_axis(flat, order, axis=1), order, np.isfinite(flat).sum(axis=1)
+
+
+def _simulate(inputs, w, w_rec, how, capacity):
+    """Run all samples, with room for so many spikes of a neuron."""
+    (shape, times, order, n_events), (threshold, tau_m, tau_s) = inputs, how
+    n_batch, n_out = shape[0], w.shape[1]
+    out = (np.full((n_batch, n_out, capacity), np.inf), np.ones((n_batch, n_out, capacity)),
+           np.zeros((n_batch, n_out, capacity), np.int32), np.zeros((n_batch, n_out), np.bool_))
+    given, units = (times, order, n_events, shape[2]), (threshold, tau_s, tau_m / tau_s)
+    if w_rec is None:
+        blocks = [(*j, *b) for j in cut(n_out, _TILE) for b in cut(n_batch, _SAMPLES)]
+        spread(lambda j0, j1, b0, b1: _scan(given, w, units, out, (j0, j1, b0, b1)), blocks)
+        return out
+    log = np.zeros((n_batch, times.shape[1] + n_out * capacity), np.int32), np.zeros(n_batch, np.int64)
+    spread(lambda b0, b1: _run(given, (w, w_rec), units, (*out, *log), (b0, b1)), cut(n_batch, _SAMPLES))
+    return *out, *log
+
+
+@njit
+def _psp(x, ratio):
+    """(V2) The potential that a current 1 leaves, x time constants of the synapse later."""
+    rate = abs(1 - 1 / ratio)
+    slow = math.exp(-x / max(ratio, 1.0))
+    return slow * (x if rate == 0 else -math.expm1(-rate * x) / rate) / ratio
+
+
+@njit
+def _gap(begin, end, units):
+    """Return an interval in time constants of the synapse; of a long one, a number whose exponentials are 0."""
+    return min((end - begin) / units[1], _FORGOTTEN * max(units[2], 1.0))
+
+
+@njit
+def _may_fire(v, current, threshold, gap, ratio):
+    """Say whether the tangent of a potential reaches the threshold before the next event; the potential stays below it."""
+    return current > threshold and v + (current - v) * gap / ratio >= threshold
+
+
+@njit
+def _crossing(v, current, threshold, gap, ratio):
+    """(V3) Return when a potential rises through the threshold, before a gap is over; inf where it does not."""
+    if not (current > threshold and (v < threshold or current > v)):
+        return np.inf
+    if v >= threshold:                                                   # an input turns back a potential that is just falling
+        return 0.0
+    until = math.log(current / threshold)                                # the current is at the threshold then
+    high = min(until, gap)
+    at_end = v * math.exp(-high / ratio) + current * _psp(high, ratio)
+    if not (at_end > threshold or (at_end == threshold and gap <= until)):
+        return np.inf
+    low = x = min((threshold - v) * ratio / (current - v), high)         # by the tangent: never too late
+    if until < gap:                                                      # by a parabola through the end: near a low peak
+        over = at_end / threshold - 1
+        x = max(x, until - over - math.sqrt(over * (over + 2 * ratio)))
+    for _ in range(100):                                                 # Halley's method, between bounds
+        i = current * math.exp(-x)
+        f = v * math.exp(-x / ratio) + current * _psp(x, ratio) - threshold
+        slope = (i - f - threshold) / ratio
+        bend = (-i - slope) / ratio
+        low, high = (low, x) if f >= 0 else (x, high)
+        new = x - 2 * f * slope / (2 * slope * slope - f * bend) if slope > 0 else -1.0
+        if not (low <= new <= high):
+            new = (low + high) / 2
+        if abs(new - x) <= _CLOSE * new:
+            return new
+        x = new
+    return x
+
+
+@njit
+def _scan(given, w, units, out, block):
+    """Forward without recurrent weights, for outputs j0:j1 and samples b0:b1."""
+    times, order, n_events, n_times = given
+    threshold, _, ratio = units
+    j0, j1, b0, b1 = block
+    n = j1 - j0
+    current, v, ahead, level, count = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int64)
+    for b in range(b0, b1):
+        current[:], ahead[:], level[:], count[:], kept = 0, 0, threshold, 0, 0.0
+        for k in range(n_events[b]):
+            t, t_next = times[b, k], times[b, k + 1] if k + 1 < n_events[b] else np.inf
+            gap = _gap(t, t_next, units)
+            fading = kept, math.exp(-gap / ratio), _psp(gap, ratio), gap / ratio
+            if _arrive(w[order[b, k] // n_times, j0:j1], (current, v, ahead, level), fading):
+                for j in range(n):
+                    if _may_fire(v[j], current[j], level[j], gap, ratio):
+                        ahead[j] = _fire((v[j], current[j], ahead[j]), (t, t_next, gap, k + 1), units, out, (b, j0 + j, count, level, j))
+            kept = math.exp(-gap)
+
+
+@njit
+def _arrive(w, state, fading):
+    """(V2) Let one input arrive and look ahead to the next; return how many neurons may fire in between."""
+    current, v, ahead, level = state
+    kept, held, left, rise = fading
+    n_near = np.int64(0)
+    for j in range(len(w)):
+        v_j, i_j = ahead[j], current[j] * kept + w[j]
+        n_near += np.int64(i_j > level[j] and v_j + (i_j - v_j) * rise >= level[j])
+        v[j], current[j], ahead[j] = v_j, i_j, v_j * held + i_j * left
+    return n_near
+
+
+@njit
+def _fire(state, interval, units, out, place):
+    """Find all spikes of one neuron before the next input, each of which sets it to 0, (V1), (V4); return the potential then."""
+    v, current, ahead = state
+    t, t_next, gap, n_before = interval
+    threshold, tau, ratio = units
+    b, at, count, level, j = place
+    passed = 0.0
+    while True:
+        x = _crossing(v, current, threshold, gap - passed, ratio)
+        if x == np.inf:
+            break
+        if count[j] == out[0].shape[2]:
+            out[3][b, at], level[j] = True, np.inf
+            break
+        passed, current, v = passed + x, current * math.exp(-x), 0.0
+        out[0][b, at, count[j]], out[1][b, at, count[j]] = min(t + tau * passed, t_next), current
+        out[2][b, at, count[j]] = n_before
+        count[j] += 1
+        ahead = current * _psp(gap - passed, ratio)
+    return ahead
+
+
+@njit
+def _run(given, weights, units, out, block):
+    """Forward with recurrent weights, for samples b0:b1, from event to event."""
+    times, order, n_events, n_times = given
+    w, w_rec = weights
+    threshold, tau, ratio = units
+    t_out, current_out, n_before, stopped, log, n_log = out
+    n = w.shape[1]
+    v, current, count = np.empty(n), np.empty(n), np.empty(n, np.int64)
+    for b in range(*block):
+        v[:], current[:], count[:], k, t = 0, 0, 0, 0, -np.inf
+        while True:
+            t_next = times[b, k] if k < n_events[b] else np.inf
+            gap, first, who = _gap(t, t_next, units), np.inf, -1
+            for j in range(n):
+                if _may_fire(v[j], current[j], threshold, gap, ratio) and not stopped[b, j]:
+                    x = _crossing(v[j], current[j], threshold, gap, ratio)
+                    first, who = (x, j) if x < first else (first, who)
+            if who >= 0 and count[who] == t_out.shape[2]:
+                stopped[b, who] = True
+                continue
+            if who < 0 and k == n_events[b]:
+                break
+            x = gap if who < 0 else first
+            held, left, kept = math.exp(-x / ratio), _psp(x, ratio), math.exp(-x)
+            for j in range(n):
+                v[j], current[j] = v[j] * held + current[j] * left, current[j] * kept
+            if who < 0:
+                t, row, log[b, n_log[b]] = t_next, w[order[b, k] // n_times], k
+                k += 1
+            else:
+                t, row, log[b, n_log[b]] = min(t + tau * x, t_next), w_rec[who], -1 - who
+                t_out[b, who, count[who]], current_out[b, who, count[who]], n_before[b, who, count[who]] = t, current[who], k
+                v[who] = 0
+                count[who] += 1
+            n_log[b] += 1
+            for j in range(n):
+                current[j] += row[j]
+
+
+def backward(dt_out, cache):
+    """Pull a gradient back through `forward`: (V5), by the adjoint equations; see `pysnn.reference.event_prop.backward`."""
+    dt_out = _checks.event_backward(dt_out, cache.t_out, cache.dtype, n_spikes=cache.n_spikes)
+    threshold, tau_m, _ = cache.how
+    if cache.weights[1] is not None:
+        return _pull(cache, lambda *given: _back(*given, cache.log, dt_out), (cache.t_out, cache.current))
+    slope = np.where(np.isfinite(cache.t_out), cache.current - threshold, 1)
+    marks = cache.t_out, cache.n_before, cache.current / slope, -tau_m * dt_out / slope                 # (V7)
+    return _pull(cache, _adjoint, marks)
+
+
+def _pull(cache, kernel, marks):
+    """Run a kernel that goes backward through the events, a share of the batch at a time."""
+    (shape, times, order, n_events), (w, w_rec), (threshold, tau_m, tau_s) = cache.inputs, cache.weights, cache.how
+    parts = cut(shape[0], -(-shape[0] // _SHARES))
+    dw, dt = np.zeros((len(parts), *w.shape)), np.zeros(order.shape)
+    dw_rec = np.zeros((len(parts), w.shape[1] if w_rec is not None else 0, w.shape[1]))
+    given = (times, order, n_events, shape[2]), (w, w if w_rec is None else w_rec), (threshold, tau_s, tau_m / tau_s)
+    spread(lambda s, b0, b1: kernel(*given, marks, (dw[s], dw_rec[s], dt), (b0, b1)), [(s, *part) for s, part in enumerate(parts)])
+    dt_in = np.zeros(order.shape)
+    np.put_along_axis(dt_in, order, dt, axis=1)
+    return (dt_in.reshape(shape).astype(cache.dtype), dw.sum(axis=0).astype(cache.dtype),
+            None if w_rec is None else dw_rec.sum(axis=0).astype(cache.dtype))
+
+
+@njit
+def _decay(p, q, x, ratio):
+    """(V6) Take the adjoint variables x time constants of the synapse back."""
+    return p * math.exp(-x / ratio), q * math.exp(-x) + p * _psp(x, ratio)
+
+
+@njit
+def _of_time(w, p, q, units):
+    """(V8) Return the gradient of the time of an event that arrives through weights w."""
+    total, slow = 0.0, 1 / (units[1] * units[2])
+    fast = 1 / units[1]
+    for j in range(len(w)):
+        total += w[j] * (q[j] * fast - p[j] * slow)
+    return total
+
+
+@njit
+def _adjoint(given, weights, units, marks, grads, block):
+    """Backward without recurrent weights: at its marks a neuron's p becomes `factor` p + `added`."""
+    times, order, n_events, n_times = given
+    when, rank, factor, added = marks
+    w, dw, dt, ratio = weights[0], grads[0], grads[2], units[2]
+    n = w.shape[1]
+    p, q, left, behind = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64)
+    p_marked, q_marked = np.empty(n), np.empty(n)
+    for b in range(*block):
+        p[:], q[:] = 0, 0
+        for j in range(n):
+            left[j] = 0
+            while left[j] < when.shape[2] and abs(when[b, j, left[j]]) < np.inf:
+                left[j] += 1
+            behind[j] = rank[b, j, left[j] - 1] if left[j] else 0
+        for k in range(n_events[b] - 1, -1, -1):
+            t, t_next = times[b, k], times[b, k + 1] if k + 1 < n_events[b] else np.inf
+            n_marked = np.int64(0)
+            for j in range(n):
+                n_marked += np.int64(behind[j] == k + 1)
+            if n_marked:
+                for j in range(n):
+                    if behind[j] != k + 1:
+                        p_marked[j] = np.inf
+                        continue
+                    p_j, q_j, at = p[j], q[j], t_next
+                    while behind[j] == k + 1:
+                        left[j] -= 1
+                        m = left[j]
+                        p_j, q_j = _decay(p_j, q_j, _gap(when[b, j, m], at, units), ratio)
+                        p_j, at = factor[b, j, m] * p_j + added[b, j, m], when[b, j, m]                          # (V7)
+                        behind[j] = rank[b, j, m - 1] if m else 0
+                    p_marked[j], q_marked[j] = _decay(p_j, q_j, _gap(t, at, units), ratio)
+            gap = _gap(t, t_next, units)
+            held, passed, kept = math.exp(-gap / ratio), _psp(gap, ratio), math.exp(-gap)
+            for j in range(n):
+                p[j], q[j] = p[j] * held, q[j] * kept + p[j] * passed                                            # (V6)
+            if n_marked:
+                for j in range(n):
+                    if p_marked[j] < np.inf:
+                        p[j], q[j] = p_marked[j], q_marked[j]
+            i = order[b, k] // n_times
+            for j in range(n):
+                dw[i, j] += q[j]                                                                                 # (V8)
+            dt[b, k] = _of_time(w[i], p, q, units)
+
+
+@njit
+def _back(given, weights, units, marks, grads, block, log, dt_out):
+    """Backward with recurrent weights."""
+    times, order, _, n_times = given
+    w, w_rec = weights
+    threshold, tau, ratio = units
+    when, current = marks
+    dw, dw_rec, dt = grads
+    n = w.shape[1]
+    p, q, left = np.empty(n), np.empty(n), np.empty(n, np.int64)
+    for b in range(*block):
+        p[:], q[:], left[:], at = 0, 0, 0, np.inf
+        for e in range(log[1][b]):
+            if log[0][b, e] < 0:
+                left[-1 - log[0][b, e]] += 1
+        for e in range(log[1][b] - 1, -1, -1):
+            k = log[0][b, e]
+            j = -1 - k
+            t = times[b, k] if k >= 0 else when[b, j, left[j] - 1]
+            gap = _gap(t, at, units)
+            held, passed, kept = math.exp(-gap / ratio), _psp(gap, ratio), math.exp(-gap)
+            for m in range(n):
+                p[m], q[m] = p[m] * held, q[m] * kept + p[m] * passed                                            # (V6)
+            at = t
+            if k >= 0:
+                i = order[b, k] // n_times
+                dw[i] += q                                                                                       # (V8)
+                dt[b, k] = _of_time(w[i], p, q, units)
+                continue
+            left[j] -= 1
+            dw_rec[j] += q                                                                                       # (V8)
+            error, i_j = dt_out[b, j, left[j]] + _of_time(w_rec[j], p, q, units), current[b, j, left[j]]
+            p[j] = (i_j * p[j] - tau * ratio * error) / (i_j - threshold)                                        # (V7)
+
+
+class MaxCache(NamedTuple):
+    """What max_backward needs of max_forward; opaque."""
+
+    inputs: tuple
+    weights: tuple
+    t_max: np.ndarray         # (B, N_out), when the maximum is reached; -inf: before all inputs
+    n_before: np.ndarray      # how many inputs had arrived
+    slope: np.ndarray         # of the potential there: not 0 where it is the next input that ends the rise
+    how: tuple
+    dtype: np.dtype
+
+
+def max_forward(t_in, w, tau_m=4.0, tau_s=1.0):
+    """Find the maxima of potentials that do not fire; see `pysnn.reference.event_prop.max_forward`."""
+    t_in, w, _, how, _, dtype = _checks.event_forward(t_in, w, None, (1.0, tau_m, tau_s), None)
+    inputs, shape = _sort(t_in), (len(t_in), w.shape[1])
+    out = np.zeros(shape), np.full(shape, -np.inf), np.zeros(shape, np.int32), np.zeros(shape)
+    given = *inputs[1:], t_in.shape[2]
+    spread(lambda b0, b1: _climb(given, w, (0.0, tau_s, tau_m / tau_s), out, (b0, b1)), cut(shape[0], _SAMPLES))
+    return out[0].astype(dtype), MaxCache(inputs, (w, None), *out[1:], how, dtype)
+
+
+@njit
+def _climb(given, w, units, out, block):
+    """(V9) The maxima for samples b0:b1."""
+    times, order, n_events, n_times = given
+    v_max, t_max, n_before, slope = out
+    _, tau, ratio = units
+    v, current = np.empty(w.shape[1]), np.empty(w.shape[1])
+    for b in range(*block):
+        v[:], current[:] = 0, 0
+        for k in range(n_events[b]):
+            i, t, t_next = order[b, k] // n_times, times[b, k], times[b, k + 1] if k + 1 < n_events[b] else np.inf
+            gap = _gap(t, t_next, units)
+            held, left, kept = math.exp(-gap / ratio), _psp(gap, ratio), math.exp(-gap)
+            for j in range(w.shape[1]):
+                v_j, i_j = v[j], current[j] + w[i, j]
+                v[j], current[j] = v_j * held + i_j * left, i_j * kept
+                if not (i_j > v_j and i_j > v_max[b, j]):                # it falls, or stays below the current
+                    continue
+                x = _to_peak(v_j, i_j, ratio)
+                at_peak = x < gap
+                best = v_j * math.exp(-x / ratio) + i_j * _psp(x, ratio) if at_peak else v[j]
+                if best > v_max[b, j] and (at_peak or t_next < np.inf):
+                    v_max[b, j], t_max[b, j], n_before[b, j] = best, t + tau * x if at_peak else t_next, k + 1
+                    slope[b, j] = 0.0 if at_peak else (current[j] - best) / (tau * ratio)
+
+
+@njit
+def _to_peak(v, current, ratio):
+    """Return when a rising potential has its peak; inf if it rises for ever."""
+    more = ratio - 1
+    height = more * v + current
+    if height <= 0:
+        return np.inf
+    share = (current - v) / height
+    return ratio * (share if more == 0 else math.log1p(more * share) / more)
+
+
+def max_backward(dv_max, cache):
+    """Pull a gradient back through `max_forward`; see `pysnn.reference.event_prop.max_backward`."""
+    dv_max = _checks.event_backward(dv_max, cache.t_max, cache.dtype, "dv_max", "v_max")
+    marks = cache.t_max[:, :, None], cache.n_before[:, :, None], np.ones((*dv_max.shape, 1)), dv_max[:, :, None]
+    dt_in, dw, _ = _pull(cache, _adjoint, marks)                                                                 # (V10)
+    b, j = np.nonzero(cache.slope)
+    moved = dt_in.reshape(len(dt_in), -1)
+    np.add.at(moved, (b, cache.inputs[2][b, cache.n_before[b, j]]), (dv_max * cache.slope)[b, j].astype(cache.dtype))      # (V11)
+    return dt_in, dw
