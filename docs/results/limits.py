@@ -17,9 +17,10 @@ N_BATCH, N_IN, N_OUT = 20, 12, 15
 
 
 def apart(a, b):
-    """Return the largest difference of spikes that both have, and how many only one has."""
+    """Return the median and the largest difference of spikes that both have, and how many only one has."""
     both = np.isfinite(a) & np.isfinite(b)
-    return float(np.abs(a - b)[both].max()), int((np.isfinite(a) != np.isfinite(b)).sum())
+    gap = np.abs(a[both] - b[both])
+    return float(np.median(gap)), float(gap.max()), int((np.isfinite(a) != np.isfinite(b)).sum())
 
 
 def layer(rng, scale=1.0):
@@ -56,7 +57,7 @@ def delays(rng):
     z, _ = OPERATIONS["temporal"].pair().forward(np.exp(t), w)
     for words, shape in (("axons", (N_IN, 1)), ("dendrites", (1, N_OUT)), ("synapses", (N_IN, N_OUT))):
         found, _ = OPERATIONS["temporal_delays"].pair().forward(np.exp(t), w, np.zeros(shape))
-        yield words, float((found != z).sum()), 0
+        yield words, 0.0, float((found != z).sum()), 0
 
 
 def time_steps(rng):
@@ -135,7 +136,7 @@ def main():
     import record
     rows = []
     for what, quantity, against, function in LIMITS:
-        found = [{"at": at, "apart": gap, "alone": alone} for at, gap, alone in function(np.random.default_rng(0))]
+        found = [dict(zip(("at", "median", "apart", "alone"), each, strict=True)) for each in function(np.random.default_rng(0))]
         rows.append({"what": what, "quantity": quantity, "against": against, "found": found})
         print(what, json.dumps(found), flush=True)
     record.write("limits", {"rows": rows})

@@ -55,11 +55,12 @@ def exact():
 
 def limits():
     """How far neurons are apart where one becomes another."""
-    rows = ["| neuron | against | at | largest difference of spike times | only one fires |", "|---|---|---|---|---|"]
+    rows = ["| neuron | against | at | difference of spike times: median | largest | only one fires |", "|---|---|---|---|---|---|"]
     for r in load("limits")["rows"]:
         for k, f in enumerate(r["found"]):
             at = f["at"] if isinstance(f["at"], str) else f"{r['quantity'].split()[0]} = {f['at']:g}" if r["quantity"] != "-" else "-"
-            rows.append(f"| {'' if k else r['what']} | {'' if k else r['against']} | {at} | {f['apart']:.1e} | {f['alone']} |")
+            first = "|  | " if k else f"| {r['what']} | {r['against']}"
+            rows.append(f"{first} | {at} | {f['median']:.1e} | {f['apart']:.1e} | {f['alone']} |")
     return rows
 
 

@@ -113,11 +113,7 @@ class TemporalDense(TemporalLayer):
         delay = f"delay{name[1:]}"
         self.delay = delay if delay in params else None
         self.in_times = neuron != "temporal"
-        name = "delays" if self.delay else "spike_times" if self.in_times else "temporal"
-        op = backend_of(name, backend)
-        prefix = f"{neuron}_" if self.in_times else ""
-        self.op_forward, self.op_backward = getattr(op, f"{prefix}forward"), getattr(op, f"{prefix}backward")
-        self.op_backward_w = getattr(op, "backward_w", None)
+        self.op = OPERATIONS[neuron].pair(backend) if self.in_times else backend_of("delays" if self.delay else "temporal", backend)
 
     def forward(self, z, rng=None, statistics=None):
         shape = z.shape
@@ -126,27 +122,27 @@ class TemporalDense(TemporalLayer):
             z = np.concatenate([z, np.ones((len(z), 1), z.dtype)], axis=1)
         w = self.params[self.name]
         if self.delay:
-            z_out, cache = self.op_forward(z, w, np.logaddexp(self.params[self.delay], 0), threshold)
+            z_out, cache = self.op.forward(z, w, np.logaddexp(self.params[self.delay], 0), threshold)
         elif self.in_times:
             with np.errstate(over="ignore"):
-                t_out, cache = self.op_forward(np.log(z), w, threshold)
+                t_out, cache = self.op.forward(np.log(z), w, threshold)
                 z_out = np.exp(t_out)
         else:
-            z_out, cache = self.op_forward(z, w, threshold)
+            z_out, cache = self.op.forward(z, w, threshold)
         return z_out, (z, shape, z_out, cache)
 
     def backward(self, dz, cache, need_dz=True):
         z, shape, z_out, cache = cache
         if self.in_times:                                                # z = exp(t): dt = z dz
-            dt_in, dw = self.op_backward(np.where(z_out < np.inf, dz, 0) * np.where(z_out < np.inf, z_out, 0), cache)
+            dt_in, dw = self.op.backward(np.where(z_out < np.inf, dz, 0) * np.where(z_out < np.inf, z_out, 0), cache)
             dz_in, grads = dt_in / z, {self.name: dw}
         elif self.delay:
-            dz_in, dw, ddelay = self.op_backward(dz, cache)
+            dz_in, dw, ddelay = self.op.backward(dz, cache)
             grads = {self.name: dw, self.delay: ddelay * _slope(self.params[self.delay])}
-        elif not need_dz and self.op_backward_w:
-            return None, {self.name: self.op_backward_w(dz, cache)}
+        elif not need_dz and hasattr(self.op, "backward_w"):
+            return None, {self.name: self.op.backward_w(dz, cache)}
         else:
-            dz_in, dw = self.op_backward(dz, cache)
+            dz_in, dw = self.op.backward(dz, cache)
             grads = {self.name: dw}
         return (dz_in[:, :-1] if self.bias else dz_in).reshape(shape), grads
 

@@ -148,6 +148,8 @@ def encode_batch(nets, x, rng=None):
         z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else CODES[s.code](x, s.late)
     if s.own_encoding and z.shape[1] != np.prod(s.model.shape):
         raise ValueError(f"x: expected {np.prod(s.model.shape)} input spikes for model {s.model}, got {z.shape[1]}")
+    if z[0].size != np.prod(s.model.shape):
+        raise ValueError(f"z_in: expected shape (any, {np.prod(s.model.shape)}), got an array of shape {z.shape}")
     z = z.reshape(len(z), *s.model.shape)
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
 

@@ -84,7 +84,8 @@ class Subject(NamedTuple):
         """
         if self.operation in suite.LEARNING or not self.exact:
             return []
-        cases = [case for case in _golden(self.operation) if _fits(self, case) and (case.float32 or not self.single)]
+        there = _golden(self.operation) if self.operation in golden.operations() else []
+        cases = [case for case in there if _fits(self, case) and (case.float32 or not self.single)]
         return [case._replace(gradients={}) if _kink(case) else case for case in cases]
 
     def __call__(self, *args):
