@@ -22,7 +22,8 @@ from pysnn import _blas, _threads, learning, training
 
 MOST = 1.3
 BACKENDS = "loky", "multiprocessing", "threading"          # of joblib
-MODELS = {"temporal": "784-200-10", "conversion": "28x28x1-8C3-A2-200-10", "eprop": "28-100d-R0.9-10d-I0.9"}
+MODELS = {"temporal": "784-200-10", "conversion": "28x28x1-8C3-A2-200-10", "eprop": "28-100d-R0.9-10d-I0.9",
+          "eventprop": "784-30-10"}
 CHOSEN = {"temporal": {"batch": 50}, "eprop": {"n_steps": 28}}
 METHODS = tuple(learning.METHODS)
 
