@@ -9,6 +9,7 @@ process and take turns; a figure is the median over rounds, a ratio the median o
 """
 
 import argparse
+import datetime
 import json
 import time
 
@@ -123,7 +124,8 @@ def main():
           f"{1 / network['ratio']:.1f} times its time")
     if args.json:
         versions = training.versions() | {"torch": torch.__version__}
-        record = {"command": "python benchmarks/temporal_conv.py", "threads": args.threads, "machine": about, "versions": versions,
+        record = {"command": "python benchmarks/temporal_conv.py", "date": datetime.date.today().isoformat(),
+                  "cpu": f"{about['cpu']}, {about['cores']} cores", "threads": args.threads, "machine": about, "versions": versions,
                   "model": MODEL, "layer": layer, "network": network}
         with open(args.json, "w") as file:
             file.write(json.dumps(record) + "\n")
