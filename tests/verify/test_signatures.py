@@ -54,8 +54,8 @@ def test_all_operations_of_the_page_are_here():
 
 def by_turns(name, n):
     """Mark as slow: of neurons with spike times all lengths but the full one, and two that share the code of the third."""
-    shorter = name in ("leaky_equal", "temporal_delays", "temporal_conv", "event_prop", "event_max") and n < len(OPERATIONS[name].arguments)
-    return [pytest.mark.slow] * (shorter or name in ("leaky_double", "alpha"))
+    shorter = name in ("leaky_equal", "temporal_delays", "temporal_conv") and n < len(OPERATIONS[name].arguments)
+    return [pytest.mark.slow] * (shorter or name in ("leaky_double", "alpha", "event_prop", "event_max"))
 
 
 @pytest.mark.parametrize("name, n", [pytest.param(name, n, marks=by_turns(name, n)) for name, n in LENGTHS])

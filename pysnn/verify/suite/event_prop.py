@@ -21,6 +21,7 @@ from .contract import Call
 CLOSE, BY_STEPS, IDENTITY = 1e-11, 1e-4, 1e-9
 INF = np.inf
 HOW = {"one to four": (1.0, 4.0, 1.0), "one to two": (0.5, 2.0, 1.0), "equal": (1.0, 1.0, 1.0), "slow synapse": (0.25, 0.5, 1.5)}
+STRENGTH = {"one to four": 0.6, "one to two": 0.4, "equal": 0.25, "slow synapse": 0.12}      # of weights: a handful of spikes a neuron
 N_SPIKES = 12
 WORKED = 0.5, [0.0, 0.5], [1.0, 1.5], 2.0, 1.0       # threshold, times, weights, tau_m, tau_s: the first spike is that of leaky_double
 FIRST = 1.0076032623270498, [0.164006592132374, 0.835993407867626], [-0.6227525070949693, -0.45288974163984436]
@@ -33,7 +34,7 @@ def _draw(rng, name, how, recurrent=False):
     for _ in range(500):
         t_in = tau_s * rng.uniform(0, 5, (2, 4, 3))
         t_in[rng.random(t_in.shape) < 0.1] = INF
-        w = threshold * rng.normal(3, 3, (4, 3))
+        w = STRENGTH[how] * threshold * rng.normal(3, 3, (4, 3))
         w_rec = threshold * rng.normal(-0.3, 0.5, (3, 3)) if recurrent else None
         if name == "event_max":
             return t_in, w / threshold, tau_m, tau_s
