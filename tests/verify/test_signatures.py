@@ -24,7 +24,7 @@ def verdicts(tmp_path):
 
 
 LEAST = (("temporal", 2), ("temporal_delays", 3), ("temporal_conv", 2), ("leaky_equal", 2), ("leaky_double", 2), ("alpha", 2), ("theta", 3),
-         ("event_prop", 2), ("event_max", 2), ("dense", 2), ("conv2d", 2), ("max_pool2d", 1), ("avg_pool2d", 1), ("batch_norm", 3),
+         ("event_prop", 7), ("event_max", 4), ("dense", 2), ("conv2d", 2), ("max_pool2d", 1), ("avg_pool2d", 1), ("batch_norm", 3),
          ("relu", 1))
 """How many arguments an operation takes at least."""
 
