@@ -56,7 +56,7 @@ def _spikes(t_in, w, w_rec, how):
     return out
 
 
-def _cases(rng, name, few, n_args=7):
+def _cases(rng, name, few):
     kinds = list(HOW)[:2] if few else list(HOW)
     listed = [(how, _draw(rng, name, how)) for how in kinds]
     return listed + [(f"{how}, recurrent", _draw(rng, name, how, True)) for how in kinds[:2] if name == "event_prop"]
@@ -71,6 +71,9 @@ def _run(name, check, right, few):
 
 def _checks(name, right, few=False, subject=None):
     """List the checks."""
+    wanted, n_args = OPERATIONS[name].arguments, getattr(subject, "n_args", None)
+    if n_args is not None and n_args < len(wanted):
+        raise ValueError(f"forward: expected all arguments of {name}, ({', '.join(wanted)}), got {n_args} of them")
     listed = [(what, _run(name, check, right, few)) for what, check in (
         ("definition", _by_definition), ("gradcheck", _gradcheck), ("shift identity", _shift), ("reference", _reference))]
     if name == "event_max":
