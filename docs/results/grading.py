@@ -22,10 +22,9 @@ LIMIT = 60                   # seconds
 HEAD = 'import os, sys\nimport numpy as np\nEXERCISE = "spike_loss"\n'
 LOSS = HEAD + "def loss(z, y):\n    "
 BROKEN = ("def f(:", HEAD + "while True: pass\n", LOSS + "while True: pass\n", HEAD + "os.abort()\n", HEAD + "sys.exit(3)\n",
-LOSS + "os._exit(4)\n",
-          HEAD + "while True: print('x' * 100_000)\n", LOSS + "return 'x' * 10 ** 8, z\n", "", HEAD + "1 / 0\n")
-WRONG = {"spike_time": ("<= z_next", "< z_next"), "temporal_backward": (" - threshold\n", "\n"), "spike_loss": ("-(p - one_hot)",
-"(p - one_hot)"),
+          LOSS + "os._exit(4)\n", HEAD + "while True: print('x' * 100_000)\n", LOSS + "return 'x' * 10 ** 8, z\n", "", HEAD + "1 / 0\n")
+WRONG = {"spike_time": ("<= z_next", "< z_next"), "temporal_backward": (" - threshold\n", "\n"),
+         "spike_loss": ("-(p - one_hot)", "(p - one_hot)"),
          "integrate_and_fire": (">= threshold", "> threshold"), "surrogate_backward": ("slope / 2 /", "slope /"),
          "conv_backward": ("dpadded[at] +=", "dpadded[at] ="), "max_pool_backward": ("free &= ~first", "pass"),
          "batch_norm_backward": ("- x_hat * dgamma", "+ x_hat * dgamma"), "proxy_step": ("2 * error /", "error /"),
@@ -58,8 +57,7 @@ def main():
         for name, text in files():
             (place / name).write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "pysnn", "grade", str(place), "--csv", f"{folder}/marks.csv",
-        "--gradescope", f"{folder}/results.json",
-                   "--seed", "4711"]
+                   "--gradescope", f"{folder}/results.json", "--seed", "4711"]
         began = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)

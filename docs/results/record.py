@@ -52,6 +52,7 @@ EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the 
     "fashion-ours": ("temporal", "fashion-mnist", "ours", range(3), {}),
     "mnist-conv": ("temporal", "mnist", "ours", range(3), SPIKE_CONVOLUTIONS),
     "yin-yang-ours": ("temporal", "yin-yang", "ours", range(5), {}),
+    "yin-yang-eventprop": ("eventprop", "yin-yang", "ours", range(5), {}),
     "yin-yang-30": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3", **UNBOUND}),
     "yin-yang-30-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30+synaptic-3+synaptic", **UNBOUND}),
     "yin-yang-5-delays": ("temporal", "yin-yang", "ours", range(5), {"model": "4-5+synaptic-3+synaptic", **UNBOUND}),
@@ -107,7 +108,7 @@ def one(experiment, data, settings, seed):
         result["evaluation"] = evaluation_rate.evaluate(run.nets, data.x_test, data.y_test)
     if data.name == "yin-yang":
         x, y = datasets.yin_yang(10_000, 1000 + seed)
-        result["fresh"] = temporal.score(run.nets, x, y)._asdict()
+        result["fresh"] = training.METHODS[method].score(run.nets, x, y)._asdict()
     print(name, seed, score, flush=True)
     return result
 

@@ -64,11 +64,12 @@ def _mark(args, exercises):
     def fail(file, why, **more):
         errors.append(why)
         results.append({"file": str(file), **more, "error": why})
-    try:
-        files = exercises.submissions(args.target)
-    except ValueError as error:
-        files = []
-        fail(args.target[0], str(error))
+    files = []
+    for target in args.target:
+        try:
+            files += exercises.submissions([target])
+        except ValueError as error:
+            fail(target, str(error))
     for file in files:
         try:
             found = exercises.mark_each(file, args.seed, args.limit)

@@ -36,7 +36,7 @@ def evaluate(nets, x, y, n_times=60):
     n_classes = nets.settings.model.shapes[-1][0]
     outs, before, spikes, additions, n = [], 0, 0, 0, 0
     for z_in, outputs in _run(nets, x):
-        layers = [z.reshape(len(z), -1) for z in (z_in, *_fired(nets, outputs))]
+        layers = [z.reshape(len(z), -1) for z in (z_in, *temporal.fired(nets, outputs))]
         before += len(z_in) * np.array(metrics.spikes_before(layers, outputs[-1]))
         spikes += np.array([np.isfinite(z).sum() for z in layers])
         additions += np.array(_additions(nets, z_in, outputs))
@@ -73,7 +73,7 @@ def activity(nets, x):
     """
     spikes, additions = 0, 0
     for z_in, outputs in _run(nets, x):
-        spikes += np.array([np.isfinite(z).sum() for z in (z_in, *_fired(nets, outputs))])
+        spikes += np.array([np.isfinite(z).sum() for z in (z_in, *temporal.fired(nets, outputs))])
         additions += np.array(_additions(nets, z_in, outputs))
     return {"spikes": (spikes / len(x)).tolist(), "additions": (additions / len(x)).tolist(), "multiply_adds": 0}
 
@@ -84,11 +84,6 @@ def _run(nets, x):
     for i in range(0, len(x), n):
         z_in = temporal.encode_batch(nets, x[i:i + n])
         yield z_in, nets.net.forward(z_in)[0]
-
-
-def _fired(nets, outputs):
-    """Return the outputs of the layers of neurons, before any pooling."""
-    return [z for z, layer in zip(outputs, nets.net.layers, strict=True) if layer.fires]
 
 
 def _additions(nets, z_in, outputs):
@@ -129,17 +124,16 @@ def robustness(nets, x, y, rng):
 
     def on_grid(step):
         params = dict(nets.net.params)
-        for name, (_, role, _, _) in nets.settings.model.params("temporal", nets.settings.bias).items():
-            if role == "delay":
-                delay = np.round(np.logaddexp(params[name], 0) / step) * step
-                params[name] = np.log(np.expm1(np.maximum(delay, 1e-30))).astype(delay.dtype)
+        for name in delays:
+            delay = np.round(np.logaddexp(params[name], 0) / step) * step
+            params[name] = np.log(np.expm1(np.maximum(delay, 1e-30))).astype(delay.dtype)
         return temporal.build(nets.settings, params)
 
-    has_delays = any(name.startswith("delay") for name in nets.net.params)
+    delays = [name for name, param in nets.settings.model.params("temporal", nets.settings.bias).items() if param.role == "delay"]
     return {"jitter": [(s, accuracy(lambda z, s=s: encode.jitter(z, s, rng))) for s in JITTER],
             "lost": [(p, accuracy(lambda z, p=p: encode.drop_spikes(z, p, rng))) for p in LOST],
             "bits": [(b, accuracy(lambda z: z, rounded(b))) for b in BITS],
-            **({"grid": [(g, accuracy(lambda z: z, on_grid(g))) for g in GRID]} if has_delays else {})}
+            **({"grid": [(g, accuracy(lambda z: z, on_grid(g))) for g in GRID]} if delays else {})}
 
 
 def layer_names(nets):
@@ -155,7 +149,7 @@ def layer_names(nets):
     list of str
         input, hidden (numbered if there are several), output.
     """
-    n = len(nets.settings.model.neuron_layers) - 1
+    n = sum(layer.fires for layer in nets.net.layers) - 1
     return ["input", *(["hidden"] if n == 1 else [f"hidden {k + 1}" for k in range(n)]), "output"]
 
 

@@ -25,7 +25,7 @@ from ._case import NOT_WRITTEN, Case, Exercise, Mistake
 from ._grade import Grades, Row, with_alike
 from ._marks import Item, Marks, mark_answers, unwritten
 from ._scan import remarks
-from ._submission import parts, submissions
+from ._submission import others, parts, submissions
 from ._text import MODULES, text
 
 __all__ = ["MODULES", "NAMES", "NOT_WRITTEN", "Case", "Exercise", "Grades", "Item", "Marked", "Marks", "Mistake", "get", "grade", "mark",
@@ -218,7 +218,7 @@ def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
     seed : int
         Of the random numbers in the cases; with one that only the teacher knows, nobody can write the results down.
     limit : float
-        Seconds that a case may take.
+        Seconds that a case may take; with n times as many jobs as the default n times as much, for then each waits for the others.
     jobs : int, optional
         Files that are marked at the same time; default: two for each processor, for much of the time is waiting.
 
@@ -241,16 +241,25 @@ def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
     for path in files:
         if not Path(path).exists():
             raise ValueError(f"expected a folder or a file, got {str(path)!r}, which does not exist")
-    files = submissions(files)
+    most = 2 * (os.cpu_count() or 1)
+    jobs, given, found, empty = jobs or most, files, [], []
+    for path in given:
+        try:
+            found += submissions([path])
+        except ValueError as error:
+            empty.append(Row(clean(str(path)), (), str(error), 0.0))
+    if not found:
+        raise ValueError(empty[0].why)
 
     def row(path):
         began = time.monotonic()
         try:
-            marked, why = mark_each(path, seed, limit), ""
+            marked, why = mark_each(path, seed, limit * max(1.0, jobs / most)), ""
         except Exception as error:                 # whatever is in the file
             marked, why = (), " ".join((str(error) if isinstance(error, ValueError) else one_line(error)).split())
         return Row(clean(str(path)), tuple(marked), why, time.monotonic() - began)
-    with warnings.catch_warnings(), ThreadPoolExecutor(jobs or 2 * (os.cpu_count() or 1)) as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor(jobs) as pool:
         warnings.simplefilter("ignore")            # what Python says about their code
-        rows = list(pool.map(row, files))
-    return Grades(with_alike(rows, {name: get(name) for name in NAMES}), weights or {}, seed)
+        rows = [*pool.map(row, found), *empty]
+    left_out = tuple(clean(str(path)) for path in others(given))
+    return Grades(with_alike(rows, {name: get(name) for name in NAMES}), weights or {}, seed, left_out)

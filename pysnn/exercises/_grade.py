@@ -8,6 +8,8 @@ from typing import NamedTuple
 from . import _scan
 from ._text import text
 
+NO_ANSWER = "no answer within"       # how the note of an item begins that was stopped
+
 
 class Row(NamedTuple):
     """What became of one file."""
@@ -25,8 +27,9 @@ class Row(NamedTuple):
 
     @property
     def errors(self):
-        """Why something in it could not be marked, one line each."""
-        return [line for line in (self.why, *(m.why for m in self.marked)) if line]
+        """Why something in it could not be marked, one line each; items without an answer are named, too."""
+        late = [f"{m.exercise}, {i.name}: {i.note}" for m in self.marked if m.marks for i in m.marks.items if i.note.startswith(NO_ANSWER)]
+        return [line for line in (self.why, *(m.why for m in self.marked), *late) if line]
 
     @property
     def remarks(self):
@@ -40,6 +43,7 @@ class Grades(NamedTuple):
     rows: tuple
     weights: dict            # of the exercises; empty: all those in a file count alike
     seed: int
+    left_out: tuple = ()     # files in the folders that are neither .py nor .ipynb
 
     def score(self, row):
         """Return the score of a file, 0 to 1: the weighted mean over its exercises."""
@@ -59,19 +63,24 @@ class Grades(NamedTuple):
         return out.getvalue()
 
     def gradescope(self, hints):
-        """Return the results of one submission as Gradescope reads them; a test is an exercise, its points are its weight."""
+        """Return the results of one submission as Gradescope reads them; a test is an exercise, its points are its weight.
+
+        An exercise counts once: of several files with it the best one.
+        """
         tests, weights = [], self.weights or {name: 1.0 for row in self.rows for name in row.scores}
-        for row in self.rows:
-            tests += [_test(f"{Path(row.file).name}: {m.exercise}", row.scores[m.exercise], weights.get(m.exercise, 0.0),
-                            m.marks.text(hints) if m.marks else m.why) for m in row.marked]
-            tests += [_test(Path(row.file).name, 0.0, 0.0, row.why)] if row.why else []
-        missing = [name for name in weights if not any(name in row.scores for row in self.rows)]
-        tests += [_test(name, 0.0, weights[name], "not handed in") for name in missing]
+        handed_in = dict.fromkeys(name for row in self.rows for name in row.scores)
+        for name in handed_in:
+            tries = [(row, m) for row in self.rows for m in row.marked if m.exercise == name]
+            row, m = max(tries, key=lambda one: one[0].scores[name])
+            tests.append(_test(f"{Path(row.file).name}: {name}", row.scores[name], weights.get(name, 0.0),
+                               f"the best of {len(tries)} files\n" * (len(tries) > 1) + (m.marks.text(hints) if m.marks else m.why)))
+        tests += [_test(Path(row.file).name, 0.0, 0.0, row.why) for row in self.rows if row.why]
+        tests += [_test(name, 0.0, weight, "not handed in") for name, weight in weights.items() if name not in handed_in]
         return {"score": sum(test["score"] for test in tests), "tests": tests}
 
     def to_dict(self):
         """Turn everything into a dict for JSON."""
-        return {"seed": self.seed, "weights": self.weights, "files": [
+        return {"seed": self.seed, "weights": self.weights, "left_out": list(self.left_out), "files": [
             {"file": row.file, "score": self.score(row), "errors": row.errors, "remarks": row.remarks, "alike": row.alike,
              "seconds": row.seconds, "exercises": [m.marks.to_dict() if m.marks else {"exercise": m.exercise, "error": m.why}
                                                    for m in row.marked]} for row in self.rows]}

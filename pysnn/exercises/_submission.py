@@ -29,13 +29,14 @@ class Part(NamedTuple):
     @contextlib.contextmanager
     def file(self, path):
         """Lend a file that can be run: the submission itself, or one with this part."""
-        if self.alone:
+        if self.alone and path.suffix == ".py":
             yield path
             return
         first = "" if "__future__" in self.text else f"import sys; sys.path.insert(0, {str(path.resolve().parent)!r})"
         with tempfile.TemporaryDirectory() as folder:
             made = Path(folder) / f"{path.stem}.py"
-            made.write_text(f"{first}\n{self.text}", encoding="utf-8", errors="backslashreplace")
+            text = f"{first}\n{self.text}".encode("utf-8", "backslashreplace")
+            made.write_bytes(path.read_bytes() if self.alone else text)          # alone: only the suffix is one that Python does not take
             yield made
 
     def where(self, line):
@@ -52,24 +53,34 @@ def submissions(paths):
     """Return the files among paths, and those in the folders among them, sorted; hidden ones and those of Python's own are left out."""
     found = []
     for path in map(Path, paths):
-        inside = [p for p in sorted(path.rglob("*")) if p.suffix in SUFFIXES and p.is_file() and not any(
-            part.startswith((".", "__pycache__")) for part in p.relative_to(path).parts)] if path.is_dir() else [path]
+        inside = [p for p in _inside(path) if p.suffix.lower() in SUFFIXES] if path.is_dir() else [path]
         if not inside:
             raise ValueError(f"expected files such as spike_time.py in the folder {str(path)!r}, found none")
         found += inside
     return found
 
 
+def others(paths):
+    """Return what lies in the folders among paths and is no such file, sorted."""
+    return [p for path in map(Path, paths) if path.is_dir() for p in _inside(path) if p.suffix.lower() not in SUFFIXES]
+
+
+def _inside(folder):
+    """List what is in a folder and below, links to nothing too; hidden files and those of Python's own are left out."""
+    return [p for p in sorted(folder.rglob("*")) if not p.is_dir() and not any(
+        part.startswith((".", "__pycache__")) for part in p.relative_to(folder).parts)]
+
+
 def parts(path):
     """Read the exercises of a file without running it; a ValueError says in one line why there are none."""
     path = Path(path)
-    if path.suffix not in SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in SUFFIXES or not path.is_file():
         raise ValueError(f"expected a file such as spike_time.py, got {str(path)!r}" + ("" if path.is_file() else ", which does not exist")
                          + "; pysnn check --start NAME makes one")
     file = clean(path.name)
-    if path.stat().st_size > (MOST if path.suffix == ".py" else MOST_OUTPUTS):
+    if path.stat().st_size > (MOST if path.suffix.lower() == ".py" else MOST_OUTPUTS):
         raise ValueError(f"{file}: expected a file of at most {MOST // 2 ** 20} MB of code, got {path.stat().st_size / 2 ** 20:.0f} MB")
-    if path.suffix == ".py":
+    if path.suffix.lower() == ".py":
         data = path.read_bytes()
         return _split(parse(data, file), _decoded(data), file)
     lines, cells = [], []

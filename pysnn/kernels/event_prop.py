@@ -231,10 +231,12 @@ def backward(dt_out, cache):
     dt_out = _checks.event_backward(dt_out, cache.t_out, cache.dtype, n_spikes=cache.n_spikes)
     threshold, tau_m, _ = cache.how
     if cache.weights[1] is not None:
-        return _pull(cache, lambda *given: _back(*given, cache.log, dt_out), (cache.t_out, cache.current))
-    slope = np.where(np.isfinite(cache.t_out), cache.current - threshold, 1)
-    marks = cache.t_out, cache.n_before, cache.current / slope, -tau_m * dt_out / slope                 # (V7)
-    return _pull(cache, _adjoint, marks)
+        grads = _pull(cache, lambda *given: _back(*given, cache.log, dt_out), (cache.t_out, cache.current))
+    else:
+        slope = np.where(np.isfinite(cache.t_out), cache.current - threshold, 1)
+        marks = cache.t_out, cache.n_before, cache.current / slope, -tau_m * dt_out / slope             # (V7)
+        grads = _pull(cache, _adjoint, marks)
+    return tuple(None if g is None else g.astype(cache.dtype) for g in grads)
 
 
 def _pull(cache, kernel, marks):
@@ -247,8 +249,7 @@ def _pull(cache, kernel, marks):
     spread(lambda s, b0, b1: kernel(*given, marks, (dw[s], dw_rec[s], dt), (b0, b1)), [(s, *part) for s, part in enumerate(parts)])
     dt_in = np.zeros(order.shape)
     np.put_along_axis(dt_in, order, dt, axis=1)
-    return (dt_in.reshape(shape).astype(cache.dtype), dw.sum(axis=0).astype(cache.dtype),
-            None if w_rec is None else dw_rec.sum(axis=0).astype(cache.dtype))
+    return dt_in.reshape(shape), dw.sum(axis=0), None if w_rec is None else dw_rec.sum(axis=0)
 
 
 @njit
@@ -365,6 +366,7 @@ class MaxCache(NamedTuple):
 def max_forward(t_in, w, tau_m=4.0, tau_s=1.0):
     """Find the maxima of potentials that do not fire; see `pysnn.reference.event_prop.max_forward`."""
     t_in, w, _, how, _, dtype = _checks.event_forward(t_in, w, None, (1.0, tau_m, tau_s), None)
+    _, tau_m, tau_s = how                                                # as that dtype has them
     inputs, shape = _sort(t_in), (len(t_in), w.shape[1])
     out = np.zeros(shape), np.full(shape, -np.inf), np.zeros(shape, np.int32), np.zeros(shape)
     given = *inputs[1:], t_in.shape[2]
@@ -416,5 +418,5 @@ def max_backward(dv_max, cache):
     dt_in, dw, _ = _pull(cache, _adjoint, marks)                                                                 # (V10)
     b, j = np.nonzero(cache.slope)
     moved = dt_in.reshape(len(dt_in), -1)
-    np.add.at(moved, (b, cache.inputs[2][b, cache.n_before[b, j]]), (dv_max * cache.slope)[b, j].astype(cache.dtype))      # (V11)
-    return dt_in, dw
+    np.add.at(moved, (b, cache.inputs[2][b, cache.n_before[b, j]]), (dv_max * cache.slope)[b, j])      # (V11)
+    return dt_in.astype(cache.dtype), dw.astype(cache.dtype)

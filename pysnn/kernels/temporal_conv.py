@@ -40,7 +40,8 @@ def forward(z_in, w, b=None, stride=1, padding=0, threshold=1.0):
     for b0, b1 in _parts(shape, rows):
         n = (b1 - b0) * n_places
         seen = np.empty((n, len(rows)), np.uint32), np.empty((n, len(rows) + 1), w.dtype), np.empty((n, 2), np.int64)
-        _hand_out(z_in[b0:b1], in_time(z_in[b0:b1].reshape(b1 - b0, -1)), seen, (*w.shape, stride, padding, b is not None), shape)
+        some = z_in[b0:b1], in_time(z_in[b0:b1].reshape(b1 - b0, -1)), seen, (*w.shape, stride, padding, b is not None), shape[1:3]
+        spread(lambda s0, s1, some=some: _deal(*some, s0, s1), cut(b1 - b0, 1))
         for whole, part in zip(out, temporal.scan(seen, rows, threshold, (np.zeros((n, n_out), w.dtype), False)), strict=True):
             whole[b0:b1] = part.reshape(b1 - b0, *shape[1:])
     return out[0], Cache(z_in, w, b, stride, padding, *out)
@@ -57,16 +58,12 @@ def _parts(shape, rows):
     return cut(shape[0], max(1, _WINDOWS // (shape[1] * shape[2] * len(rows) * rows.itemsize)))
 
 
-def _hand_out(z_in, spikes, seen, how, shape):
-    spread(lambda b0, b1: _deal(z_in, spikes, seen, how, (shape[1], shape[2], b0, b1)), cut(len(z_in), 1))
-
-
 @njit
-def _deal(z_in, spikes, seen, how, block):
+def _deal(z_in, spikes, seen, how, size, b0, b1):
     """(T13) Hand each spike of samples b0:b1, in the order of time, to the windows that see it."""
     order, z_sorted, n_spikes = spikes
     kh, kw, n_c, _, stride, padding, has_b = how
-    n_h, n_w, b0, b1 = block
+    n_h, n_w = size
     n_places = n_h * n_w
     for s in range(b0, b1):
         first, behind = s * n_places, (s + 1) * n_places

@@ -49,6 +49,9 @@ class TemporalLayer(Layer):
 
     fires = True
 
+    def __init__(self, params, name, bias=False, drop=0.0, backend="auto"):
+        self.params, self.name, self.bias, self.drop, self.backend = params, name, bias, drop, backend
+
     def fan_out(self, shape):
         """Say how many weights one input spike meets.
 
@@ -63,9 +66,6 @@ class TemporalLayer(Layer):
             A number for all inputs, or one for each.
         """
         return self.params[self.name].shape[-1]
-
-    def __init__(self, params, name, bias=False, drop=0.0, backend="auto"):
-        self.params, self.name, self.bias, self.drop, self.backend = params, name, bias, drop, backend
 
     def dropped(self, z, rng):
         """Drop input spikes in training.

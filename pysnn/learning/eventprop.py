@@ -125,7 +125,8 @@ def _loss(s, y, labels, weight):
 def finish(nets, step):
     """Finish the gradients of a batch: bound them, pull at neurons that nothing moves, add costs of the user's own.
 
-    The rescue: a neuron that is silent for all samples has the gradient 0, and would stay silent. Its weights get -rescue instead.
+    The rescue: a neuron that is silent for all samples has the gradient 0, and would stay silent. In layers in which some are silent,
+    weights of neurons that no sample moves get -rescue instead. A readout is never silent.
 
     Parameters
     ----------
@@ -141,7 +142,8 @@ def finish(nets, step):
     """
     s, grads, weights = nets.settings, step.grads, nets.settings.model.weights
     stats = step.stats | {"movable": movable(grads, weights), "grad_norm": norms(grads, weights)}
-    still = {name[1:]: ~grads[name].any(axis=0) for name in weights if name in grads}
+    still = {name[1:]: ~grads[name].any(axis=0) for name, silent in zip(weights, step.stats["silent"], strict=False)
+             if name in grads and silent > 0}
     for name, dw in grads.items():
         temporal.rescale(dw, s.max_norm)
         dw -= dw.dtype.type(s.rescue) * still.get(name[1:], False)

@@ -65,9 +65,7 @@ class Settings(settings.Settings):
     def __post_init__(self):
         """Refuse settings that mean nothing, before any work is done."""
         super().__post_init__()
-        for spec, _ in self.model.sites(neuron="temporal", bias=self.bias):
-            if self.neuron != "temporal" and (getattr(spec, "delays", "") or isinstance(spec, models.Conv)):
-                raise ValueError(f"model: expected dense layers without delays for neuron {self.neuron}, got {self.model}")
+        list(self.model.sites(neuron="temporal", bias=self.bias, op=self.neuron))
 
     @property
     def needed(self):
@@ -146,10 +144,9 @@ def encode_batch(nets, x, rng=None):
         z = x
     else:
         z = encode.binary(x, s.late, bright=s.bright) if s.code == "binary" else CODES[s.code](x, s.late)
-    if s.own_encoding and z.shape[1] != np.prod(s.model.shape):
-        raise ValueError(f"x: expected {np.prod(s.model.shape)} input spikes for model {s.model}, got {z.shape[1]}")
-    if z[0].size != np.prod(s.model.shape):
-        raise ValueError(f"z_in: expected shape (any, {np.prod(s.model.shape)}), got an array of shape {z.shape}")
+    if (n := np.prod(s.model.shape)) != z[0].size:
+        raise ValueError(f"x: expected {n} input spikes for model {s.model}, got {z[0].size}" if s.own_encoding else
+                         f"z_in: expected shape (any, {n}), got an array of shape {z.shape}")
     z = z.reshape(len(z), *s.model.shape)
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
 
@@ -171,7 +168,25 @@ def spikes(nets, z_in, rng=None):
     list of arrays
         exp(t/tau) of the spikes of each layer of neurons, before any pooling.
     """
-    return [z for z, layer in zip(nets.net.forward(z_in, rng)[0], nets.net.layers, strict=True) if layer.fires]
+    return fired(nets, nets.net.forward(z_in, rng)[0])
+
+
+def fired(nets, outputs):
+    """Pick the outputs of the layers of neurons, before any pooling.
+
+    Parameters
+    ----------
+    nets : Nets
+        From `build`.
+    outputs : list of arrays
+        Of all layers.
+
+    Returns
+    -------
+    list of arrays
+        exp(t/tau) of the spikes.
+    """
+    return [z for z, layer in zip(outputs, nets.net.layers, strict=True) if layer.fires]
 
 
 def finish(nets, step):
@@ -221,7 +236,7 @@ def gradients(nets, x, y, rng=None, weight=None):
     more |= {} if weight is None else {"weight": weight}
     loss, dz = called(s.loss, z, y) if callable(s.loss) else LOSSES[s.loss](z, y, **more)
     _, grads = net.backward(dz, caches)
-    stats = {"silent": [float(np.mean(z == np.inf)) for z, layer in zip(outputs, net.layers, strict=True) if layer.fires],
+    stats = {"silent": [float(np.mean(z_layer == np.inf)) for z_layer in fired(nets, outputs)],
              "n_silent": int(np.isinf(z).all(axis=1).sum())}
     return Step(loss, z, grads, stats)
 
@@ -339,14 +354,14 @@ def report(nets, x, y=None):
         neurons silent for all samples; `margin`, the smallest sum of a neuron's weights minus what it needs to fire (below 0 the neuron
         can never fire after all its inputs).
     """
-    fired, silent, n, many = None, None, 0, piece(nets)
+    ever, silent, n, many = None, None, 0, piece(nets)
     for i in range(0, len(x), many):
         came = [np.isfinite(z).reshape(len(z), -1) for z in spikes(nets, encode_batch(nets, x[i:i + many]))]
-        fired = [s.any(axis=0) if fired is None else s.any(axis=0) | f for s, f in zip(came, fired or came, strict=True)]
+        ever = [s.any(axis=0) if ever is None else s.any(axis=0) | f for s, f in zip(came, ever or came, strict=True)]
         silent = [float((~s).mean(axis=1).sum()) + (silent[k] if silent else 0.0) for k, s in enumerate(came)]
         n += len(came[0])
     weights = [nets.net.params[name] for name in nets.settings.model.weights]
-    return {"silent": [s / n for s in silent], "ceiling": [0.0] * len(silent), "never": [float(1 - f.mean()) for f in fired],
+    return {"silent": [s / n for s in silent], "ceiling": [0.0] * len(silent), "never": [float(1 - f.mean()) for f in ever],
             "margin": [float(w.reshape(-1, w.shape[-1]).sum(axis=0).min() - nets.settings.needed) for w in weights]}
 
 

@@ -104,6 +104,8 @@ class Model:
             neuron = wanted or ("relu" if "relu" in spec.neurons else spec.neurons[0])
             if neuron not in spec.neurons:
                 raise ValueError(f"model: expected layers for {wanted} neurons, such as 784-800-10 has, got {spec} in {self}")
+            if (op := how.get("op", "temporal")) != "temporal" and (isinstance(spec, Conv) or getattr(spec, "delays", "")):
+                raise ValueError(f"model: expected dense layers without delays for neuron {op}, got {self}")
             before = self.shapes[i - 1] if i else self.shape
             normalised = isinstance(next(iter(self.specs[i + 1:]), None), BatchNorm)
             site = Site(before, self.k[i], neuron, first=first, **how)

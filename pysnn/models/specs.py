@@ -95,8 +95,6 @@ class Conv(Spec):
 
     def layer(self, site, params, state):
         if site.neuron == "temporal":
-            if site.op != "temporal":
-                raise ValueError(f"model: expected dense layers for {site.op} neurons, got {self}")
             return [temporal.TemporalConv(params, f"w{site.k}", site.bias, site.drop, site.backend, stride=self.stride,
                                           padding=self.padding)]
         return [layers.Conv(params, site.k, self.stride, self.padding, site.backend)]
@@ -133,8 +131,6 @@ class Dense(Spec):
 
     def layer(self, site, params, state):
         if site.neuron == "temporal":
-            if self.delays and site.op != "temporal":
-                raise ValueError(f"model: expected no delays for {site.op} neurons, got {self}")
             return [temporal.TemporalDense(params, f"w{site.k}", site.bias, site.drop, site.backend, site.op)]
         return [*([layers.Flatten()] if len(site.shape) == 3 else []), layers.Dense(params, site.k, site.backend)]
 

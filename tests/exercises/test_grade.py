@@ -159,6 +159,39 @@ def test_results_for_gradescope(folder, tmp_path):
     assert "hint for dz: wrong in 5 of 6 cases" in output and "label is missing" not in output
 
 
+def test_an_exercise_counts_once_for_gradescope(folder, tmp_path):
+    """Copies, and an older version, add no points: the best of them counts."""
+    right = exercises.text("spike_loss", True)
+    folder(a__py=write("spike_loss", ("-(p - one_hot)", "-p")), b__py=right, c__py=right + "\n", d__py=exercises.text("spike_loss"))
+    results = exercises.grade([tmp_path / "class"], {"spike_loss": 10}).gradescope(0)
+    assert results["score"] == 10 and [(t["name"], t["max_score"]) for t in results["tests"]] == [("b.py: spike_loss", 10)]
+    assert results["tests"][0]["output"].startswith("the best of 4 files")
+
+
+def test_no_file_vanishes(folder, tmp_path, capsys):
+    """Letters of any case and links to nothing have a row; other files are named; an empty folder does not stop the others."""
+    place = folder(UPPER__PY=exercises.text("spike_loss", True), notes__txt="x")
+    os.symlink(tmp_path / "nothing.py", place / "link.py")
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["grade", "class", "empty", "--json", "all.json"]) == 0
+    rows = {os.path.basename(r["file"]): r for r in json.loads((tmp_path / "all.json").read_text())["files"]}
+    assert rows["UPPER.PY"]["score"] == 1 and "does not exist" in rows["link.py"]["errors"][0]
+    assert "found none" in rows["empty"]["errors"][0]
+    assert "left out, neither .py nor .ipynb: " + os.path.join("class", "notes.txt") in capsys.readouterr().out
+    assert cli.main(["check", os.path.join("class", "UPPER.PY"), "empty", "--json", "marks.json"]) == 2
+    marked, failed = json.loads((tmp_path / "marks.json").read_text())["files"]
+    assert sorted((str(marked.get("ok")), str(failed.get("ok")))) == ["None", "True"]
+
+
+@pytest.mark.slow
+def test_marks_do_not_depend_on_how_many_are_marked_at_once(folder, tmp_path):
+    for name in exercises.NAMES:
+        folder(**{f"{name}_{k}__py": exercises.text(name, True) for k in range(2)})
+    for jobs in (1, 22):
+        grades = exercises.grade([tmp_path / "class"], seed=5, jobs=jobs)
+        assert len(grades.rows) == 2 * len(exercises.NAMES) and {grades.score(row) for row in grades.rows} == {1.0}
+
+
 @pytest.mark.parametrize("args, message", [
     (["nothing"], "expected a folder or a file, got 'nothing', which does not exist"),
     (["class"], "expected files such as spike_time.py in the folder 'class', found none"),
@@ -166,7 +199,9 @@ def test_results_for_gradescope(folder, tmp_path):
     (["a.py", "--weights", "spike=1"], "exercise: expected one of spike_time"),
     (["a.py", "--weights", "spike_time=-1"], "weight of spike_time: expected a number of at least 0, got -1.0"),
     (["a.py", "--weights", "spike_time=0"], "weights: expected one that is not 0"),
-    (["a.py", "--csv", "class"], "--csv: expected a file that can be written, got class"),
+    (["a.py", "--csv", "class"], "--csv: expected a file that can be written and holds nothing else, got class"),
+    (["a.py", "--csv", "x", "--json", "x"], "--csv: expected a file that can be written and holds nothing else, got x"),
+    (["a.py", "--csv", "a.py"], "--csv: expected a file that can be written and holds nothing else, got a.py"),
 ])
 def test_wrong_words_are_refused(args, message, folder, capsys):
     folder()

@@ -124,6 +124,18 @@ def test_additions_count_the_windows_that_a_spike_meets(rng):
     assert measured.layer_names(made) == ["input", "hidden", "output"] and len(record["spikes"]) == 3
 
 
+@pytest.mark.parametrize("model, names", [
+    ("6x5x2-3c3-P2-4", ["input", "hidden", "output"]), ("6x5x2-3c3-N-P2-4", ["input", "hidden", "output"]),
+    ("4-20d-3", ["input", "hidden", "output"]), ("4-9d-5-3", ["input", "hidden 1", "hidden 2", "output"])])
+def test_layers_are_named_with_or_without_an_n_behind_them(model, names, rng):
+    """A temporal layer is its own neurons: evaluation counts the layers that fire."""
+    made = nets(rng, model)
+    x, y = rng.random((9, *made.settings.model.shape)), rng.integers(3, size=9)
+    record = evaluation.evaluate(made, x, y)
+    assert measured.layer_names(made) == names and len(record["spikes"]) == len(record["spikes_before"]) == len(names)
+    assert len(record["additions"]) == len(names) - 1 == len(temporal.report(made, x)["silent"])
+
+
 def test_costs_of_weights_of_a_convolution_are_those_of_its_rows(rng):
     w = rng.normal(0.1, 0.2, (3, 3, 2, 5))
     dw, flat = np.zeros_like(w), np.zeros((18, 5))

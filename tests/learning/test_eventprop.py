@@ -63,6 +63,16 @@ def test_silent_neurons_are_pulled_up():
     assert (step.grads["w1"][:, 3] < 0).all()
 
 
+def test_a_batch_without_an_error_pulls_at_nothing():
+    """Where no neuron is silent, a gradient of 0 is right, and the rescue adds nothing; nor ever to a readout."""
+    nets = eventprop.build(settings(loss=lambda y, labels: (0.0, np.zeros_like(y))), rng=np.random.default_rng(0))
+    step = eventprop.gradients(nets, DATA.x_train[:20], DATA.y_train[:20])
+    assert step.stats["silent"] == [0.0] and not any(g.any() for g in step.grads.values())
+    nets.net.params["w1"][:, 3] = nets.net.params["b1"][3] = -1.0
+    step = eventprop.gradients(nets, DATA.x_train[:20], DATA.y_train[:20])
+    assert step.grads["w1"][:, 3].all() and not step.grads["w2"].any()
+
+
 @pytest.mark.parametrize("chosen, message", [
     ({"model": "6x6x1-3c3-N-4"}, "model: expected dense layers without delays, such as 784-350-10 has, got Conv"),
     ({"model": "4-5+axonal-3"}, "model: expected dense layers without delays"),

@@ -301,3 +301,14 @@ def test_bad_gradients(op, d, error, message):
         op.backward(d, op.forward(T, W, n_spikes=4)[1])
     with pytest.raises(ValueError, match=r"dv_max: expected shape \(1, 2\)"):
         op.max_backward(np.ones((2, 1)), op.max_forward(T, W)[1])
+
+
+@pytest.mark.parametrize("t, w", [([0, 300], [5, 3]), ([0, 5e-4], [5, -3])])
+def test_single_precision_has_one_set_of_time_constants(t, w):
+    """(V10), (V11): forward and backward use them as float32 has them, and the parts of a gradient are added up before they are rounded."""
+    args, found = (np.array(t, np.float32).reshape(1, -1, 1), np.array(w, np.float32)[:, None], 1e-3, 1.0), []
+    for backend in BACKENDS:
+        pair = OPERATIONS["event_max"].pair(backend)
+        v, cache = pair.forward(*args)
+        found.append(pair.backward(np.ones_like(v), cache)[0])
+    np.testing.assert_allclose(*found, rtol=1e-6, atol=1e-9)

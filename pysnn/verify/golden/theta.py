@@ -6,6 +6,7 @@ import numpy as np
 
 from ..oracle import theta as oracle
 from ..oracle._numbers import rounded
+from .draw import whole
 from .vectors import GoldenCase
 
 BY_HAND = (       # t_in, w (one neuron), what it shows; trial 1.5, drive 1.25, first voltage 0.5, tau 1
@@ -15,15 +16,10 @@ BY_HAND = (       # t_in, w (one neuron), what it shows; trial 1.5, drive 1.25, 
     ("zero-weight", [0.25, 0.75], [0, 0.5]), ("late-sum", [2, 2.5, 9], [1, -0.5, 4]))
 
 
-def _draw(rng, low, high, shape, parts):
-    """Draw dyadic numbers."""
-    return rng.integers(round(low * parts), round(high * parts), shape) / parts
-
-
 def _case(name, arrays, how):
     """Make one case of theta neurons; `how` is t_end, drive, v_init, tau. The unit of a gradient grows with the condition of the times."""
     (t_in, w), (_, drive, _, tau) = arrays, how
-    dt_out = _draw(np.random.default_rng([ord(c) for c in name]), -2, 2, (len(t_in), w.shape[1]), 16)
+    dt_out = whole(np.random.default_rng([ord(c) for c in name]), -2, 2, (len(t_in), w.shape[1]), 16)
     t_out, cache = oracle.forward(t_in, w, *how)
     kappa = oracle.condition(cache)
     dt_in, dw = (rounded(g) for g in oracle.backward(dt_out, cache))
@@ -47,13 +43,13 @@ def cases():
     for name, t, w in BY_HAND:
         yield _case(f"hand-{name}", (np.array([t], float), np.array(w, float)[:, None]), usual)
     for n, k in product((1, 2, 4, 8, 16), range(2)):
-        yield _case(f"random-{n}-{k}", (_draw(rng, 0, 3, (2, n), 64), _draw(rng, -1.5, 2, (n, 2), 64) / 2 ** (n.bit_length() // 2)), usual)
+        yield _case(f"random-{n}-{k}", (whole(rng, 0, 3, (2, n), 64), whole(rng, -1.5, 2, (n, 2), 64) / 2 ** (n.bit_length() // 2)), usual)
     for kind, n in product(("ties", "silent", "late", "weak"), (3, 6, 12)):
-        t_in = _draw(rng, *((1.5, 5) if kind == "late" else (0, 3)), (2, n), 2 if kind == "ties" else 64)
+        t_in = whole(rng, *((1.5, 5) if kind == "late" else (0, 3)), (2, n), 2 if kind == "ties" else 64)
         t_in[rng.random(t_in.shape) < (0.4 if kind == "silent" else 0)] = np.inf
-        w = _draw(rng, -1.5, 2, (n, 2), 64) / (16 if kind == "weak" else 2)
+        w = whole(rng, -1.5, 2, (n, 2), 64) / (16 if kind == "weak" else 2)
         yield _case(f"{kind}-{n}", (t_in, w), usual)
     hows = ((3.0, 0.5, 0.25, 1.0), (2.5, 2.25, -0.5, 2.0), (0.5, 4.25, 0.0, 0.25), (24.0, 1.25, 0.5, 8.0), (4.0, 0.265625, 0.5, 0.25))
     for k, how in enumerate(hows):
-        t_in = _draw(rng, 0, 2, (2, 5), 64) * how[0]
-        yield _case(f"scale-{k}", (t_in, _draw(rng, -1.5, 2, (5, 2), 64)), how)
+        t_in = whole(rng, 0, 2, (2, 5), 64) * how[0]
+        yield _case(f"scale-{k}", (t_in, whole(rng, -1.5, 2, (5, 2), 64)), how)
