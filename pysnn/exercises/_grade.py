@@ -28,7 +28,7 @@ class Row(NamedTuple):
     @property
     def errors(self):
         """Why something in it could not be marked, one line each; items without an answer are named, too."""
-        late = [f"{m.exercise}, {i.name}: {i.note}" for m in self.marked if m.marks for i in m.marks.items if i.note.startswith(NO_ANSWER)]
+        late = [f"{m.exercise}, {i.case}: {i.note}" for m in self.marked if m.marks for i in m.marks.items if i.note.startswith(NO_ANSWER)]
         return [line for line in (self.why, *(m.why for m in self.marked), *late) if line]
 
     @property

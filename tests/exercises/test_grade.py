@@ -183,6 +183,12 @@ def test_no_file_vanishes(folder, tmp_path, capsys):
     assert sorted((str(marked.get("ok")), str(failed.get("ok")))) == ["None", "True"]
 
 
+def test_an_item_without_an_answer_is_among_the_errors(folder, tmp_path):
+    folder(a__py=HEAD + "def loss(z, y):\n    while True: pass\n")
+    row, = exercises.grade([tmp_path / "class"], limit=0.5).rows
+    assert any(line.startswith("spike_loss, ") and "no answer within 0.5 s" in line for line in row.errors), row.errors
+
+
 @pytest.mark.slow
 def test_marks_do_not_depend_on_how_many_are_marked_at_once(folder, tmp_path):
     for name in exercises.NAMES:
