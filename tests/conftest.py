@@ -1,6 +1,7 @@
 """What all tests share: the backends, and randomness that does not depend on the order of tests."""
 
 import gc
+import signal
 import sys
 
 import numpy as np
@@ -9,6 +10,12 @@ import pytest
 pytest.register_assert_rewrite("tests.cases")
 
 from tests.cases.backends import operation  # noqa: E402
+
+
+def pytest_configure(config):
+    """Take Ctrl-C also where a script runs pytest in its background: shells let such processes, and their children, ignore it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session):
