@@ -20,7 +20,7 @@ from pysnn import _files, checkpoint, cli, datasets, encode, layers, learning, l
 from pysnn.datasets import points
 from pysnn.evaluation.operations import additions
 from pysnn.learning import METHODS, surrogate, temporal
-from tests.cases import ROOT
+from tests.cases import ROOT, few
 from tests.cases.command import coarse_regions
 
 PAGES = {name: (ROOT / f"docs/howto/add-a-{name}.md").read_text(encoding="utf-8")
@@ -143,7 +143,7 @@ def ends(path):
     return {name: (x.dtype.str, x.shape, x.tobytes()) for name, x in arrays.items()}, header["rng"], records, header["settings"]
 
 
-@pytest.mark.parametrize("what", BILL)
+@pytest.mark.parametrize("what", few(BILL, 3))
 def test_killed_and_resumed_evaluated_drawn_and_guarded(what, place, capsys, monkeypatch):
     line, page, files = BILL[what]
     write_files(page)

@@ -81,6 +81,7 @@ def test_what_has_no_such_reading(make, said):
         make()
 
 
+@pytest.mark.slow
 def test_the_page_runs(capsys):
     assert run_page(capsys, "three-readings")[1] == 2
 

@@ -18,7 +18,8 @@ from pysnn.verify import student, zoo
 from tests.cases import ROOT
 
 WRITTEN = [name for name in exercises.NAMES if name != "find_the_bug"]       # the others have lines to fill in
-EVERY = [pytest.param(name, m, id=f"{name}: {m.name}{k}") for name in exercises.NAMES for k, m in enumerate(exercises.get(name).mistakes)]
+EVERY = [pytest.param(name, m, id=f"{name}: {m.name}{k}", marks=[pytest.mark.slow] * (k % 3 > 0))
+         for name in exercises.NAMES for k, m in enumerate(exercises.get(name).mistakes)]
 TYPED = {   # fault of the zoo: (exercise, line of the solution, what somebody typed instead)
     "xor_causal_set": ("spike_time", "if sum_w > threshold and sum_wz / (sum_w - threshold) <= z_next:",
                        "if (sum_w > threshold) != (sum_wz / (sum_w - threshold) <= z_next):"),

@@ -264,6 +264,7 @@ def test_what_is_not_derived_is_remarked(name, old, new, said):
     assert any(said in words for words in looked(name, text.replace(old, new)))
 
 
+@pytest.mark.slow
 def test_nothing_else_is_remarked():
     """Of every other attempt, right or wrong, of stubs and of solutions."""
     for name in exercises.NAMES:

@@ -32,7 +32,7 @@ def printed(program, x, file=None):
 
 
 @needs_cc
-@pytest.mark.parametrize("bits, kind", [(8, "dense"), (4, "conv")])
+@pytest.mark.parametrize("bits, kind", [(8, "dense"), pytest.param(4, "conv", marks=pytest.mark.slow)])
 def test_all_images_of_the_sample(bits, kind, tmp_path):
     network, x = interop.quantize(trained(kind), bits), images()
     got = printed(compiled(network, tmp_path), x)

@@ -117,6 +117,20 @@ def test_against_50_digits(op, tau_m, tau_s, recurrent, rng):
             np.testing.assert_allclose(got, rounded(wanted), rtol=1e-10, atol=1e-10 * max(1, np.abs(rounded(wanted)).max()))
 
 
+@pytest.mark.parametrize("tau_m, tau_s", TAUS)
+def test_maxima_against_50_digits(op, tau_m, tau_s, rng):
+    """(V9), (V10), (V11): maxima and gradients, the oracle's by differences with 60 digits."""
+    t_in, w, _ = layer(rng, (1, 3, 2, 3), mean=0.5)
+    exact, exact_cache = oracle.max_forward(t_in, w, tau_m, tau_s)
+    moves, gap = oracle.max_condition(exact_cache), oracle.max_gap(exact_cache)
+    v_max, cache = op.max_forward(t_in, w, tau_m, tau_s)
+    assert moves < 1000 and gap > 1e-6 and v_max.any()
+    np.testing.assert_allclose(v_max, rounded(exact), rtol=0, atol=1e-14 * (1 + moves))
+    c = rng.normal(size=v_max.shape)
+    for got, wanted in zip(op.max_backward(c, cache), oracle.max_backward(c, exact_cache), strict=True):
+        np.testing.assert_allclose(got, rounded(wanted), rtol=0, atol=1e-13 * (1 + np.abs(rounded(wanted)).max()) * (1 + moves))
+
+
 @pytest.mark.parametrize("recurrent", [False, True])
 @pytest.mark.parametrize("tau_m, tau_s", TAUS)
 def test_gradients_by_differences_with_ten_spikes_a_neuron(tau_m, tau_s, recurrent, rng):
@@ -152,7 +166,7 @@ def test_gradients_by_differences_with_ten_spikes_a_neuron(tau_m, tau_s, recurre
 
 # ---------------------------------------------------------------------------------------------- both backends
 
-@pytest.mark.parametrize("n_problems", few([60, 600], 1))
+@pytest.mark.parametrize("n_problems", few([60, 600], 2))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_kernel_equals_reference(dtype, n_problems, rng):
     kernel, fired, several = operation("event_prop", "numba"), 0, 0
@@ -197,9 +211,10 @@ def test_threads_and_views_change_no_bit(rng):
 
 # ---------------------------------------------------------------------------------------------- maxima
 
-@pytest.mark.parametrize("tau_m, tau_s", TAUS)
-def test_maxima_by_differences_and_by_a_fine_grid(op, tau_m, tau_s, rng):
+@pytest.mark.parametrize("case", [*(("numba", *taus) for taus in TAUS), *few([("reference", *taus) for taus in TAUS], len(TAUS))], ids=str)
+def test_maxima_by_differences_and_by_a_fine_grid(case, rng):
     """(V9), (V10), (V11): the maxima, and their gradients where they lie at a peak, at an input, or before all inputs."""
+    op, tau_m, tau_s = operation("event_prop", case[0]), *case[1:]
     t_in, w, _ = layer(rng, (3, 4, 2, 8), mean=0.2)
     v_max, cache = op.max_forward(t_in, w, tau_m, tau_s)
     grid = np.linspace(0, 20, 4001)

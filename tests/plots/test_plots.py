@@ -11,6 +11,7 @@ matplotlib = pytest.importorskip("matplotlib")
 from pysnn import plots  # noqa: E402
 from pysnn.conventions import NO_SPIKE  # noqa: E402
 from pysnn.plots import temporal as plots_temporal  # noqa: E402
+from tests.cases import few  # noqa: E402
 
 CLASSES = ["yin", "yang", "dot"]
 RECORDS = [{"epoch": e, "loss": 2.0**-e, "train_accuracy": 1 - 0.5**e, "val_accuracy": None if e == 2 else 0.5,
@@ -104,7 +105,7 @@ def settings():
     return {key: matplotlib.rcParams[key] for key in matplotlib.rcParams if key != "backend"}
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", few(FIGURES, 3))
 def test_a_figure_is_drawn_labelled_and_leaves_no_trace(name, tmp_path):
     before = settings()
     fig = FIGURES[name]()

@@ -6,6 +6,7 @@ import pytest
 matplotlib = pytest.importorskip("matplotlib")
 
 from pysnn import plots  # noqa: E402
+from tests.cases import few  # noqa: E402
 
 RNG = np.random.default_rng(3)
 STEPS = [1, 2, 4, 8]
@@ -71,7 +72,7 @@ def texts(fig):
     return "\n".join(text.get_text() for text in fig.findobj(matplotlib.text.Text))
 
 
-@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("name", few(FIGURES, 3))
 def test_a_figure_is_drawn_labelled_and_of_its_size(name, tmp_path):
     before = {key: matplotlib.rcParams[key] for key in matplotlib.rcParams if key != "backend"}
     fig = FIGURES[name]()

@@ -12,6 +12,7 @@ from pysnn import checkpoint, learning, training
 from pysnn.conventions import Sequences
 from pysnn.datasets._rows import Rows
 from pysnn.scale import mpi
+from tests.cases import few
 from tests.cases.processes import CASES, ends, samples, settings, together
 
 
@@ -23,7 +24,7 @@ def trained(case, team=None, run=None, data=None, **chosen):
     return run
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", few(CASES, 3))
 def test_any_number_of_processes_gives_the_same_bits(case):
     alone = ends(trained(case))
     for size in (2, 3):

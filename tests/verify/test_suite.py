@@ -50,7 +50,10 @@ def few_checks(name, seed=0):
 
 # ---- right passes
 
-@pytest.mark.parametrize("name", suite.NAMES)
+EVENTS = ("event_prop", "event_max")                                         # plain Python takes seconds
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in EVENTS)) for name in suite.NAMES])
 def test_ours_pass(name):
     found = few_checks(name)
     found.raise_if_failed()
@@ -59,7 +62,7 @@ def test_ours_pass(name):
     assert found.errors[name].size >= len([e for e in found.entries if e.max_error is not None])
 
 
-@pytest.mark.parametrize("name", ["integrate_fire", "relu"])
+@pytest.mark.parametrize("name", ["integrate_fire", "relu", *EVENTS])
 def test_kernels_pass(name):
     pytest.importorskip("numba")
     found = suite.run([name], backend="numba", few=True)

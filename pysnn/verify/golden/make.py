@@ -45,6 +45,8 @@ MEANING = {
     "event_prop": "forward(t_in, w, w_rec, threshold, tau_m, tau_s) -> t_out; backward(dt_out) -> dt_in, dw, dw_rec. Times (B, n, K); "
                   "inf: no spike. tau_m dV/dt = -V + I, tau_s dI/dt = -I; an input adds w to I, a spike of the layer w_rec, at once; V at "
                   "the threshold: a spike, and V = 0.",
+    "event_max": "forward(t_in, w, tau_m, tau_s) -> v_max; backward(dv_max) -> dt_in, dw. As event_prop, but it never fires; the "
+                 "largest V over time, which is 0 before the first input.",
     "integrate_fire": "forward(current, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
                       "detach_reset) -> dcurrent, dv_init. (T, B, n). reset, timing, fire: the rule.",
     "pooled_fire": "forward(current, size, threshold, v_init, rule) -> spikes, v_final; backward(dspikes, dv_final, surrogate, "
@@ -467,7 +469,7 @@ def rebuild(folder=FOLDER):
     made += [(case, "integrate_fire") for case in _pooled_fire()] + [(case, "maps") for case in _levels()]
     made += [(case, "leaky") for case in _leaky()]
     made += [(case, "spike_times") for make in (times.spike_times, times.delays, times.convolutions) for case in make()]
-    made += [(case, "theta") for case in theta.cases()] + [(case, "event_prop") for case in events.cases()]
+    made += [(case, "theta") for case in theta.cases()] + [(case, "event_prop") for make in (events.cases, events.maxima) for case in make()]
     if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)

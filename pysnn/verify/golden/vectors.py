@@ -12,7 +12,7 @@ from ...foreign import NoAnswer
 from ...operations import OPERATIONS
 from ..report.ledger import Entry
 
-VERSION = "1.3.0"
+VERSION = "1.4.0"
 FOLDER = Path(__file__).parents[1] / "golden_vectors"
 ROUNDINGS = 4.0          # how many eps times its unit a number may be off
 INFINITE = "inf"         # how JSON holds it

@@ -5,6 +5,9 @@
 Every state is carried along with its derivatives by all times and weights. At an event whose time T moves, V(T) moves by the flow's share
 and by V'(T) dT; V(T) = threshold gives dT. So there is no adjoint equation here, and no sum over past spikes. A crossing t is certified by
 V(t - 1e-49) < threshold < V(t + 1e-49). All with 60 digits; floats are taken without rounding. mpmath is imported when first used.
+
+max_*: neurons that do not fire. V is the sum of what each input leaves; a maximum is certified by the sign of V' on both sides, and its
+gradients are differences.
 """
 
 from typing import NamedTuple
@@ -190,3 +193,135 @@ def condition(cache):
     """
     return max((float(sum(abs(row) * abs(values))) for slopes, values in zip(cache.slopes, cache.values, strict=True)
                 for row in slopes.values()), default=0.0)
+
+
+def max_forward(t_in, w, tau_m=4.0, tau_s=1.0):
+    """Find the largest potential of neurons that do not fire, 0 if it is below 0.
+
+    Parameters
+    ----------
+    t_in : (B, N_in, K_in) array of floats or mpf
+        Times of the input spikes; inf means no spike.
+    w : (N_in, N_out) array of floats or mpf
+        Weights.
+    tau_m, tau_s : float
+        Time constants of membrane and synapse.
+
+    Returns
+    -------
+    v_max : (B, N_out) object array
+        mpf with 50 digits.
+    cache : tuple
+        For `max_backward`, `max_condition` and `max_gap`.
+
+    Raises
+    ------
+    ArithmeticError
+        If a maximum could not be certified.
+    """
+    ctx = context()
+    t_in, w, how = exact(t_in), exact(w), (ctx.mpf(0), ctx.mpf(tau_m), ctx.mpf(tau_s))
+    v_max = np.array([[_largest(t, w[:, j], how)[0] for j in range(w.shape[1])] for t in t_in], dtype=object)
+    return v_max, (t_in, w, how)
+
+
+def _largest(t, w, how):
+    """Return the largest potential of one neuron, and the second largest of the maxima that lie apart in time."""
+    ctx, (_, tau_m, tau_s) = context(), how
+    arrived = sorted((x, w[k // t.shape[1]]) for k, x in enumerate(t.ravel()) if x < ctx.inf)
+
+    def state(x, n):
+        flows = [(weight, *_flow(x - at, how)) for at, weight in arrived[:n]]
+        return sum(weight * left for weight, _, _, left in flows), sum(weight * fast for weight, fast, _, _ in flows)
+
+    def rises(x, n):
+        v, current = state(x, n)
+        return current - v
+    peaks = [ctx.mpf(0)]
+    for n, (low, _) in enumerate(arrived, 1):
+        high = arrived[n][0] if n < len(arrived) else low + 200 * max(tau_m, tau_s)
+        if high > low and rises(low, n) > 0:
+            at, slow, tiny = high, max(tau_m, tau_s), ctx.mpf(10) ** -DIGITS
+            if not rises(high, n) > 0:
+                at = ctx.findroot(lambda x, n=n, low=low: rises(x, n) * ctx.exp((x - low) / slow), (low, high),     # never flat
+                                  solver="anderson", maxsteps=500)
+                if not rises(at - tiny * max(slow, at), n) > 0 > rises(at + tiny * max(slow, at), n):
+                    raise ArithmeticError(f"oracle: no certified maximum near t = {ctx.nstr(at, 20)}")
+            peaks.append(state(at, n)[0])
+    return (*sorted(peaks, reverse=True), ctx.mpf(0))[:2]
+
+
+def max_backward(dv_max, cache):
+    """Pull a gradient back through `max_forward`, by differences with 60 digits: no equation of ours is in it.
+
+    Parameters
+    ----------
+    dv_max : (B, N_out) array
+        Gradient of the loss with respect to v_max.
+    cache : tuple
+        From `max_forward`.
+
+    Returns
+    -------
+    dt_in, dw : object arrays
+        Gradients, mpf.
+    """
+    slopes, d = _max_slopes(cache), exact(dv_max)
+    (t_in, w, _), (of_t, of_w) = cache, slopes
+    return (d[:, None, None, :] * of_t).sum(axis=3).reshape(t_in.shape), (d[:, None, :] * of_w).sum(axis=0).reshape(w.shape)
+
+
+def _max_slopes(cache):
+    """Return the derivatives of v_max by the times, (B, N_in, K_in, N_out), and by the weights of the same neuron, (B, N_in, N_out)."""
+    ctx, (t_in, w, how) = context(), cache
+    h = ctx.mpf(10) ** -20                                                   # its square is beyond what is asked of the oracle by float64
+    of_t, of_w = np.full((*t_in.shape, w.shape[1]), ctx.mpf(0), dtype=object), np.full((len(t_in), *w.shape), ctx.mpf(0), dtype=object)
+    for b, i, j in np.ndindex(of_w.shape):
+        def at(step, k=None, b=b, i=i, j=j):
+            t, column = t_in[b].copy(), w[:, j].copy()
+            if k is None:
+                column[i] += step
+            else:
+                t[i, k] += step
+            return _largest(t, column, how)[0]
+        of_w[b, i, j] = (at(h) - at(-h)) / (2 * h)
+        for k in range(t_in.shape[2]):
+            if t_in[b, i, k] < ctx.inf:
+                of_t[b, i, k, j] = (at(h, k) - at(-h, k)) / (2 * h)
+    return of_t, of_w
+
+
+def max_condition(cache):
+    """Say how far relative errors eps of times and weights may move a maximum, over eps.
+
+    Parameters
+    ----------
+    cache : tuple
+        From `max_forward`.
+
+    Returns
+    -------
+    float
+        The largest, over all neurons, of the sum of |dv_max/dx| |x|.
+    """
+    (t_in, w, _), (of_t, of_w) = cache, _max_slopes(cache)
+    t = np.where(t_in < context().inf, t_in, context().mpf(0))
+    moves = abs(of_t * t[..., None]).sum(axis=(1, 2)) + abs(of_w * w).sum(axis=1)
+    return float(moves.max())
+
+
+def max_gap(cache):
+    """Say how near the second largest maximum of a neuron is to its largest: where two are equal, gradients jump.
+
+    Parameters
+    ----------
+    cache : tuple
+        From `max_forward`.
+
+    Returns
+    -------
+    float
+        The least difference, over all neurons; 0 for a neuron without inputs.
+    """
+    t_in, w, how = cache
+    return float(min(np.subtract(*_largest(t, w[:, j], how)) for t in t_in for j in range(w.shape[1])))
