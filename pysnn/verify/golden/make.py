@@ -469,7 +469,8 @@ def rebuild(folder=FOLDER):
     made += [(case, "integrate_fire") for case in _pooled_fire()] + [(case, "maps") for case in _levels()]
     made += [(case, "leaky") for case in _leaky()]
     made += [(case, "spike_times") for make in (times.spike_times, times.delays, times.convolutions) for case in make()]
-    made += [(case, "theta") for case in theta.cases()] + [(case, "event_prop") for make in (events.cases, events.maxima) for case in make()]
+    made += [(case, "theta") for case in theta.cases()]
+    made += [(case, "event_prop") for make in (events.cases, events.maxima) for case in make()]
     if len({case.name for case, _ in made}) != len(made):
         raise ValueError("golden: two cases of one name")
     folder = Path(folder)

@@ -237,11 +237,11 @@ def _largest(t, w, how):
     def rises(x, n):
         v, current = state(x, n)
         return current - v
-    peaks = [ctx.mpf(0)]
+    peaks, slow, tiny = [ctx.mpf(0)], max(tau_m, tau_s), ctx.mpf(10) ** -DIGITS
     for n, (low, _) in enumerate(arrived, 1):
         high = arrived[n][0] if n < len(arrived) else low + 200 * max(tau_m, tau_s)
         if high > low and rises(low, n) > 0:
-            at, slow, tiny = high, max(tau_m, tau_s), ctx.mpf(10) ** -DIGITS
+            at = high
             if not rises(high, n) > 0:
                 at = ctx.findroot(lambda x, n=n, low=low: rises(x, n) * ctx.exp((x - low) / slow), (low, high),     # never flat
                                   solver="anderson", maxsteps=500)
