@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-slow test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu test-scale bench golden mutate tables docs test-docs figures lint data clean
+.PHONY: demo test test-slow test-slow-first test-slow-second test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu test-scale bench golden mutate tables docs test-docs figures lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -44,8 +44,13 @@ endef
 test: .venv/ready  ## the default tests: no framework, no download
 	$(call both,)
 
+SLOW := -m "(slow or data) and not frameworks and not cuda and not ptx and not docs"
+
 test-slow: .venv/ready  ## slow tests and tests on full data sets
-	$(call both,-m "(slow or data) and not frameworks and not cuda and not ptx and not docs")
+	$(call both,$(SLOW))
+
+test-slow-first test-slow-second: .venv/ready  ## one half of them, for one core
+	$(RUN) -m pytest -p no:cacheprovider $(SLOW) $(if $(findstring first,$@),$(SECOND:%=--ignore=%),$(SECOND))
 
 data: .venv/ready  ## fetch MNIST, Fashion-MNIST and CIFAR-10
 	$(BIN)/pysnn data fetch mnist
