@@ -81,7 +81,11 @@ def _markdown(deck):
     """Make a reader of Markdown whose formulas keep their TeX, and whose pictures lie in the page."""
     def formula(tex, options):
         tag, ends = ("div", r"\[ \]") if options["display_mode"] else ("span", r"\( \)")
-        return f'<{tag} class="math" data-tex="{html.escape(tex.strip())}">{html.escape(ends.replace(" ", tex))}</{tag}>'
+        shown = tex
+        if tex.count("\\qquad") > 1 and "\\begin" not in tex:                    # three parts: the last one on a line of its own
+            body, label, number = tex.partition("\\tag")
+            shown = "\\begin{gathered}" + "\\cr".join(body.rsplit("\\qquad", 1)) + "\\end{gathered}" + label + number
+        return f'<{tag} class="math" data-tex="{html.escape(tex.strip())}">{html.escape(ends.replace(" ", shown))}</{tag}>'
 
     def picture(self, tokens, k, options, env):
         path = (deck.parent / tokens[k].attrs["src"]).resolve()
@@ -128,12 +132,18 @@ def build(folder, decks=None):
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
         for path in list(written):
-            tab = opened(browser, path)
-            tab.pdf(path=path.with_suffix(".pdf"), prefer_css_page_size=True, print_background=True)
-            _powerpoint(tab).save(path.with_suffix(".pptx"))
-            written += [path.with_suffix(".pdf"), path.with_suffix(".pptx")]
+            written += converted(browser, path)
         browser.close()
     return written
+
+
+def converted(browser, path):
+    """Write PDF and PPTX beside the HTML of a deck; return both paths."""
+    tab, kinds = opened(browser, path), [path.with_suffix(".pdf"), path.with_suffix(".pptx")]
+    tab.pdf(path=kinds[0], prefer_css_page_size=True, print_background=True)
+    _powerpoint(tab).save(kinds[1])
+    tab.close()
+    return kinds
 
 
 def opened(browser, path):
