@@ -1,5 +1,7 @@
 """The verb demo: train by both methods on the shipped sample, evaluate, draw; two minutes, the same on every system."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 from ._common import emit
@@ -24,15 +26,14 @@ def add(verb):
 
 
 def demo(args):
-    """Run the verbs one after the other; stop at the first that fails."""
-    from . import main
+    """Run the verbs one after the other, each as a command of its own; stop at the first that fails."""
     folder = Path(args.out)
     common = [f"--seed={args.seed}"] + [f"--threads={args.threads}"] * (args.threads is not None)
     for title, line in STEPS:
         places = {"runs": folder / "runs", "figures": folder / "figures"}
         words = [word.format(**places) for word in line.split()]
         print(f"== {title}\n   pysnn {' '.join(words)}", flush=True)
-        if code := main([*words, *common]):
+        if code := subprocess.run([sys.executable, "-m", "pysnn", *words, *common], stdout=sys.stdout).returncode:
             return code
     print(f"== done: look at {folder / 'figures/raster.png'} and {folder / 'figures/proxy/raster.png'} first; next: examples/01_one_neuron.py")
     emit(args, {"steps": [line for _, line in STEPS], "folder": str(folder)})

@@ -364,13 +364,18 @@ def test_help_names_the_environment(capsys):
 
 
 def test_demo_runs_the_verbs_and_stops_at_the_first_that_fails(monkeypatch, capsys):
-    main, lines = cli.main, []
-    monkeypatch.setattr(cli, "main", lambda words: lines.append(words) or int(words[0] == "plot"))
-    assert main(["demo", "--out", "some where", "--seed", "3"]) == 1
+    lines = []
+
+    def run(command, stdout, fails="plot"):
+        assert command[:3] == [sys.executable, "-m", "pysnn"] and stdout is sys.stdout
+        lines.append(command[3:])
+        return SimpleNamespace(returncode=int(command[3] == fails))
+    monkeypatch.setattr(cli.demo.subprocess, "run", run)
+    assert cli.main(["demo", "--out", "some where", "--seed", "3"]) == 1
     assert [line[0] for line in lines] == ["train", "evaluate", "plot"] and all(line[-1] == "--seed=3" for line in lines)
     assert str(Path("some where/runs/demo.npz")) in lines[0]
-    monkeypatch.setattr(cli, "main", lambda words: lines.append(words) or 0)
-    assert main(["demo"]) == 0 and "done: look at" in capsys.readouterr().out
+    monkeypatch.setattr(cli.demo.subprocess, "run", lambda command, stdout: run(command, stdout, fails=""))
+    assert cli.main(["demo"]) == 0 and "done: look at" in capsys.readouterr().out
     for line in lines:
         assert cli.parser().parse_args(line).verb == line[0]
     assert "$(BIN)/pysnn demo" in (Path(pysnn.__file__).parents[1] / "Makefile").read_text()

@@ -52,7 +52,7 @@ def test_minutes_slides_and_polls_are_all_there(lesson):
 
 @by_lesson
 def test_polls_have_answers_and_every_wrong_one_a_reason(lesson):
-    polls = re.split(r"^### (\d+)\. .+$", read(f"{lesson}-polls"), flags=re.M)
+    polls = re.split(r"^## (\d+)\. .+$", read(f"{lesson}-polls"), flags=re.M)
     assert polls[1::2] == [str(n) for n in range(1, 13)]
     right = []
     for text in polls[2::2]:
@@ -67,7 +67,7 @@ def test_polls_have_answers_and_every_wrong_one_a_reason(lesson):
 @by_lesson
 def test_each_problem_has_an_answer(lesson):
     page = read(f"{lesson}-problems")
-    assert re.findall(r"^### (\d)\. ", page, re.M) == list("123456") and page.count("<details><summary>Answer</summary>") == 6
+    assert re.findall(r"^## (\d)\. ", page, re.M) == list("123456") and page.count("<details><summary>Answer</summary>") == 6
 
 
 def fires(z, w):
