@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command 
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: demo test test-slow test-slow-first test-slow-second test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu test-scale bench golden mutate tables docs test-docs figures lint data clean
+.PHONY: demo test test-slow test-slow-first test-slow-second test-all test-py test-oldest test-frameworks test-sim test-ptx test-gpu test-scale bench golden mutate tables docs slides test-docs figures lint data clean
 
 .venv/ready: setup.cfg pyproject.toml
 	@test -n "$(PYTHON)" || { echo "pysnn needs Python 3.11 or later: none found (make PYTHON=/path/to/python)"; exit 1; }
@@ -14,20 +14,7 @@ RUN := $(BIN)/python
 	@touch $@
 
 demo: .venv/ready  ## train on the shipped sample, evaluate, draw
-	@echo "== temporal coding: training 784-800-10 on the shipped sample of Fashion-MNIST (5,500 images)"
-	$(BIN)/pysnn train temporal --data fashion-sample --out runs/demo.npz
-	@echo "== the same network on the test images"
-	$(BIN)/pysnn evaluate runs/demo.npz --robust
-	@echo "== figures"
-	$(BIN)/pysnn plot all runs/demo.npz --out figures
-	$(BIN)/pysnn plot neuron --out figures/neuron.png
-	@echo "== proxy learning: six convolutions on the same images, 4 time steps; in the first epochs the ReLU network alone (warm)"
-	$(BIN)/pysnn train proxy --data fashion-sample --preset warm --out runs/demo-proxy.npz
-	@echo "== the same network on the test images: other numbers of steps, spikes, operations"
-	$(BIN)/pysnn evaluate runs/demo-proxy.npz
-	@echo "== figures"
-	$(BIN)/pysnn plot all runs/demo-proxy.npz --out figures/proxy
-	@echo "== done: look at figures/raster.png and figures/proxy/raster.png first; next: $(BIN)/python examples/01_one_neuron.py"
+	$(BIN)/pysnn demo
 
 # Written down once, compiled Python need not be compiled anew by each of the hundreds of processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
@@ -163,6 +150,9 @@ docs: .venv-docs/ready  ## build the site: docs/_build/html/index.html; npm is n
 	.venv-docs/bin/python -m sphinx -E -W --keep-going -b html docs docs/_build/html
 	@echo "== done: open docs/_build/html/index.html"
 
+slides: .venv-docs/ready  ## the decks of docs/teach/slides as HTML, PDF and PPTX: slides/; PDF and PPTX need Chromium
+	.venv-docs/bin/python docs/_ext/slides.py slides
+
 test-docs: docs  ## the site in a browser, the notebooks, the interactive pages; needs Chromium
 	PYSNN_SITE=docs/_build/html .venv-docs/bin/python -m pytest -m docs
 
@@ -173,4 +163,4 @@ lint: .venv/ready  ## style, docstrings, import contracts, tag chain
 	$(RUN) -m pytest tests/house/test_tags.py
 
 clean:
-	rm -rf .venv .venv-py .venv-oldest .venv-frameworks .venv-jax .venv-cuda .venv-mpi .venv-docs docs/_build docs/gallery build dist *.egg-info runs figures
+	rm -rf .venv .venv-py .venv-oldest .venv-frameworks .venv-jax .venv-cuda .venv-mpi .venv-docs docs/_build docs/gallery slides build dist *.egg-info runs figures

@@ -23,8 +23,8 @@ project, author, copyright = "pysnn", "the pysnn authors", "the pysnn authors"
 version = release = pysnn.__version__
 language = "en"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.linkcode", "sphinx.ext.mathjax", "numpydoc", "sphinx_design",
-              "sphinx_copybutton", "sphinx_gallery.gen_gallery", "repository", "docstrings", "command_line"]
-exclude_patterns = ["_build", "results", "figures/*.py", "golden", "gallery/*.ipynb", "gallery/*.py", "gallery/*.json", "gallery/*.zip"]
+              "sphinx_copybutton", "sphinx_gallery.gen_gallery", "repository", "docstrings", "command_line", "slides"]
+exclude_patterns = ["_build", "results", "teach/slides", "figures/*.py", "golden", "gallery/*.ipynb", "gallery/*.py", "gallery/*.json", "gallery/*.zip"]
 default_role = "py:obj"
 root_doc = "index"
 

@@ -12,6 +12,8 @@ The [source] links of the API reference lead to the same source pages.
 
 import importlib
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -19,6 +21,7 @@ from pygments.lexers import get_lexer_for_filename
 from pygments.util import ClassNotFound
 from sphinx import addnodes
 from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEME = "repository:"
@@ -175,6 +178,16 @@ def copy_html(app, error):
             (target / path.name).write_bytes(path.read_bytes())
 
 
+def write_wheel(app, error):
+    """Build the wheel that the pages for students name; without it, for instance without a network, the build goes on."""
+    if error or app.builder.format != "html":
+        return
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(Path(app.outdir) / "teach/wheel"), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        logging.getLogger(__name__).info("no wheel for teach/: %s", done.stderr.strip()[-200:])
+
+
 def setup(app):
     """Register the transform and the events."""
     app.add_transform(FileLinks)
@@ -185,4 +198,5 @@ def setup(app):
     app.connect("doctree-resolved", finish)
     app.connect("html-collect-pages", source_pages)
     app.connect("build-finished", copy_html)
+    app.connect("build-finished", write_wheel)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}

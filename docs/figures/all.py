@@ -1,6 +1,6 @@
 """Draw all lecture figures, and write the page that shows them.
 
-Run: python docs/figures/all.py          writes docs/figures/*.svg and docs/figures.md, in some 20 s
+Run: python docs/figures/all.py          writes docs/figures/*.svg, *.pdf, *.png and docs/figures.md, in some 40 s
      python docs/figures/all.py jump     only this figure, and the page
 """
 
@@ -22,9 +22,9 @@ PAGES = {
 }
 INTRODUCTION = """# Lecture figures
 
-These are figures for a lecture, as SVG: they stay sharp at any size, and every drawing program opens them. One short file in
-`docs/figures` draws each figure, from the equations, a recorded run or a network that ships with pysnn. `python docs/figures/all.py`
-draws all of them again. The colours are those of Okabe and Ito, chosen for the common kinds of colour blindness. The derivations
+These are figures for a lecture: as SVG and PDF, which stay sharp at any size, and as PNG for every slide program. In the SVG and the
+PDF text is text: you can search it, and change it in a drawing program. One short file in `docs/figures` draws each figure, from the
+equations, a recorded run or a network that ships with pysnn. `python docs/figures/all.py` draws all of them again. The colours are those of Okabe and Ito, chosen for the common kinds of colour blindness. The derivations
 explain what the figures show. Two films are in the [gallery](gallery/index.rst).
 """
 
@@ -37,8 +37,9 @@ def page():
         for name in names:
             script = importlib.import_module(name)
             picture = look.name(f"{name}.py")
+            kinds = ", ".join(f"{{download}}`{kind.upper()} <figures/{Path(picture).stem}.{kind}>`" for kind in ("svg", "pdf", "png"))
             parts += [f"### {script.TITLE}\n", f"![{script.TITLE}](figures/{picture})\n", f"{script.CAPTION}\n",
-                      f"Drawn by `docs/figures/{name}.py`. {{download}}`SVG <figures/{picture}>`\n"]
+                      f"Drawn by `docs/figures/{name}.py`. {kinds}\n"]
     return "\n".join(parts)
 
 

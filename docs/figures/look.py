@@ -7,7 +7,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from pysnn import plots
-from pysnn.plots._style import BLACK, BLUE, GREY, LOOKS, STYLE, VERMILLION
+from pysnn.plots._style import BLACK, BLUE, GREY, LOOKS, PAPERS, STYLE, VERMILLION
 
 GREEN, PINK, ORANGE, SKY = (LOOKS[k][0] for k in (2, 3, 4, 5))
 COLORS = {"black": BLACK, "grey": GREY, "blue": BLUE, "vermillion": VERMILLION, "green": GREEN, "pink": PINK, "orange": ORANGE, "sky": SKY}
@@ -36,8 +36,13 @@ def name(script):
 
 
 def write(script, fig, folder=None):
-    """Write the figure of a script as SVG beside it, or into another folder; return the path.
+    """Write the figure of a script as SVG, PDF and PNG beside it, or into another folder; return the path of the SVG.
 
-    The same figure gives the same bytes: no date, fixed names inside.
+    The same figure gives the same bytes: no date, fixed names inside. Text stays text in the SVG and the PDF.
     """
-    return plots.save(fig, Path(folder or Path(script).parent) / name(script))
+    PAPERS.add(fig)
+    fig.set_dpi(200)
+    path = Path(folder or Path(script).parent) / name(script)
+    for kind in (".png", ".pdf", ".svg"):
+        plots.save(fig, path.with_suffix(kind))
+    return path

@@ -1,4 +1,4 @@
-"""Make the notebooks: one from the stub of each exercise, and one_neuron from one_neuron.py.
+"""Make the notebooks: one from the stub of each exercise, with the equations that it names, and one_neuron from one_neuron.py.
 
 Run: python examples/notebooks/make.py
 """
@@ -6,15 +6,35 @@ Run: python examples/notebooks/make.py
 import ast
 import json
 import re
+import sys
 from pathlib import Path
 
 from pysnn import exercises
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "docs/_ext"))
+
+from equations import equations  # noqa: E402
+
 MARK = """from pysnn import exercises
 
 print(exercises.mark("{name}", globals()))"""
-NEEDS = "Needs pysnn: `pip install \"pysnn-reference[full]\"`, or the same without `[full]`, for the exercises need no more than NumPy."
+FIND = """# Where is pysnn? Installed, or in the checkout around this notebook, or in a wheel beside it. Nothing is downloaded.
+import importlib.util
+import sys
+import zipfile
+from pathlib import Path
+
+if importlib.util.find_spec("pysnn") is None:
+    place = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "pysnn/exercises").is_dir()), Path("pysnn-from-wheel"))
+    if not place.is_dir():
+        wheels = sorted(Path.cwd().glob("pysnn_reference-*.whl"))
+        if not wheels:
+            raise ModuleNotFoundError("pysnn is not here: put the file pysnn_reference-...whl beside this notebook, and run this cell again")
+        zipfile.ZipFile(wheels[-1]).extractall(place)
+    sys.path.insert(0, str(place.resolve()))"""
+NEEDS = """Needs NumPy and pysnn. Where pysnn is not installed, the next cell takes it from the checkout around this notebook, or from a wheel
+beside it: in Colab or JupyterLite put the wheel of the site's page on exercises into the folder of the notebook."""
 SOLUTION = """Behind the items stands a hint, if your numbers are those of a known mistake. One way to do it:
 `print(exercises.text("{name}", solution=True))`."""
 
@@ -33,6 +53,20 @@ def notebook(cells):
                        "nbformat_minor": 5}, indent=1) + "\n"
 
 
+def named(text):
+    """List the tags of the equations that a text names; (T3) to (T6) names four."""
+    tags = {(letter, int(number)) for letter, number in re.findall(r"\(([A-Z])(\d{1,2})\)", text)}
+    for letter, first, last in re.findall(r"\(([A-Z])(\d{1,2})\) to \([A-Z](\d{1,2})\)", text):
+        tags |= {(letter, number) for number in range(int(first), int(last) + 1)}
+    return [f"{letter}{number}" for letter, number in sorted(tags)]
+
+
+def of_equations(text):
+    """Make the cell with the equations that a text names, as their pages have them."""
+    known = equations()
+    return "## Equations\n\n" + "\n\n".join(f"$$\n{known[tag][0]} \\tag{{{tag}}}\n$$" for tag in named(text))
+
+
 def of_exercise(name):
     """Make the notebook of an exercise: the task, the stub, the marks, where the solution is."""
     text = exercises.text(name)
@@ -41,7 +75,8 @@ def of_exercise(name):
     task = re.sub(r"Mark it:  pysnn check \S+", "Mark it with the cell behind the functions.", task)
     code = text.split('"""', 2)[2].replace(f'EXERCISE = "{name}"\n', "").lstrip("\n")
     code = re.sub(r"\n{4,}", "\n\n\n", code)
-    return notebook([cell("markdown", f"# {title[0].upper()}{title[1:]}\n{task}\n\n{NEEDS}", "task"), cell("code", code, "functions"),
+    return notebook([cell("markdown", f"# {title[0].upper()}{title[1:]}\n{task}\n\n{NEEDS}", "task"), cell("code", FIND, "find"),
+                     cell("markdown", of_equations(f"{text} {exercises.get(name).tags}"), "equations"), cell("code", code, "functions"),
                      cell("code", MARK.format(name=name), "marks"), cell("markdown", SOLUTION.format(name=name), "solution")])
 
 
@@ -55,7 +90,7 @@ def of_script(path):
             cells.append(cell("markdown", text, f"text-{k}"))
         else:
             cells.append(cell("code", body, f"code-{k}"))
-    return notebook(cells)
+    return notebook([cells[0], cell("code", FIND, "find"), *cells[1:]])
 
 
 def notebooks():

@@ -4,7 +4,7 @@
 # # One neuron
 #
 # Three inputs, one spike. Move a slider and look at the potential, at the causal set and at the gradient. Needs ipywidgets and
-# matplotlib: `pip install "pysnn-reference[full]" ipywidgets`. The equations: docs/derivations/temporal.md.
+# matplotlib: in a checkout `pip install ".[full]" ipywidgets`. The equations: docs/derivations/temporal.md.
 #
 # 1. Move input 3 to the left. Nothing happens until it meets the output spike: it was not in the causal set.
 # 2. Where it meets it, does the output spike move continuously, or does it jump? Make its weight more negative and look again.

@@ -10,10 +10,10 @@ import numpy as np
 
 from .. import __version__, _threads, checkpoint
 from ..foreign import clean
-from . import bridge, check, compare, conformance, data, evaluate, export, grade, info, plot, sweep, train, verify
+from . import bridge, check, compare, conformance, data, demo, evaluate, export, grade, info, plot, sweep, train, verify
 from ._common import check_json, count
 
-VERBS = (train, evaluate, compare, bridge, sweep, plot, export, verify, conformance, check, grade, data, info)   # each has an `add`
+VERBS = (demo, train, evaluate, compare, bridge, sweep, plot, export, verify, conformance, check, grade, data, info)   # each has an `add`
 HELP = argparse.RawDescriptionHelpFormatter
 
 

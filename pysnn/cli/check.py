@@ -1,7 +1,9 @@
 """The verb check: list the exercises, copy one to start with, mark it, show its solution."""
 
 import sys
+from pathlib import Path
 
+from .. import _files
 from ._common import add_hints, add_limit, check_limit, emit, show_printed
 
 
@@ -13,11 +15,13 @@ def add(verb):
                "check --start temporal_backward                  # copies temporal_backward.py to this folder: fill it in",
                "check temporal_backward.py                       # marks it: exact, approximate or wrong, with a hint",
                "check --hints 1 spike_time.py conversion.ipynb   # several; hints say where to look, and at which equation",
-               "check --solution temporal_backward               # prints one way to do it")
+               "check --solution temporal_backward               # prints one way to do it",
+               "check --solution temporal_backward --out way.py  # writes it to a file, in every shell the same")
     sub.add_argument("target", nargs="*", metavar="FILE", help="filled-in exercises: files, notebooks, folders of them; with --start the "
                      "folder to copy to (default .)")
     sub.add_argument("--start", metavar="NAME", help="copy the file of an exercise")
     sub.add_argument("--solution", metavar="NAME", help="print the solution of an exercise")
+    sub.add_argument("--out", metavar="FILE", help="with --solution: write it to FILE instead")
     add_hints(sub)
     add_limit(sub, 10.0, "one item")
     sub.set_defaults(on_error=2)
@@ -29,6 +33,8 @@ def check(args):
         raise ValueError("--start: expected no --solution beside it")
     if args.solution and args.target:
         raise ValueError(f"--solution: expected no FILE beside it, got {args.target[0]}")
+    if args.out and (not args.solution or Path(args.out).exists()):
+        raise ValueError(f"--out: expected --solution NAME beside it, and a file that is not there yet, got {args.out}")
     if args.start and len(args.target) > 1:
         raise ValueError(f"--start: expected one folder to copy to, got {len(args.target)}")
     check_limit(args)
@@ -38,7 +44,10 @@ def check(args):
         print(f"{path}: read what it asks, fill in the lines marked \"your lines\", then: pysnn check {path}")
         emit(args, {"file": str(path)})
     elif args.solution:
-        print(exercises.text(args.solution, solution=True), end="")
+        text = exercises.text(args.solution, solution=True)
+        if args.out:
+            _files.write_text(args.out, text)
+        print(args.out or text, end="\n" if args.out else "")
         emit(args, {"solution": args.solution})
     elif args.target:
         return _mark(args, exercises)

@@ -19,7 +19,7 @@ def add(verb):
                "verify                                           # all of ours, under a minute",
                "verify temporal integrate_fire --backend numba --html report.html",
                "verify --module my.py:forward,backward --operation temporal      # yours; names the mistake if it is a known one",
-               "verify --torch 'snntorch:Leaky(beta=0.9)'        # any layer: what it follows, and whether its gradient is right",
+               'verify --torch "snntorch:Leaky(beta=0.9)"        # any layer: what it follows, and whether its gradient is right',
                "verify --torch my.py:Net --axes BTN              # a module of yours, batch first",
                "verify --step my.py:step --module my.py:layer    # any neuron, against one step of it that you write",
                "verify --zoo                                     # known mistakes, and which check catches which",

@@ -17,7 +17,7 @@ import warnings
 
 import numpy as np
 
-MISSING = "backend 'cuda' needs numba-cuda: pip install 'numba-cuda[cu13]'"
+MISSING = "backend 'cuda' needs numba-cuda: pip install \"numba-cuda[cu13]\""
 NO_GPU = "backend 'cuda' found no GPU; NUMBA_ENABLE_CUDASIM=1 simulates one, slowly"
 
 

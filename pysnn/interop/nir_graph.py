@@ -124,4 +124,4 @@ def _nir():
     try:
         return importlib.import_module("nir")
     except ImportError as error:
-        raise ImportError('NIR needs the package nir: pip install "pysnn-reference[nir]"') from error
+        raise ImportError('NIR needs the package nir: pip install nir') from error

@@ -194,7 +194,7 @@ def lent(jobs, parts):
             try:
                 pool = _Processes(parts, jobs)
             except ImportError as error:
-                raise ImportError('jobs: more than one needs joblib: pip install "pysnn-reference[sweep]"') from error
+                raise ImportError('jobs: more than one needs joblib: pip install joblib') from error
             stack.callback(pool.pool.shutdown, wait=True, kill_workers=True)
             yield pool
         else:
@@ -209,7 +209,7 @@ def _connected(address):
         from distributed import Client
         from distributed.comm import get_address_host_port
     except ImportError as error:
-        raise ImportError('a cluster needs dask.distributed: pip install "pysnn-reference[sweep]"') from error
+        raise ImportError('a cluster needs dask.distributed: pip install distributed') from error
     try:
         if address.startswith(("tcp://", "tls://")) or "://" not in address:
             socket.create_connection(get_address_host_port(address), timeout=ANSWER).close()        # a Client needs long to give up

@@ -59,7 +59,7 @@ def team(threads=None):
     try:
         from mpi4py import MPI
     except ImportError as error:
-        raise ImportError(f'{declared or "many"} processes that share a training need mpi4py: pip install "pysnn-reference[mpi]" '
+        raise ImportError(f'{declared or "many"} processes that share a training need mpi4py: pip install mpi4py '
                           f"({error})") from error
     comm = MPI.COMM_WORLD
     if declared not in (None, comm.size):

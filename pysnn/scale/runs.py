@@ -53,7 +53,7 @@ class Runs:
         try:
             import pandas
         except ImportError as error:
-            raise ImportError('a frame needs pandas: pip install "pysnn-reference[sweep]"') from error
+            raise ImportError('a frame needs pandas: pip install pandas') from error
         return pandas.DataFrame([{**line["settings"], **{k: v for k, v in line.items() if k not in ("key", "settings", "curve")}}
                                  for line in self.lines])
 
@@ -121,7 +121,7 @@ class Runs:
         try:
             from scipy import stats
         except ImportError as error:
-            raise ImportError('a paired test needs SciPy: pip install "pysnn-reference[full]"') from error
+            raise ImportError('a paired test needs SciPy: pip install scipy') from error
         first, second = self._by_seed(a), self._by_seed(b)
         seeds = sorted(set(first) & set(second))
         if len(seeds) < 2:

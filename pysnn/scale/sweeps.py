@@ -244,7 +244,7 @@ def _suggested(plan, book, search, finished):
     try:
         import optuna
     except ImportError as error:
-        raise ImportError('Optuna(n) needs optuna: pip install "pysnn-reference[sweep]"') from error
+        raise ImportError('Optuna(n) needs optuna: pip install optuna') from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = search.study or optuna.create_study(
         direction="maximize", sampler=optuna.samplers.TPESampler(seed=search.seed),

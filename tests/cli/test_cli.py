@@ -16,7 +16,7 @@ import pysnn
 from pysnn import checkpoint, cli, datasets, training
 from tests.cases.command import ENV, HIDE, Guarded, coarse_regions, python, small_yin_yang, strict_json, weights
 
-VERBS = ("train", "evaluate", "compare", "bridge", "sweep", "plot", "export", "verify", "conformance", "check", "data", "info")
+VERBS = ("demo", "train", "evaluate", "compare", "bridge", "sweep", "plot", "export", "verify", "conformance", "check", "data", "info")
 TRAIN = ["train", "temporal", "--data", "xor", "--backend", "reference", "--epochs", "4", "--out", "a.npz"]
 IMAGES = ["train", "temporal", "--model", "784-12-10", "--epochs", "2", "--val", "5800", "--batch", "25", "--out", "images.npz"]
 
@@ -361,3 +361,21 @@ def test_help_names_the_environment(capsys):
         cli.main(["--help"])
     said = capsys.readouterr().out
     assert all(name in said for name in ("PYSNN_DATA", "PYSNN_THREADS", "PYSNN_DEBUG"))
+
+
+def test_demo_runs_the_verbs_and_stops_at_the_first_that_fails(monkeypatch, capsys):
+    lines = []
+
+    def run(command, stdout, fails="plot"):
+        assert command[:3] == [sys.executable, "-m", "pysnn"] and stdout is sys.stdout
+        lines.append(command[3:])
+        return SimpleNamespace(returncode=int(command[3] == fails))
+    monkeypatch.setattr(cli.demo.subprocess, "run", run)
+    assert cli.main(["demo", "--out", "some where", "--seed", "3"]) == 1
+    assert [line[0] for line in lines] == ["train", "evaluate", "plot"] and all(line[-1] == "--seed=3" for line in lines)
+    assert str(Path("some where/runs/demo.npz")) in lines[0]
+    monkeypatch.setattr(cli.demo.subprocess, "run", lambda command, stdout: run(command, stdout, fails=""))
+    assert cli.main(["demo"]) == 0 and "done: look at" in capsys.readouterr().out
+    for line in lines:
+        assert cli.parser().parse_args(line).verb == line[0]
+    assert "$(BIN)/pysnn demo" in (Path(pysnn.__file__).parents[1] / "Makefile").read_text()

@@ -51,9 +51,9 @@ for call in calls:
         print(type(error).__name__, error)
 print(_target.describe()["cuda"])
 """).splitlines()
-    assert said[0] == said[1] == "ImportError backend 'cuda' needs numba-cuda: pip install 'numba-cuda[cu13]'"
+    assert said[0] == said[1] == "ImportError backend 'cuda' needs numba-cuda: pip install \"numba-cuda[cu13]\""
     assert said[2].startswith("ValueError z_in: expected z = exp(t) > 0")
-    assert said[3] == "none (pip install 'numba-cuda[cu13]')" and len(said) == 4
+    assert said[3] == "none (pip install \"numba-cuda[cu13]\")" and len(said) == 4
 
 
 def test_a_verb_says_what_is_missing():
@@ -62,7 +62,7 @@ def test_a_verb_says_what_is_missing():
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
-    assert done.stderr == "pysnn: error: backend 'cuda' needs numba-cuda: pip install 'numba-cuda[cu13]'\n"
+    assert done.stderr == "pysnn: error: backend 'cuda' needs numba-cuda: pip install \"numba-cuda[cu13]\"\n"
 
 
 def test_what_was_trained_on_a_gpu_can_be_used_without_one(tmp_path):

@@ -69,6 +69,12 @@ def test_one_command_draws_all_and_writes_the_page(tmp_path, monkeypatch, capsys
     for name in names:
         picture = load("look").name(f"{name}.py")
         assert f"(figures/{picture})" in page and (FOLDER / picture).is_file()
+        for kind in ("svg", "pdf", "png"):
+            other = (FOLDER / picture).with_suffix(f".{kind}")
+            assert f"{{download}}`{kind.upper()} <figures/{other.name}>`" in page and other.stat().st_size > 5000
+        assert other.read_bytes().startswith(b"\x89PNG") and other.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+        svg = (FOLDER / picture).read_text()
+        assert svg.count("<text") > 5 and "DejaVuSans-" not in svg, f"{picture}: text is drawn as outlines"
         assert len(load(name).CAPTION.split()) > 25 and load(name).TITLE in page
     assert {p.name for p in FOLDER.glob("*.svg")} == {load("look").name(f"{name}.py") for name in names}
     monkeypatch.setattr(everything, "HERE", tmp_path / "figures")

@@ -327,8 +327,9 @@ def test_what_the_page_asks_to_try_is_there_to_see(visit):
     slide(page, "threshold", 0.95)
     assert counted(page) == 1 and "Rounding" not in page.inner_text("#note")
     page.click("button[value=ceiling]")
+    assert counted(page) == 14 and page.inner_text("#promised").startswith("14") and "Rounding" not in page.inner_text("#note")
     slide(page, "a", 1.5)
-    assert counted(page) == 20 and "Saturated" in page.inner_text("#note")
+    assert counted(page) == 16 and "Saturated" in page.inner_text("#note")
 
 
 def test_the_staircase_drawn_is_the_one_counted(visit):

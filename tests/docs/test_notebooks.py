@@ -2,8 +2,11 @@
 
 import importlib.util
 import json
+import os
 import re
+import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -42,16 +45,38 @@ def test_notebooks_are_those_that_make_makes(monkeypatch):
 
 @pytest.mark.parametrize("name", exercises.NAMES)
 def test_notebook_has_the_task_and_marks_what_stands_in_it(name, capsys):
-    task, more = source(NOTEBOOKS[name], "markdown")
+    task, shown, more = source(NOTEBOOKS[name], "markdown")
     assert task.startswith("# ") and "Your task" in task and "Mark it with the cell" in task and "pysnn check" not in task
-    assert f'exercises.text("{name}", solution=True)' in more and 'pip install "pysnn-reference[full]"' in task
+    assert f'exercises.text("{name}", solution=True)' in more and "Needs NumPy and pysnn." in task
     cells = source(NOTEBOOKS[name])
+    tags, pages = re.findall(r"\\tag\{(\w+)\}", shown), "".join(p.read_text(encoding="utf-8") for p in (ROOT / "docs/derivations").glob("*.md"))
+    assert {f"({tag})" for tag in tags} >= {*re.findall(r"\([A-Z]\d+\)", task + cells[1])} and tags
+    assert all(formula.strip() in pages for formula in re.findall(r"\$\$\n(.*?) \\tag", shown, re.S))
     names = run_cells(cells, {})
     first = capsys.readouterr().out
     assert re.search(rf"^{name}: \d+ of \d+ items right$", first, re.M) and ("not written yet" in first or name == "find_the_bug")
     run_cells([exercises.text(name, True), cells[-1]], names)
     found = re.search(rf"^{name}: (\d+) of (\d+) items right$", capsys.readouterr().out, re.M)
     assert found[1] == found[2] and found[0] not in first
+
+
+def test_first_cell_finds_pysnn_in_a_checkout_or_a_wheel(tmp_path):
+    """With nothing installed: -S leaves out the environment; what is found is pysnn, and its exercises are there."""
+    cell = source(NOTEBOOKS["spike_loss"])[0] + "\nprint(importlib.util.find_spec('pysnn').origin)"
+    inside = tmp_path / "checkout/examples/notebooks"
+    inside.mkdir(parents=True)
+    (tmp_path / "checkout/pysnn").symlink_to(ROOT / "pysnn", target_is_directory=True)
+    beside = tmp_path / "upload"
+    beside.mkdir()
+
+    def run(folder):
+        env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        return subprocess.run([sys.executable, "-S", "-c", cell], cwd=folder, capture_output=True, text=True, env=env)
+    assert run(inside).stdout.strip() == str(tmp_path / "checkout/pysnn/__init__.py")
+    assert "put the file pysnn_reference-...whl beside this notebook" in run(beside).stderr
+    with zipfile.ZipFile(beside / "pysnn_reference-0.1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("pysnn/__init__.py", "")
+    assert run(beside).stdout.strip() == str(beside / "pysnn-from-wheel/pysnn/__init__.py")
 
 
 # ---- in Jupyter
@@ -79,7 +104,7 @@ class TestInJupyter:
     def test_exercise(self, name):
         mark = f'print(exercises.mark("{name}", globals()).ok)'
         printed = execute(NOTEBOOKS[name], [mark, exercises.text(name, True), mark])
-        assert f"{name}: " in printed[1] and printed[2].strip() == "False" and printed[-1].strip() == "True"
+        assert f"{name}: " in printed[2] and printed[3].strip() == "False" and printed[-1].strip() == "True"
 
     def test_error_names_function_and_line_of_its_cell(self):
         cell = "def helper(z):\n    return z.no\n\ndef loss(z, y):\n    return helper(z)"

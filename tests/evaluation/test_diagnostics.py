@@ -66,7 +66,9 @@ def table(page, heading):
 
 def test_example_of_the_page():
     """(P2), (P3), (P4): a hidden neuron at its bound. And exercise 1, where it is not."""
-    rows = {"rates as they are, $\\min(w_1, 1)\\,w_2$": [0, 1]}
+    count, w, h = (lambda w1, w2: 16 * min(w1, 1) * w2), (1.5, 0.375), 2 ** -10                    # as if a rate were not rounded
+    slopes = [(count(w[0] + h, w[1]) - count(*w)) / h, (count(w[0], w[1] + h) - count(*w)) / h]
+    rows = {"the rate as it is, $y = T \\min(w_1, 1)\\,w_2$, divided by $T$": [slope / 16 for slope in slopes]}
     rows["proxy, with the ceiling"], n = one_path(proxy, 1.5, clip=True)
     rows["proxy, without"], _ = one_path(proxy, 1.5, clip=False)
     rows["tandem, divided by $T$"] = [d / 16 for d in one_path(tandem, 1.5)[0]]

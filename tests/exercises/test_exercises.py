@@ -488,7 +488,12 @@ def test_list_start_mark_solution(write, tmp_path, capsys):
     assert cli.main(["check", str(path)]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == f'nothing is filled in yet: look for "your lines" in {path}'
     assert cli.main(["check", "--solution", "conversion"]) == 0
-    path.write_text(capsys.readouterr().out)
+    printed = capsys.readouterr().out
+    assert cli.main(["check", "--solution", "conversion", "--out", "way.py"]) == 0 and capsys.readouterr().out == "way.py\n"
+    assert Path("way.py").read_text() == printed
+    for line in (["--solution", "conversion", "--out", "way.py"], ["--out", "other.py"], ["--start", "conversion", "--out", "other.py"]):
+        assert cli.main(["check", *line]) == 2 and "--out: expected --solution NAME beside it, and a file" in capsys.readouterr().err
+    path.write_text(printed)
     assert cli.main(["check", str(path), "--json", "marks.json", "--seed", "5"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "to compare: pysnn check --solution conversion"
     data = json.loads((tmp_path / "marks.json").read_text())

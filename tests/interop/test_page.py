@@ -45,7 +45,7 @@ def test_export_c(saved, capsys, tmp_path):
 def test_export_nir(saved, capsys, tmp_path):
     done = cli.main("export a.npz --to nir --out n.nir".split())
     if importlib.util.find_spec("nir") is None:
-        assert done == 1 and capsys.readouterr().err == 'pysnn: error: NIR needs the package nir: pip install "pysnn-reference[nir]"\n'
+        assert done == 1 and capsys.readouterr().err == 'pysnn: error: NIR needs the package nir: pip install nir\n'
         assert not (tmp_path / "n.nir").exists()
     else:
         x = np.random.default_rng(0).uniform(size=(5, 6, 6, 1)).astype(np.float32)

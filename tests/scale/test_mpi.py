@@ -221,7 +221,7 @@ def test_without_mpirun_a_team_is_one_process(monkeypatch, tmp_path):
 def test_under_mpirun_mpi4py_must_be_there_and_belong_to_it(monkeypatch):
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "4")
     monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(ImportError, match=r'^4 processes that share a training need mpi4py: pip install "pysnn-reference\[mpi\]"'):
+    with pytest.raises(ImportError, match=r'^4 processes that share a training need mpi4py: pip install mpi4py'):
         mpi.team()
     other = types.SimpleNamespace(COMM_WORLD=types.SimpleNamespace(size=1), Get_library_version=lambda: "Some MPI 1.0\n")
     monkeypatch.setitem(sys.modules, "mpi4py", types.SimpleNamespace(MPI=other))

@@ -8,7 +8,7 @@ const PRESETS = {
   staircase: {...START, a: 0.55, n_steps: 30, reset: "zero"},
   longer: {...START, a: 0.85, n_steps: 4},
   half: {...START, a: 0.45, n_steps: 6},
-  ceiling: {...START, a: 0.9, n_steps: 20},
+  ceiling: {...START, a: 0.875, n_steps: 16},
   rounding: {...START, a: 0.1, n_steps: 10, reset: "zero"},
 };
 let state = null,

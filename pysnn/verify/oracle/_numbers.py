@@ -25,7 +25,7 @@ def context():
     try:
         import mpmath
     except ImportError:
-        raise ImportError('pysnn.verify.oracle needs mpmath: pip install "pysnn-reference[verify]"') from None
+        raise ImportError('pysnn.verify.oracle needs mpmath: pip install mpmath') from None
     ctx = mpmath.MPContext()
     ctx.dps = DIGITS + 10
     return ctx

@@ -13,7 +13,7 @@ What is done here, neuron by neuron:
     gradient    implicit differentiation of the definition: dt/dw_i = -(dV/dw_i)/(dV/dt), dt/dt_i = -(dV/dt_i)/(dV/dt)
 
 Arrays of exact or 50-digit numbers have dtype object and hold mpmath's mpf. `rounded` turns them into float64, rounding once. mpmath is
-imported when first used: pip install "pysnn-reference[verify]".
+imported when first used: pip install mpmath.
 """
 
 import math
