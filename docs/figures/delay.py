@@ -10,9 +10,9 @@ from pysnn.reference import delays
 
 TITLE = "A delay"
 CAPTION = """Two inputs, sent at $t = 0$ and $1\\,\\tau$, with the weights $0.8$ and $0.6$; the first has a delay. Left: the potential
-without the delay (blue), and with a delay of $1\\,\\tau$, when both arrive together (orange). Right: the spike time against the delay, and
-the slope that (T11) gives at $0.5\\,\\tau$. The first input is causal for all delays drawn, so the curve has no kink. In $z$ it is a sum of a
-constant and a multiple of $e^d$, so in $t$ its slope grows from 0.33 to 0.78."""
+without the delay (blue), and with a delay of $1\\,\\tau$, when both arrive together (orange). Right: the spike time against
+the delay, and the slope that (T11) gives at $0.5\\,\\tau$. The first input is causal for all delays drawn, so the curve has
+no kink. In $z$ it is a sum of a constant and a multiple of $e^d$, so in $t$ its slope grows from 0.33 to 0.78."""
 
 T_IN, W = np.array([0.0, 1.0]), np.array([0.8, 0.6])
 
