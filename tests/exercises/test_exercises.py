@@ -17,7 +17,8 @@ from pysnn.learning import conversion
 from pysnn.verify import student, zoo
 from tests.cases import ROOT
 
-WRITTEN = [name for name in exercises.NAMES if name != "find_the_bug"]       # the others have lines to fill in
+REPAIRED = ("find_the_bug", "repair_tutorial")
+WRITTEN = [name for name in exercises.NAMES if name not in REPAIRED]         # these have lines to fill in
 EVERY = [pytest.param(name, m, id=f"{name}: {m.name}{k}", marks=[pytest.mark.slow] * (k % 3 > 0))
          for name in exercises.NAMES for k, m in enumerate(exercises.get(name).mistakes)]
 TYPED = {   # fault of the zoo: (exercise, line of the solution, what somebody typed instead)
@@ -64,8 +65,8 @@ def write(tmp_path, monkeypatch):
 
 # ---- stubs and solutions
 
-def test_eleven_exercises_with_all_that_belongs_to_them():
-    assert len(exercises.NAMES) == len(set(exercises.NAMES)) == 11
+def test_each_exercise_has_all_that_belongs_to_it():
+    assert len(exercises.NAMES) == len(set(exercises.NAMES)) == 15
     for name in exercises.NAMES:
         exercise = exercises.get(name)
         assert exercise.name == name and exercise.title and re.search(r"\([A-Z]\d", exercise.tags)
@@ -81,7 +82,7 @@ def test_stub_is_the_solution_without_the_lines_that_are_asked_for(name):
     task = ast.get_docstring(stub)
     assert task == ast.get_docstring(solution)
     assert "Your task" in task and f"pysnn check {name}.py" in task and "docs/derivations" in task
-    for page in re.findall(r"docs/derivations/[\w-]+\.md", task):
+    for page in re.findall(r"docs/(?:derivations|course)/[\w-]+\.md", task):
         assert (ROOT / page).is_file(), page
     given, solved = ({f.name: f for f in tree.body if isinstance(f, ast.FunctionDef)} for tree in (stub, solution))
     assert set(exercises.get(name).functions) <= set(given) and list(given) == list(solved)
@@ -133,6 +134,13 @@ def test_random_cases_are_alive():
             (chosen,) = [c for c in exercises.get(name).draw_cases(seed) if c.name == case]
             z_out = chosen.answer(exercises.get(name).functions)[output]
             assert np.isfinite(z_out).any() and (name == "find_the_bug" or np.isinf(z_out).any())
+        delayed, leaky = (exercises.get(name) for name in ("delay_backward", "event_prop_spike"))
+        z_out = delayed.functions["forward"](*delayed.draw_cases(seed)[0].args)[0]
+        assert np.isinf(z_out[:, 4]).all() and np.isfinite(z_out[:, :4]).mean() > 0.5
+        (several,) = [case.args for case in leaky.draw_cases(seed) if case.name == "30 random neurons"]
+        t_out = [leaky.functions["forward"](t, w, *several[3:])[0] for t, w in zip(*several[1:3], strict=True)]
+        assert 5 < np.isfinite(t_out).sum() < 25 and any((t < out).sum() < 6 for t, out in zip(several[1], t_out, strict=True) if out < 9)
+        assert leaky.functions["forward"](*leaky.draw_cases(seed)[-1].args, 0.5, 3.0, 1.0)[0] < 2
         for case in exercises.get("integrate_and_fire").draw_cases(seed)[-3:]:
             assert 0 < case.answer(exercises.get("integrate_and_fire").functions)["spikes"].mean() < 1
 

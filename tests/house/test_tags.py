@@ -16,6 +16,7 @@ from tests.cases import ROOT
 
 FOLDER = "docs/derivations"
 PAGES = sorted(path for path in (ROOT / FOLDER).glob("*.md") if path.name != "index.md")
+COURSE = sorted((ROOT / "docs/course").glob("*.md"))       # equations of no operation, such as those of plasticity, have their home there
 TAG = re.compile(r"\(([A-Z]\d{1,2})\)")
 RANGE = re.compile(r"\([A-Z]\d{1,2}\) (?:\.\.\.|to) \([A-Z]\d{1,2}\)")
 TABLE = "\n## Where the equations are quoted\n"
@@ -96,7 +97,7 @@ def quoted_below(*folders):
 def defined():
     """Map each tag to the page with its equation; twice is a failure."""
     home = {}
-    for page in PAGES:
+    for page in [*PAGES, *COURSE]:
         for tag in tagged(page):
             assert tag not in home, f"({tag}) has two homes: {home[tag].name} and {page.name}"
             home[tag] = page
@@ -120,7 +121,13 @@ def test_pages_have_their_equations():
     assert len(PAGES) == 19 and all(tagged(page) for page in PAGES)
     letters = "".join(sorted(tag[0] for tag in defined()))
     counts = {letter: letters.count(letter) for letter in set(letters)}
-    assert counts == {"T": 15, "E": 10, "I": 15, "L": 10, "R": 14, "P": 14, "D": 21, "F": 5, "Q": 9, "V": 11}
+    assert counts == {"T": 15, "E": 10, "I": 15, "L": 10, "R": 14, "P": 14, "D": 21, "F": 5, "Q": 9, "V": 11, "H": 4}
+
+
+def test_equations_of_the_course_are_named_and_tested():
+    tested = {tag for tags in quoted_below("tests").values() for tag in tags}
+    for page in COURSE:
+        assert all(f"**({tag})**" in page.read_text(encoding="utf-8") and tag in tested for tag in tagged(page)), page.name
 
 
 def test_tags_are_numbered_without_gaps():
