@@ -1,9 +1,9 @@
-"""The tagged equations of the derivation pages, for everything that shows them again: slide decks and notebooks."""
+"""The tagged equations of the derivation and course pages, for everything that shows them again: slide decks and notebooks."""
 
 import re
 from pathlib import Path
 
-PAGES = Path(__file__).resolve().parents[1] / "derivations"
+DOCS = Path(__file__).resolve().parents[1]
 DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.S)
 TAG = re.compile(r"\s*\\tag\{(\w+)\}\s*$")
 
@@ -17,7 +17,7 @@ def equations():
         The tag, such as "T3", to the formula without its tag, and the name of the page.
     """
     found = {}
-    for page in sorted(PAGES.glob("*.md")):
+    for page in sorted([*DOCS.glob("derivations/*.md"), *DOCS.glob("course/*.md")]):
         for formula in DISPLAY.findall(page.read_text(encoding="utf-8")):
             if match := TAG.search(formula):
                 found[match[1]] = formula[:match.start()].strip(), page.stem
@@ -46,7 +46,7 @@ def filled(text):
 
     def shown(match):
         if match[1] not in known:
-            raise ValueError(f"expected the tag of an equation of docs/derivations, got ({match[1]})")
+            raise ValueError(f"expected the tag of an equation of docs/derivations or docs/course, got ({match[1]})")
         return f"$$\n{known[match[1]][0]} \\tag{{{match[1]}}}\n$$"
 
     return re.sub(r"^\(([A-Z]\d{1,2})\)$", shown, text, flags=re.M)

@@ -32,12 +32,13 @@ def builder(monkeypatch):
 def test_equations_come_from_the_pages_by_their_tag(builder):
     equations = builder("equations")
     known = equations.equations()
-    pages = {page.stem: page.read_text(encoding="utf-8") for page in (ROOT / "docs/derivations").glob("*.md")}
+    folders = (ROOT / "docs" / folder for folder in ("derivations", "course"))
+    pages = {page.stem: page.read_text(encoding="utf-8") for folder in folders for page in folder.glob("*.md")}
     assert len(known) == sum(text.count("\\tag{") for text in pages.values())
     for tag, (formula, page) in known.items():
         assert formula in pages[page] and f"\\tag{{{tag}}}" in pages[page] and "\\tag" not in formula
     assert equations.filled("a\n\n(T3)\n\n(T3) b") == f"a\n\n$$\n{known['T3'][0]} \\tag{{T3}}\n$$\n\n(T3) b"
-    with pytest.raises(ValueError, match=r"expected the tag of an equation of docs/derivations, got \(T9{2}\)"):
+    with pytest.raises(ValueError, match=r"expected the tag of an equation of docs/derivations or docs/course, got \(T9{2}\)"):
         equations.filled("(T" + "99)")
 
 
