@@ -3,6 +3,8 @@
 An attempt is (old, new, old, new, ...); "remark" in front says that the marks have a remark.
 """
 
+from tests.cases import attempts_leaky
+
 GRADIENT = 'np.einsum("bhvc,bhvo->co", padded[at], dy)'
 POSITIONS = "for b, h, v, c in np.ndindex(*dy.shape):\n    "
 ONE = "x[b, size * h:size * h + size, size * v:size * v + size, c]"
@@ -205,3 +207,4 @@ RIGHT = {
         ("remark", "return value, w1 - lr * dw1, new_w2", "return value, np.float32(w1 - lr * dw1), new_w2"),
     ],
 }
+RIGHT |= attempts_leaky.RIGHT

@@ -63,8 +63,8 @@ def write(tmp_path, monkeypatch):
 
 # ---- stubs and solutions
 
-def test_eleven_exercises_with_all_that_belongs_to_them():
-    assert len(exercises.NAMES) == len(set(exercises.NAMES)) == 11
+def test_fifteen_exercises_with_all_that_belongs_to_them():
+    assert len(exercises.NAMES) == len(set(exercises.NAMES)) == 15
     for name in exercises.NAMES:
         exercise = exercises.get(name)
         assert exercise.name == name and exercise.title and re.search(r"\([A-Z]\d", exercise.tags)
