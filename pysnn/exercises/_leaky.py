@@ -273,7 +273,6 @@ def _layer_cases(rng):
         return Case(name, ("dcurrent", "dw_rec"), lambda f, d, *a: f["backward"](d, f["forward"](*a)[1], *how), (dspikes, *args))
     return [
         Case("forward, as given", ("spikes",), run_forward, (current, w, 0.8, 0.75)),
-        Case("surrogate_grad, as given", ("g",), lambda f, x: f["surrogate_grad"](x, 2.0), (np.array([-1.0, 0.0, 0.25]),)),
         back("one step: no recurrence yet", dspikes[:1], (2.0, True), current[:1], w, 0.8, 0.75),
         back("3 steps, 2 neurons", ones, (2.0, True), *by_hand, 0.5),
         back("gradient of the last spikes only", last, (2.0, True), current, w, 0.8, 0.75),
@@ -386,5 +385,5 @@ EXERCISES = {exercise.name: exercise for exercise in (
     Exercise("fi_curve", "how often a leaky neuron fires at a constant current, in steps and in time", "(D5), (M3)",
              {"rate_per_step": _per_step, "rate_in_time": _per_time}, _rate_cases, RATE_MISTAKES),
     Exercise("recurrent_backward", "backpropagate through time in a recurrent layer", "(D7) to (D11)",
-             {"forward": _layer, "surrogate_grad": _atan, "backward": _layer_backward}, _layer_cases, LAYER_MISTAKES),
+             {"forward": _layer, "backward": _layer_backward}, _layer_cases, LAYER_MISTAKES),
 )}

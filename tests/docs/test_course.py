@@ -208,4 +208,8 @@ def test_what_is_said_of_slopes_is_recorded():
     manifolds, sounds = (table[data, "fast_sigmoid", True] for data in ("randman", "sound"))
     decade = [manifolds[slope] for slope in (3.0, 10.0, 30.0)]
     assert max(decade) - min(decade) < 0.0205 and len(manifolds) == 5 and len({kind for _, kind, _ in table}) == 4
+    best = [max(row.values()) for (data, _, detached), row in table.items() if data == "randman" and detached]
+    assert len(best) == 4 and max(best) - min(best) < 0.03
+    triangle = table["randman", "triangle", True]
+    assert f"triangle falls by {100 * (triangle[3.0] - triangle[30.0]):.0f} points" in read("recurrence-and-surrogates")
     assert f"has {sounds[1.0]:.0%} at slope 1 and {sounds[3.0]:.0%} at slope 3".replace("%", " %") in read("recurrence-and-surrogates")
