@@ -157,7 +157,7 @@ def _per_time(current, tau, t_ref=0.0, threshold=1.0):
 
 
 def _rate_cases(rng):
-    rough, above = np.sort(rng.uniform(0.02, 1.3, 40)), np.sort(rng.uniform(1.05, 4, 20))
+    rough, above = np.append([0.03, 0.06], np.sort(rng.uniform(0.12, 1.3, 38))), np.sort(rng.uniform(1.05, 4, 20))
 
     def steps(name, *args):
         return Case(name, ("per_step",), lambda f, *a: f["rate_per_step"](*a), args)
