@@ -69,7 +69,7 @@ def binary(x, late=6.0, cut=0.5, bright="early"):
 
 
 def latency(x, late=6.0):
-    """Spike times that fall with intensity: t = t_max (1 - x), so z = late ** (1 - x).
+    """Spike times that fall with intensity: t = t_max (1 - x), so z = late ** (1 - x); (C1) of docs/course/encoding.md.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def spike_trains(z, n_steps, tau):
 def poisson(x, rng, n_steps=None):
     """Random spikes: in each time step an input spikes with its intensity as probability, whatever else happened.
 
-    With small intensities this is a Poisson process of rate x a step, of which one spike a step is kept.
+    With small intensities this is a Poisson process of rate x a step, of which one spike a step is kept; (C3) of docs/course/encoding.md.
 
     Parameters
     ----------
@@ -219,9 +219,9 @@ def poisson(x, rng, n_steps=None):
 def population(x, n_fields):
     """Receptive fields: each number goes to several inputs, each with a normal curve around a value of its own.
 
-    After S. M. Bohte, J. N. Kok, H. La Poutre, Neurocomputing 48, 2002: the middles are (i - 1/2) / (n_fields - 2) for
-    i = 0 ... n_fields - 1, the first and last beyond the ends; the standard deviation is 2/3 of their distance. What comes out are
-    intensities: `latency` or `poisson` makes spikes of them.
+    (C4) of docs/course/encoding.md, after S. M. Bohte, J. N. Kok, H. La Poutre, Neurocomputing 48, 2002: the middles are
+    (i - 1/2) / (n_fields - 2) for i = 0 ... n_fields - 1, the first and last beyond the ends; the standard deviation is 2/3 of their
+    distance. What comes out are intensities: `latency` or `poisson` makes spikes of them.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def delta(x, size):
     """Changes of signals as spikes, the delta code: an input spikes when its value has crossed a level above or below the last one.
 
     The first level is the first value. A spike up raises the level by `size`, a spike down lowers it; so the level follows the
-    signal to within `size`, unless that changes faster than `size` a step.
+    signal to within `size`, unless that changes faster than `size` a step; (C5) of docs/course/encoding.md.
 
     Parameters
     ----------

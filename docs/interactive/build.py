@@ -1,6 +1,6 @@
 """Put the interactive pages together: each page of src/ with its styles and scripts written into it, one file that works by itself.
 
-Run: python docs/interactive/build.py          writes neuron.html, yin-yang.html and integrate-and-fire.html next to this file
+Run: python docs/interactive/build.py          writes neuron.html, yin-yang.html, integrate-and-fire.html and leaky.html
 """
 
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 SRC = HERE / "src"
-PAGES = ("neuron", "yin-yang", "integrate-and-fire")
+PAGES = ("neuron", "yin-yang", "integrate-and-fire", "leaky")
 
 
 def page(name):

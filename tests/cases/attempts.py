@@ -5,7 +5,7 @@ in. `said`: names of the hints, "simple" of one without a name; "note": an item 
 """
 
 from pysnn import exercises
-from tests.cases import attempts_time
+from tests.cases import attempts_leaky, attempts_time
 
 IN_TIME = "if sum_w > threshold and sum_wz / (sum_w - threshold) <= z_next:"
 LATE = "np.where(causal, z_in[:, :, None] - np.where(fired, z_out, 0)[:, None, :], 0)"
@@ -274,7 +274,7 @@ WRONG = {
         ("simple", "np.eye(z.shape[1])[y] - p, 0.0)", "np.eye(z.shape[1])[y] - p, np.nan)"),
     ],
 }
-WRONG |= attempts_time.WRONG
+WRONG |= attempts_leaky.WRONG | attempts_time.WRONG
 
 
 def write(name, changes):

@@ -3,7 +3,7 @@
 An attempt is (old, new, old, new, ...); "remark" in front says that the marks have a remark.
 """
 
-from tests.cases import attempts_time
+from tests.cases import attempts_leaky, attempts_time
 
 GRADIENT = 'np.einsum("bhvc,bhvo->co", padded[at], dy)'
 POSITIONS = "for b, h, v, c in np.ndindex(*dy.shape):\n    "
@@ -207,4 +207,4 @@ RIGHT = {
         ("remark", "return value, w1 - lr * dw1, new_w2", "return value, np.float32(w1 - lr * dw1), new_w2"),
     ],
 }
-RIGHT |= attempts_time.RIGHT
+RIGHT |= attempts_leaky.RIGHT | attempts_time.RIGHT

@@ -12,7 +12,7 @@ import pytest
 from tests.cases import ROOT
 
 HERE = ROOT / "docs/interactive"
-PAGES = ("neuron", "yin-yang", "integrate-and-fire")
+PAGES = ("neuron", "yin-yang", "integrate-and-fire", "leaky")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync")
 

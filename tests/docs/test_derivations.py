@@ -5,9 +5,7 @@ recomputed here or where the equation is tested.
 """
 
 import ast
-import contextlib
 import dataclasses
-import io
 import re
 import textwrap
 from pathlib import Path
@@ -20,7 +18,7 @@ from pysnn.conventions import Rule, Surrogate
 from pysnn.evaluation import mismatch
 from pysnn.learning import proxy
 from pysnn.reference import batch_norm, conv, integrate_fire, temporal
-from tests.cases import ROOT
+from tests.cases import ROOT, pages
 
 PAGES = sorted((ROOT / "docs/derivations").glob("*.md"))
 REFERENCES = [page for page in PAGES if page.stem.endswith("-reference")]     # what a lecture page leaves out, such as kernels
@@ -104,7 +102,7 @@ def test_exercises_named_by_a_page_exist(page):
 
 
 def test_every_exercise_is_named_by_a_page():
-    text = "".join(read(page) for page in PAGES)
+    text = "".join(read(page) for page in [*PAGES, *sorted((ROOT / "docs/course").glob("*.md"))])
     assert not [name for name in exercises.NAMES if f"`{name}`" not in text and f"--start {name}`" not in text]
 
 
@@ -130,22 +128,7 @@ def test_what_exists_three_times_is_quoted_three_times(page):
 
 @by_page
 def test_code_of_the_pages_prints_what_they_say(page):
-    """Behind a line that prints stands as a comment what it prints; in a loop, a comment for each time."""
-    blocks = re.findall(r"```python\n(.*?)```", read(page), re.S)
-    assert blocks or page.name == "index.md"
-    for block in blocks:
-        printing = re.findall(r"^ *print\(.*\n((?: *# .*\n)+)", block, re.M)
-        assert printing and len(printing) == block.count("print(") and (len(printing) == 1 or " print(" not in block)
-        wanted = [" ".join(line.split()[1:]) for lines in printing for line in lines.splitlines()]
-        with contextlib.redirect_stdout(io.StringIO()) as out:
-            exec(compile(block, page.name, "exec"), {})
-        assert [" ".join(line.split()) for line in out.getvalue().splitlines()] == wanted
-
-
-def anchors(path):
-    """Return the anchors of the headings of a page, as code hosts make them."""
-    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M)
-    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+    assert pages.run_code(page) or page.name == "index.md"
 
 
 @by_page
@@ -153,7 +136,7 @@ def test_links_lead_somewhere(page):
     for target, anchor in re.findall(r"\]\(([^)#:\s]+)(#[^)]+)?\)", read(page)):
         assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist"
         if anchor:
-            assert anchor[1:] in anchors(page.parent / target), f"{page.name}: {target} has no heading {anchor}"
+            assert anchor[1:] in pages.anchors(page.parent / target), f"{page.name}: {target} has no heading {anchor}"
     assert "](../notation.md)" in read(page), f"{page.name} does not link to the one table of symbols"
 
 

@@ -164,6 +164,40 @@ def test_captions_of_integrate_and_fire():
     assert np.allclose(zero[1:], 0.5, atol=0.01)
 
 
+def test_caption_of_the_leaky_neuron():
+    script, caption = load("leaky_neuron"), " ".join(load("leaky_neuron").CAPTION.split())
+    assert f"after {1000 / script.rate(script.CURRENT):.1f} ms" in caption and script.R * script.CURRENT == 30 and "30 mV" in caption
+    assert script.THRESHOLD / script.R == 0.15 and "0.15 nA" in caption and script.rate(0.15) == 0 < script.rate(0.1501)
+    assert 190 < script.rate(50, 5.0) < 200 and "below 200 spikes" in caption
+    potentials, rate = script.in_steps(script.CURRENT)
+    assert rate == 50 and potentials[1] >= script.THRESHOLD > potentials[0]
+
+
+def test_caption_of_surrogate_bias(monkeypatch):
+    """Also the numbers of docs/course/recurrence-and-surrogates.md."""
+    script, page = load("surrogate_bias"), (ROOT / "docs/course/recurrence-and-surrogates.md").read_text()
+    monkeypatch.setattr(script, "leaky", backend_of("leaky"))
+    (first, error), (second, error_2) = (script.of_mean(point) for point in script.POINTS)
+    assert first > 8 * error and second < -8 * error_2 and f"is {first:.3f}, and" in page and f"truth is {second:.3f}," in page
+    below, above = (script.means(point) for point in script.POINTS)
+    assert below.min() > first + 10 * error and above.min() > 0 and f"{below.min():.2f} to {below.max():.2f}, by slope" in page
+    for point in script.POINTS:
+        h = 1e-6
+        slope = (script.soft(point + h, point) - script.soft(point - h, point)) / (2 * h)
+        assert slope == pytest.approx(script.gradient(script.at(point), script.TRIANGLE)[0], rel=1e-6) and slope > 0
+        assert script.soft(point, point) == script.run(script.at(point))[0][-1, 0] == 1
+
+
+def test_caption_of_five_codes():
+    script, x = load("five_codes"), load("five_codes").X[0]
+    trains = script.trains()
+    assert (trains["latency"].sum(axis=0) == 1).all() and (np.diff(trains["latency"].argmax(axis=0)) > 0).all()
+    assert (trains["even rate"].sum(axis=0) == np.floor(16 * x)).all() and trains["Poisson"].sum(axis=0)[2] != 8
+    spikes, level = script.crossings()
+    assert (spikes.sum(axis=0) == 4).all() and np.abs(level - script.signal()).max() < script.SIZE + 0.05
+    assert not spikes[25:45].any() and np.ptp(script.signal()[26:43]) == 0
+
+
 def test_caption_of_or_pooling():
     script = load("or_pooling")
     for together, rate in ((True, 0.25), (False, 1.0)):

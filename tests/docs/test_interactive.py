@@ -39,7 +39,8 @@ def test_pages_hold_all_they_need(name):
 
 
 def test_pages_quote_the_tags_of_the_equations():
-    for name, tags in (("temporal", "T2 T3 T4 T5 T6 T7 T8"), ("integrate-fire", "I1 I2 I4 I5"), ("yin-yang-model", "L2")):
+    for name, tags in (("temporal", "T2 T3 T4 T5 T6 T7 T8"), ("integrate-fire", "I1 I2 I4 I5"), ("yin-yang-model", "L2"),
+                       ("leaky-model", "M1 M2 M3 D2 D3 D5")):
         text = (HERE / f"src/{name}.js").read_text()
         assert not [tag for tag in tags.split() if f"({tag})" not in text]
 

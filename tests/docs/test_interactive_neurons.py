@@ -1,4 +1,4 @@
-"""The interactive pages on one neuron and on counting, in a real browser: inputs are moved, and what is shown is the reference's."""
+"""The interactive pages on neurons, in a real browser: inputs are moved, and what is shown is the reference's."""
 
 import math
 from fractions import Fraction
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pysnn.conventions import Rule
-from pysnn.reference import integrate_fire, temporal
+from pysnn.reference import integrate_fire, leaky, temporal
 from tests.cases import interactive_pages
 from tests.cases.interactive_pages import number, slide
 from tests.cases.tolerances import tol
@@ -338,3 +338,69 @@ def test_the_staircase_drawn_is_the_one_counted(visit):
     spikes, _, _ = integrate_fire.forward(np.tile(got[:, 0], (9, 1)), 0.8, 0.4, Rule(reset="zero", fire=">"))
     assert (got[:, 1] == spikes.sum(axis=0) / 9).all() and len(set(got[:, 1])) > 4
     assert page.get_attribute("#staircase", "d").count("L") == len(got) - 1
+
+
+# the leaky neuron
+
+def test_leaky_steps_bit_for_bit(visit):
+    rng = np.random.default_rng(2)
+    cases = [[rng.uniform(-5, 80), int(rng.integers(1, 60)), np.exp(-rng.uniform(0.01, 0.4)).item(), rng.choice([5, 15, 22.5]).item()]
+             for _ in range(500)]
+    got = visit("leaky").evaluate("(all) => all.map((c) => { const r = leaky.forward(...c); return [[...r.u], [...r.spikes]]; })", cases)
+    alive = 0
+    for (r_i, n_steps, beta, threshold), (u, spikes) in zip(cases, got, strict=True):
+        ref, _, cache = leaky.forward(np.full((n_steps, 1, 1), r_i), beta, threshold, rule=Rule("zero", gain="1 - beta"))
+        assert (spikes, u) == (ref.ravel().tolist(), leaky.potentials(cache).ravel().tolist())
+        alive += 0 < ref.sum() < n_steps
+    assert alive > 150
+
+
+def told(page):
+    """Compare the numbers and the spikes of the page with (M3) and the reference; return both rates."""
+    current, tau, threshold, dt = (number(page, name) for name in ("current", "tau", "threshold", "dt"))
+    r_i, n_steps = 100 * current, int(100 / dt + 1e-9)
+    interval = tau * np.log(r_i / (r_i - threshold)) if r_i > threshold else np.inf
+    run = leaky.forward(np.full((n_steps, 1, 1), float(r_i)), np.exp(-dt / tau), threshold, rule=Rule("zero", gain="1 - beta"))[0].ravel()
+    drawn = [int(line.get_attribute("data-step")) for line in page.locator("#potential [data-step]").all()]
+    assert drawn == (np.flatnonzero(run) + 1).tolist()
+    assert page.locator("#potential [data-spike=time]").count() == np.floor(100 / interval)
+    rates = [float(page.inner_text(f"#{name}")) for name in ("rate", "rate-in-steps")]
+    wait = max(1, np.ceil(interval / dt)) if interval < np.inf else np.inf
+    assert rates == pytest.approx([1000 / interval, 1000 / (wait * dt)], rel=1e-3)
+    assert not drawn or drawn[0] == wait
+    return tuple(rates)
+
+
+def test_leaky_page_follows_every_control(visit):
+    page, seen = visit("leaky"), set()
+    moves = {"current": (0.0, 0.15, 0.155, 0.21, 0.8, 0.3), "tau": (3, 47, 20), "threshold": (7.5, 29.5, 15), "dt": (0.5, 2.5, 10, 4)}
+    for name, values in moves.items():
+        for value in values:
+            slide(page, name, value)
+            seen.add(told(page))
+    assert len(seen) > 10 and (0, 0) in seen
+    for preset, words in (("rheobase", "At the rheobase"), ("page", "becomes 2 steps of 10 ms"), ("fine", "steps of 0.5 ms")):
+        page.click(f"button[value={preset}]")
+        told(page)
+        assert words in page.inner_text("#note")
+    knob = page.locator("#knob")
+    knob.focus()
+    before = number(page, "current")
+    page.keyboard.press("Shift+ArrowRight")
+    assert number(page, "current") == pytest.approx(before + 0.05)
+    box = page.locator("#knob .knob").bounding_box()
+    page.mouse.move(box["x"] + 8, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 60, box["y"] + 8, steps=6)
+    page.mouse.up()
+    assert number(page, "current") < before
+    told(page)
+    at = page.evaluate("[scales.x(state.current), scales.y(Math.min(solve(state).rate, TOP))]")
+    shown = page.get_attribute("#knob", "transform")[len("translate("):-1].split()
+    assert [float(v) for v in shown] == pytest.approx(at, abs=0.01)
+
+
+def test_address_of_the_leaky_page_holds_the_state(visit):
+    page = visit("leaky", state="#current=0.42&tau=31&threshold=12.5&dt=2")
+    assert [number(page, name) for name in ("current", "tau", "threshold", "dt")] == [0.42, 31, 12.5, 2]
+    assert number(visit("leaky", state="#current=x&tau=&<b>"), "tau") == 20

@@ -81,6 +81,21 @@ def test_a_broken_given_part_counts():
     assert not marks.ok and marks.score < 1 and sum(i.given for i in marks.items) == 5
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", exercises.NAMES)
+def test_each_exercise_has_three_levels_of_hints(name):
+    """Each hinted attempt: the sentence at level 2 alone, the equation from level 1 on, the place from level 0 on."""
+    for said, *changes in WRONG[name]:
+        marks = mark(name, changes)
+        for hint in (hint for hint in marks.hints if hint.mistake in said.split()):
+            words = [marks.text(level) for level in (0, 1, 2)]
+            assert [hint.words in text for text in words] == [False, False, True]
+            for output in hint.outputs:
+                lines = [next((li for li in text.splitlines() if li.startswith(f"hint for {output}: wrong in ")), "") for text in words]
+                equations = {item.equation for item in marks.items if item.output == output}
+                assert lines[0] and "; see (" not in lines[0] and lines[1].partition("; see ")[2] in equations and not lines[2]
+
+
 @pytest.mark.parametrize("level", (0, 1, 2))
 def test_hints_grow(level):
     """Where, which equation, the sentence."""

@@ -1,4 +1,4 @@
-"""The chain from an equation to its code: one home in docs/derivations, then the reference, a test, the kernel and its CUDA twin.
+"""The chain from an equation to its code: one home in a page of docs, then the reference, a test, the kernel and its CUDA twin.
 
 Each page ends with a table, "Where the equations are quoted": a row holds tags, and by columns the files each of which quotes every one of
 them. A column without a file holds "-", and the first cell then says why; where a file of the reference has a twin, there is no such
@@ -14,9 +14,9 @@ import pytest
 
 from tests.cases import ROOT
 
-FOLDER = "docs/derivations"
+FOLDER, COURSE = "docs/derivations", "docs/course"
 PAGES = sorted(path for path in (ROOT / FOLDER).glob("*.md") if path.name != "index.md")
-COURSE = sorted((ROOT / "docs/course").glob("*.md"))       # equations of no operation, such as those of plasticity, have their home there
+COURSE_PAGES = sorted((ROOT / COURSE).glob("*.md"))       # equations of no operation, such as those of plasticity, have their home there
 TAG = re.compile(r"\(([A-Z]\d{1,2})\)")
 RANGE = re.compile(r"\([A-Z]\d{1,2}\) (?:\.\.\.|to) \([A-Z]\d{1,2}\)")
 TABLE = "\n## Where the equations are quoted\n"
@@ -58,7 +58,7 @@ def rows(page):
 def missing_links(root=ROOT):
     """List what is missing between the equations of the pages and the files that should quote them."""
     gaps = []
-    for page in sorted((root / FOLDER).glob("*.md")):
+    for page in sorted([*(root / FOLDER).glob("*.md"), *(root / COURSE).glob("*.md")]):
         text, defined_here = page.read_text(encoding="utf-8"), tagged(page)
         if not defined_here:
             continue
@@ -97,7 +97,7 @@ def quoted_below(*folders):
 def defined():
     """Map each tag to the page with its equation; twice is a failure."""
     home = {}
-    for page in [*PAGES, *COURSE]:
+    for page in [*PAGES, *COURSE_PAGES]:
         for tag in tagged(page):
             assert tag not in home, f"({tag}) has two homes: {home[tag].name} and {page.name}"
             home[tag] = page
@@ -121,12 +121,12 @@ def test_pages_have_their_equations():
     assert len(PAGES) == 19 and all(tagged(page) for page in PAGES)
     letters = "".join(sorted(tag[0] for tag in defined()))
     counts = {letter: letters.count(letter) for letter in set(letters)}
-    assert counts == {"T": 15, "E": 10, "I": 15, "L": 10, "R": 14, "P": 14, "D": 21, "F": 5, "Q": 9, "V": 11, "H": 4}
+    assert counts == {"T": 15, "E": 10, "I": 15, "L": 10, "R": 14, "P": 14, "D": 21, "F": 5, "Q": 9, "V": 11, "H": 4, "C": 5, "M": 3}
 
 
 def test_equations_of_the_course_are_named_and_tested():
     tested = {tag for tags in quoted_below("tests").values() for tag in tags}
-    for page in COURSE:
+    for page in COURSE_PAGES:
         assert all(f"**({tag})**" in page.read_text(encoding="utf-8") and tag in tested for tag in tagged(page)), page.name
 
 
@@ -172,7 +172,7 @@ def test_each_tag_quoted_has_a_home():
     home = defined()
     homeless = [f"({tag}) in {path.relative_to(ROOT)}" for path, tags in quoted_below("pysnn", "tests").items()
                 for tag in sorted(tags - set(home)) if path != Path(__file__)]
-    assert not homeless, f"quoted, but defined in no page of {FOLDER}: {homeless}"
+    assert not homeless, f"quoted, but defined in no page of {FOLDER} or {COURSE}: {homeless}"
 
 
 @pytest.mark.parametrize("kernel", sorted([*ROOT.glob("pysnn/kernels/[!_]*.py"), *ROOT.glob("pysnn/cuda/[!_]*.py")]),
