@@ -42,7 +42,7 @@ def draw():
         left.text(t_out, 1.07, f"t = {t_out:.2f}", color=color, ha="center", fontsize=12)
         left.vlines(T_IN[0] + delay, 0.02 + 0.12 * (delay > 0), 0.12 + 0.12 * (delay > 0), color=color, lw=3)
     left.text(0.13, 0.02, "first input", color=BLUE, fontsize=12)
-    left.text(0.95, 0.17, "delayed by 1", ha="right", color="#C77700", fontsize=12)
+    left.text(0.95, 0.1, "delayed by 1", ha="right", color="#C77700", fontsize=12)
     left.vlines(1, 0.02, 0.12, color=GREY, lw=3)
     left.text(1.06, 0.02, "second input", color=GREY, fontsize=12)
     left.axhline(1, color=BLACK, ls="--", lw=1.2)

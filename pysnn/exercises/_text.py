@@ -8,7 +8,7 @@ MODULES = {"spike_time": "temporal", "temporal_backward": "temporal", "spike_los
            "surrogate_backward": "spiking", "conv_backward": "conv", "max_pool_backward": "relu", "batch_norm_backward": "relu",
            "proxy_step": "learning", "conversion": "learning", "find_the_bug": "bugs", "leaky_neuron": "leaky", "fi_curve": "leaky",
            "encode": "encode", "recurrent_backward": "leaky", "delay_backward": "time", "event_prop_spike": "time", "stdp": "time",
-           "repair_tutorial": "time"}
+           "repair_tutorial": "time", "localise": "sound"}
 """The exercises, in an order in which they can be done, and the module with their cases."""
 
 

@@ -1,4 +1,4 @@
-"""Wrong and right attempts at the exercises on time: delays, the spike of a leaky neuron, plasticity, the tutorial; see `attempts`."""
+"""Wrong and right attempts at the exercises on time: delays, leaky neuron, plasticity, tutorial, sound; see `attempts`."""
 
 STRETCH, DW7 = "darrival * np.exp(delay)", "((z - causal * np.where(fired, z_out, 0)[:, None, :]) * h[:, None, :]).sum(axis=0)"
 DD, H = "ddelay = (darrival * z).sum(axis=0)", "h = np.where(fired, dz_out, 0) / np.where(fired, margin, 1)"
@@ -8,6 +8,9 @@ LATER = "x, y = x + pre_t, y + post_t"
 PLUS, MINUS = "dw += a_plus * np.outer(x, post_t)", "dw -= a_minus * np.outer(pre_t, y)"
 RESET = "v = u[t] - threshold * spikes[t]"
 ADD = "value, du = value + value_t, du + du_t"
+EARS = "early, late = (left, right) if d >= 0 else (right, left)"
+COUNT = "counts[k] = (early[:len(early) - abs(d)] * late[abs(d):]).sum()"
+LARGEST = "delays[np.argmax(coincidences(a, b, delays))]"
 
 WRONG = {
     "delay_backward": [
@@ -106,6 +109,30 @@ WRONG = {
         ("note", "return value, du", "return value"),
         ("clue_reset_twice", RESET, "u[t] = u[t] - threshold * spikes[t - 1]\n        v = u[t] - threshold * spikes[t]"),
     ],
+    "localise": [
+        ("wrong_ear", EARS, "early, late = (right, left) if d >= 0 else (left, right)"),
+        ("goes_round", COUNT, "counts[k] = (np.roll(left, d, axis=0) * right).sum()"),
+        ("all_pairs", COUNT, "counts[k] = (early[:len(early) - abs(d)].sum(axis=1) * late[abs(d):].sum(axis=1)).sum()"),
+        ("counts_alone", COUNT, "counts[k] = (early[:len(early) - abs(d)].sum(axis=0) * late[abs(d):].sum(axis=0)).sum()"),
+        ("magnitude_only", EARS, "early, late = left, right"),
+        ("positive_only", COUNT, "counts[k] = (early[:len(early) - abs(d)] * late[abs(d):]).sum() if d >= 0 else 0"),
+        ("one_step_off", EARS, "d = d + 1\n        " + EARS),
+        ("either", COUNT, "counts[k] = np.maximum(early[:len(early) - abs(d)], late[abs(d):]).sum()"),
+        ("alike", COUNT, "counts[k] = (early[:len(early) - abs(d)] == late[abs(d):]).sum()"),
+        ("different", COUNT, "counts[k] = np.abs(early[:len(early) - abs(d)] - late[abs(d):]).sum()"),
+        ("mean_over_overlap", COUNT, COUNT.replace(".sum()", ".sum() / (len(left) - abs(d))")),
+        ("steps_not_fibres", COUNT, COUNT.replace(".sum()", ".any(axis=1).sum()")),
+        ("place_of_delay", LARGEST, "np.argmax(coincidences(a, b, delays))"),
+        ("fewest", LARGEST, "delays[np.argmin(coincidences(a, b, delays))]"),
+        ("last_of_equal", LARGEST, "delays[::-1][np.argmax(coincidences(a, b, delays)[::-1])]"),
+        ("other_sign", LARGEST, "-delays[np.argmax(coincidences(a, b, delays))]"),
+        ("magnitude", LARGEST, "abs(delays[np.argmax(coincidences(a, b, delays))])"),
+        ("largest_count", LARGEST, "coincidences(a, b, delays).max()"),
+        ("note", COUNT, "counts[k] = (early * late[abs(d):]).sum()"),
+        ("note", "return late", "return late[0]"),
+        ("simple", COUNT, COUNT.replace("= (", "= 2 * (")),
+        ("", COUNT, "counts[k] = (early[:len(early) - abs(d)] * late[abs(d):])[1:].sum()"),
+    ],
 }
 
 RIGHT = {
@@ -185,5 +212,21 @@ RIGHT = {
          "value, du2 = loss(u2, labels)\n    value = value.item()"),
         ("remark", "return spikes, u", "return spikes.astype(bool), u"),
         (RESET, "v = u[t].copy()\n        v[spikes[t] == 1] -= threshold"),
+    ],
+    "localise": [
+        (0, "counts = np.array([sum(left[t - d, i] * right[t, i] for t in range(max(d, 0), min(len(left), len(left) + d))\n"
+            "                       for i in range(left.shape[1])) for d in delays])"),
+        (0, "counts = np.zeros(len(delays))\nfor i in range(left.shape[1]):\n"
+            "    full = np.correlate(right[:, i], left[:, i], mode='full')\n"
+            "    counts += full[np.asarray(delays) + len(left) - 1]"),
+        (0, "def moved(x, d):\n    out = np.zeros_like(x)\n    out[d:] = x[:len(x) - d]\n    return out\n"
+            "counts = np.array([np.sum(moved(left, max(d, 0)) * moved(right, max(-d, 0))) for d in delays])"),
+        (0, "n = len(left)\nspectrum = np.fft.rfft(right, 2 * n, axis=0) * np.fft.rfft(left, 2 * n, axis=0).conj()\n"
+            "counts = np.rint(np.fft.irfft(spectrum, 2 * n, axis=0).sum(axis=1))[np.asarray(delays) % (2 * n)]"),
+        (COUNT, "counts[k] = np.count_nonzero((early[:len(early) - abs(d)] > 0) & (late[abs(d):] > 0))"),
+        ("remark", "return counts", "return counts.tolist()", "np.argmax(coincidences(a, b, delays))",
+         "int(np.argmax(coincidences(a, b, delays)))"),
+        ("remark", "return late", "return late.astype(float)"),
+        ("remark", "return counts", "return counts.astype(int)"),
     ],
 }

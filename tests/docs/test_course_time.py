@@ -15,7 +15,7 @@ import pytest
 
 from pysnn import exercises
 from pysnn.evaluation import operations
-from pysnn.reference import temporal
+from pysnn.reference import delays, temporal
 from tests.cases import ROOT
 
 FOLDER = ROOT / "docs/course"
@@ -190,6 +190,22 @@ def test_mean_change_of_independent_trains():
     trains = [(rng.random((3000, 40)) < r) * 1.0 for r in rates]
     dw = exercises.get("stdp").functions["stdp"](*trains, 1.0, 0.5, 0.5, 0.25)[0] / 3000
     assert dw.mean() == pytest.approx(0.2 * 0.3 * (1.0 * 0.5 / 0.5 - 0.5 * 0.25 / 0.75), rel=0.05)
+
+
+def test_two_dots_and_two_ears():
+    """(H5), (H6) by hand, and exercises 1 and 2 on event data."""
+    left, right = (np.isin(np.arange(8), steps)[:, None] * 1.0 for steps in ((1, 4), (3, 6)))
+    places = np.arange(-7, 8)
+    counts = exercises.get("localise").functions["coincidences"](left, right, places)
+    assert {d: n for d, n in zip(places.tolist(), counts.tolist(), strict=True) if n} == {2: 2, 5: 1, -1: 1}
+    assert exercises.get("localise").functions["direction"](left[None], right[None], places) == 2
+    z = np.exp([[0.0, 1, 2, 3], [3.0, 2, 1, 0]])
+    by_weights, _ = temporal.forward(z, np.array([[0.9], [0.6], [0.3], [0.1]]))
+    by_delays, _ = delays.forward(z, np.full((4, 1), 0.4), np.array([[3.0], [2], [1], [0]]))
+    found = [f"{t:.2f}" for t in np.log(np.concatenate([by_weights, by_delays])).ravel()]
+    assert found == ["1.62", "3.26", "3.98", "4.84"] and all(f"{t} ms" in read("events") for t in found)
+    assert round(100_000 / (128 * 128 * 1000), 3) == 0.006 and round(128 * 128 * 25 / 1000) == 410
+    assert len({m.name for m in exercises.get("localise").mistakes}) == 19
 
 
 def test_captions(monkeypatch):
