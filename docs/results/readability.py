@@ -69,7 +69,7 @@ def main():
     found = {page.relative_to(DOCS).as_posix(): measure(page, terms) for page in pages()}
     write("readability", {"command": "python docs/results/readability.py", "limit": LIMIT, "glossary": len(terms), "pages": found})
     for name, page in found.items():
-        print(f"{name:45} {page['words']:6} words, {page['words_a_sentence']:5.1f} a sentence, longest {page['longest']:3}, {page['terms']:3} terms")
+        print(f"{name:45} {page['words']:6} words, {page['words_a_sentence']:5.1f} a sentence, {page['terms']:3} terms")
 
 
 if __name__ == "__main__":

@@ -22,9 +22,12 @@ def test_no_page_is_over_its_length_and_sentences_are_short(page):
 
 def test_the_measure_sees_what_it_should(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(":::{tip}\n# Title\n:::\n\nA neuron fires once, $a < b$. It has $x_i$ and [two inputs](a.md)!\n\n- One more sentence\n\n| a | b |\n\n```python\nx = 1\n```\n\n$$ x = 1 $$\n")
+    page.write_text(":::{tip}\n# Title\n:::\n\nA neuron fires once, $a < b$. It has $x_i$ and "
+                    "[two inputs](a.md)!\n\n- One more sentence\n\n| a | b |\n"
+                    "\n```python\nx = 1\n```\n\n$$ x = 1 $$\n")
     assert [len(s) for s in readability.sentences(page.read_text())] == [5, 6, 3]
-    assert readability.measure(page, ["neuron", "silent"]) == {"words": 17, "sentences": 3, "words_a_sentence": 4.7, "longest": 6, "terms": 1}
+    assert readability.measure(page, ["neuron", "silent"]) == {"words": 17, "sentences": 3, "words_a_sentence": 4.7, "longest": 6,
+                                                             "terms": 1}
     terms = readability.glossary()
     assert "spike train" in terms and "causal set" in terms and len(terms) > 40
 

@@ -237,7 +237,7 @@ FACTS = """() => { const root = document.querySelector('article') || document.bo
         .map(e => e.outerHTML.slice(0, 80)),
     page: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     displayed: document.querySelectorAll('div.math').length,
-    scrolling: [...document.querySelectorAll('div.math')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.dataset.tex || e.textContent),
+    scrolling: [...document.querySelectorAll('div.math')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.textContent),
     formulas: document.querySelectorAll('mjx-container svg').length,
     raw: [...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).map(e => e.textContent.slice(0, 60)),
     wrong: [...document.querySelectorAll('[data-mjx-error]')].map(e => e.getAttribute('data-mjx-error')),
