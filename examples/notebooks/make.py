@@ -33,8 +33,8 @@ if importlib.util.find_spec("pysnn") is None:
             raise ModuleNotFoundError("pysnn is not here: put the file pysnn_reference-...whl beside this notebook, then run again")
         zipfile.ZipFile(wheels[-1]).extractall(place)
     sys.path.insert(0, str(place.resolve()))"""
-            raise ModuleNotFoundError("pysnn is not here: put the file pysnn_reference-...whl beside this notebook")
-beside it: in Colab or JupyterLite put the wheel of the site's page on exercises into the folder of the notebook."""
+NEEDS = """Needs NumPy and pysnn. Where pysnn is not installed, the next cell takes it from the checkout around this notebook, or from a
+wheel beside it: in Colab or JupyterLite put the wheel of the site's page on exercises into the folder of the notebook."""
 SOLUTION = """Behind the items stands a hint, if your numbers are those of a known mistake. One way to do it:
 `print(exercises.text("{name}", solution=True))`."""
 
