@@ -24,7 +24,8 @@ version = release = pysnn.__version__
 language = "en"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.linkcode", "sphinx.ext.mathjax", "numpydoc", "sphinx_design",
               "sphinx_copybutton", "sphinx_gallery.gen_gallery", "repository", "docstrings", "command_line", "slides"]
-exclude_patterns = ["_build", "results", "teach/slides", "figures/*.py", "golden", "gallery/*.ipynb", "gallery/*.py", "gallery/*.json", "gallery/*.zip"]
+exclude_patterns = ["_build", "results", "teach/slides", "figures/*.py", "golden",
+                    "gallery/*.ipynb", "gallery/*.py", "gallery/*.json", "gallery/*.zip"]
 default_role = "py:obj"
 root_doc = "index"
 

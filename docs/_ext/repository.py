@@ -12,6 +12,7 @@ The [source] links of the API reference lead to the same source pages.
 
 import importlib
 import inspect
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -182,7 +183,9 @@ def write_wheel(app, error):
     """Build the wheel that the pages for students name; without it, for instance without a network, the build goes on."""
     if error or app.builder.format != "html":
         return
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(Path(app.outdir) / "teach/wheel"), str(ROOT)]
+    shutil.rmtree(ROOT / "build/lib", ignore_errors=True)              # what an earlier build has left would go into the wheel, too
+    target = str(Path(app.outdir) / "teach/wheel")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", target, str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         logging.getLogger(__name__).info("no wheel for teach/: %s", done.stderr.strip()[-200:])

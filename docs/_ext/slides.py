@@ -40,8 +40,8 @@ BLOCKS = """() => [...document.querySelectorAll('section')].map(slide => {
 SIGNS = {r"\vartheta": "ϑ", r"\theta": "θ", r"\tau": "τ", r"\partial": "∂", r"\infty": "∞", r"\le": "≤", r"\ge": "≥", r"\sum": "Σ",
          r"\to": "→", r"\in": "∈", r"\cdot": "·", r"\dots": "…", r"\lfloor": "⌊", r"\rfloor": "⌋", r"\lceil": "⌈", r"\rceil": "⌉",
          r"\ln": "ln", r"\min": "min", r"\phi": "φ", r"\approx": "≈", r"\neq": "≠", r"\ne": "≠", r"\times": "×", r"\Delta": "Δ",
-         r"\langle": "⟨", r"\rangle": "⟩", r"\,": " ", r"\;": " ", r"\ ": " ", r"\{": "{", r"\}": "}", r"\pm": "±", r"\notin": "∉", r"\mathrm": "",
-         r"\text": "", r"\operatorname": ""}
+         r"\langle": "⟨", r"\rangle": "⟩", r"\,": " ", r"\;": " ", r"\ ": " ", r"\{": "{", r"\}": "}", r"\notin": "∉",
+         r"\mathrm": "", r"\text": "", r"\operatorname": ""}
 
 
 def page(deck):
@@ -221,7 +221,7 @@ def _runs(text, style):
     if style != "math":
         return [(text if style == "code" else re.sub(r"\s+", " ", text), style)]
     text = re.sub(r"\\frac(\{[^{}]*\}|\w)(\{[^{}]*\}|\w)", lambda m: "/".join(part.strip("{}") for part in m.groups()), text)
-    text = re.sub(r"\\(?:[a-zA-Z]+|.)", lambda m: SIGNS[m[0]], text)
+    text = re.sub(r"\\(?:[a-zA-Z]+|.)", lambda m: SIGNS.get(m[0], m[0]), text)
     found = []
     for mark, part in re.findall(r"([_^]?)(\{[^{}]*\}|.)", text):
         found.append((part.strip("{}") if mark else part.replace("-", "\u2212"), {"_": "sub", "^": "super"}.get(mark, "math")))

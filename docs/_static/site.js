@@ -11,8 +11,8 @@ if (matchMedia("(max-width: 46em)").matches)
 function fitDisplayedFormulas() {
     for (const formula of document.querySelectorAll("div.math")) {
         formula.style.fontSize = "";
-        const share = formula.clientWidth / formula.scrollWidth;
-        if (share < 1) formula.style.fontSize = `${100 * Math.max(0.75, share - 0.01) * parseFloat(getComputedStyle(formula).fontSize) / parseFloat(getComputedStyle(formula.parentElement).fontSize)}%`;
+        const share = formula.clientWidth / formula.scrollWidth, size = (e) => parseFloat(getComputedStyle(e).fontSize);
+        if (share < 1) formula.style.fontSize = `${Math.max(0.75, share - 0.01) * size(formula) / size(formula.parentElement)}em`;
     }
 }
 
@@ -27,6 +27,6 @@ function boxWideFormulas() {
 
 window.addEventListener("load", () => {
     if (!window.MathJax || !MathJax.startup) return;
-    MathJax.startup.promise.then(fitDisplayedFormulas).then(boxWideFormulas);
+    MathJax.startup.promise.then(fitDisplayedFormulas).then(boxWideFormulas).then(() => { document.body.dataset.formulas = "fit"; });
     window.addEventListener("resize", () => { fitDisplayedFormulas(); boxWideFormulas(); });
 });

@@ -27,8 +27,9 @@ INTRODUCTION = """# Lecture figures
 
 These are figures for a lecture: as SVG and PDF, which stay sharp at any size, and as PNG for every slide program. In the SVG and the
 PDF text is text: you can search it, and change it in a drawing program. One short file in `docs/figures` draws each figure, from the
-equations, a recorded run or a network that ships with pysnn. `python docs/figures/all.py` draws all of them again. The colours are those of Okabe and Ito, chosen for the common kinds of colour blindness. The derivations
-explain what the figures show. Two films are in the [gallery](gallery/index.rst).
+equations, a recorded run or a network that ships with pysnn. `python docs/figures/all.py` draws all of them again. The
+colours are those of Okabe and Ito, chosen for the common kinds of colour blindness. The derivations explain what the figures show. Two
+films are in the [gallery](gallery/index.rst).
 """
 
 

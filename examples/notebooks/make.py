@@ -19,7 +19,7 @@ from equations import equations  # noqa: E402
 MARK = """from pysnn import exercises
 
 print(exercises.mark("{name}", globals()))"""
-FIND = """# Where is pysnn? Installed, or in the checkout around this notebook, or in a wheel beside it. Nothing is downloaded.
+FIND = """# Where is pysnn? Installed, in the checkout around this notebook, or in a wheel beside it.
 import importlib.util
 import sys
 import zipfile
@@ -30,11 +30,11 @@ if importlib.util.find_spec("pysnn") is None:
     if not place.is_dir():
         wheels = sorted(Path.cwd().glob("pysnn_reference-*.whl"))
         if not wheels:
-            raise ModuleNotFoundError("pysnn is not here: put the file pysnn_reference-...whl beside this notebook, and run this cell again")
+            raise ModuleNotFoundError("pysnn is not here: put the file pysnn_reference-...whl beside this notebook, then run again")
         zipfile.ZipFile(wheels[-1]).extractall(place)
     sys.path.insert(0, str(place.resolve()))"""
-NEEDS = """Needs NumPy and pysnn. Where pysnn is not installed, the next cell takes it from the checkout around this notebook, or from a wheel
-beside it: in Colab or JupyterLite put the wheel of the site's page on exercises into the folder of the notebook."""
+NEEDS = """Needs NumPy and pysnn. Where pysnn is not installed, the next cell takes it from the checkout around this notebook, or from a
+wheel beside it: in Colab or JupyterLite put the wheel of the site's page on exercises into the folder of the notebook."""
 SOLUTION = """Behind the items stands a hint, if your numbers are those of a known mistake. One way to do it:
 `print(exercises.text("{name}", solution=True))`."""
 

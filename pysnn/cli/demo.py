@@ -35,6 +35,7 @@ def demo(args):
         print(f"== {title}\n   pysnn {' '.join(words)}", flush=True)
         if code := subprocess.run([sys.executable, "-m", "pysnn", *words, *common], stdout=sys.stdout).returncode:
             return code
-    print(f"== done: look at {folder / 'figures/raster.png'} and {folder / 'figures/proxy/raster.png'} first; next: examples/01_one_neuron.py")
+    pictures = " and ".join(str(folder / name) for name in ("figures/raster.png", "figures/proxy/raster.png"))
+    print(f"== done: look at {pictures} first; next: examples/01_one_neuron.py")
     emit(args, {"steps": [line for _, line in STEPS], "folder": str(folder)})
     return 0

@@ -49,8 +49,8 @@ def test_notebook_has_the_task_and_marks_what_stands_in_it(name, capsys):
     assert task.startswith("# ") and "Your task" in task and "Mark it with the cell" in task and "pysnn check" not in task
     assert f'exercises.text("{name}", solution=True)' in more and "Needs NumPy and pysnn." in task
     cells = source(NOTEBOOKS[name])
-    tags, pages = re.findall(r"\\tag\{(\w+)\}", shown), "".join(
-        p.read_text(encoding="utf-8") for folder in ("derivations", "course") for p in (ROOT / "docs" / folder).glob("*.md"))
+    tags = re.findall(r"\\tag\{(\w+)\}", shown)
+    pages = "".join(p.read_text(encoding="utf-8") for folder in ("derivations", "course") for p in (ROOT / "docs" / folder).glob("*.md"))
     assert {f"({tag})" for tag in tags} >= {*re.findall(r"\([A-Z]\d+\)", task + cells[1])} and tags
     assert all(formula.strip() in pages for formula in re.findall(r"\$\$\n(.*?) \\tag", shown, re.S))
     names = run_cells(cells, {})

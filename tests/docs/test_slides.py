@@ -15,7 +15,8 @@ PARTS = """() => [...document.querySelectorAll('section')].map(slide => { const 
     foot = slide.querySelector('footer').getBoundingClientRect().top, seen = [...slide.querySelectorAll(
       ':scope > :not(aside, footer), .text > *, li, table, img, mjx-container > svg')].map(e => e.getBoundingClientRect());
   return {down: Math.max(...seen.map(r => r.bottom)) - foot, right: Math.max(...seen.map(r => r.right)) - at.right,
-    wrong: slide.querySelectorAll('[data-mjx-error]').length, unseen: [...slide.querySelectorAll('img')].filter(i => !i.naturalWidth).length,
+    wrong: slide.querySelectorAll('[data-mjx-error]').length,
+    unseen: [...slide.querySelectorAll('img')].filter(i => !i.naturalWidth).length,
     raw: [...slide.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).length}; })"""
 browser = pytest.fixture(scope="module")(interactive_pages.browser)
 
@@ -71,22 +72,25 @@ def test_decks_build_and_fit(builder, browser, tmp_path):
             parts = tab.evaluate(PARTS)
             assert len(parts) == len(re.split(r"^---$", text, flags=re.M))
             for k, part in enumerate(parts, 1):
-                assert part["down"] <= 1 and part["right"] <= 0 and not part["wrong"] + part["unseen"] + part["raw"], (deck.stem, width, k, part)
+                good = part["down"] <= 1 and part["right"] <= 0 and not part["wrong"] + part["unseen"] + part["raw"]
+                assert good, (deck.stem, width, k, part)
         assert not [url for url in asked if url.split(":")[0] not in ("file", "data")]
         shown = tab.eval_on_selector_all("div.math", "all => all.map(e => e.dataset.tex)")
         tagged = {re.search(r"\\tag\{(\w+)\}", tex)[1]: re.sub(r"\s*\\tag\{\w+\}", "", tex) for tex in shown if "\\tag" in tex}
         assert list(tagged) == wanted and all(tagged[tag] == known[tag][0] for tag in wanted)
-        tab.evaluate("() => document.querySelector('section').insertAdjacentHTML('beforeend', '<div style=\"width:99rem\">wide</div>')")
-        assert tab.evaluate(PARTS)[0]["right"] > 0                                                     # the measure sees what it should
+        wide = '<div style="width:99rem">wide</div>'
+        tab.evaluate("wide => document.querySelector('section').insertAdjacentHTML('beforeend', wide)", wide)
+        assert tab.evaluate(PARTS)[0]["right"] > 0                # the measure sees what it should
 
 
 @pytest.mark.docs
-def test_pdf_and_powerpoint(builder, browser, tmp_path):
+@pytest.mark.parametrize("deck", SLIDES, ids=lambda deck: deck.stem)
+def test_pdf_and_powerpoint(builder, browser, tmp_path, deck):
     pptx, slides = pytest.importorskip("pptx"), builder("slides")
     html = tmp_path / "deck.html"
-    html.write_text(slides.page(SLIDES[0]), encoding="utf-8")
+    html.write_text(slides.page(deck), encoding="utf-8")
     pdf, powerpoint = slides.converted(browser, html)
-    n = len(re.split(r"^---$", SLIDES[0].read_text(encoding="utf-8"), flags=re.M))
+    n = len(re.split(r"^---$", deck.read_text(encoding="utf-8"), flags=re.M))
     assert len(re.findall(rb"/Type\s*/Page\b", pdf.read_bytes())) == n
     show = pptx.Presentation(io.BytesIO(powerpoint.read_bytes()))
     assert len(show.slides) == n and zipfile.is_zipfile(powerpoint)
@@ -100,4 +104,4 @@ def test_pdf_and_powerpoint(builder, browser, tmp_path):
                 assert not re.search(r"[\\$]", shape.text_frame.text), shape.text_frame.text
             elif "\\" in (label := shape._element.nvPicPr.cNvPr.get("descr", "")):
                 formulas.append(label)
-    assert sum("\\tag" in label for label in formulas) == len(re.findall(r"^\([A-Z]\d+\)$", SLIDES[0].read_text(encoding="utf-8"), re.M))
+    assert sum("\\tag" in label for label in formulas) == len(re.findall(r"^\([A-Z]\d+\)$", deck.read_text(encoding="utf-8"), re.M))

@@ -1,5 +1,6 @@
 """The lessons: minutes add up, slides and polls are all used, answers are right, commands work."""
 
+import itertools
 import re
 import shlex
 
@@ -39,14 +40,14 @@ def test_minutes_slides_and_polls_are_all_there(lesson):
     plan, deck = read(lesson), read(f"slides/{lesson}")
     for rows in (timetable(plan), timetable(read(f"{lesson}-lab"))):
         edges = [[int(n) for n in row[0].split("-")] for row in rows]
-        assert edges[0][0] == 0 and edges[-1][1] == 90 and all(a[1] == b[0] for a, b in zip(edges, edges[1:], strict=False))
+        assert edges[0][0] == 0 and edges[-1][1] == 90 and all(a[1] == b[0] for a, b in itertools.pairwise(edges))
     slides = re.split(r"^---$", deck, flags=re.M)
     assert spans(",".join(row[1] for row in timetable(plan))) == list(range(1, len(slides) + 1))
     assert spans(",".join(row[3] for row in timetable(plan))) == list(range(1, 13))
     polls = {int(n): k for k, slide in enumerate(slides, 1) for part in re.findall(r"[Pp]olls? (?:\d+(?:, | and )?)+", slide)
              for n in re.findall(r"\d+", part)}
     assert all(slide.partition("\nNotes:")[2].strip() for slide in slides)
-    for row in timetable(plan):                                             # where the notes of a slide name a poll, the plan has it beside it
+    for row in timetable(plan):                    # a poll that the notes of a slide name is beside it
         assert not [n for n in spans(row[3]) if n in polls and polls[n] not in spans(row[1])], (lesson, row, polls)
 
 
