@@ -13,14 +13,14 @@ def equations():
 
     Returns
     -------
-    dict of str to tuple of str
-        The tag, such as "T3", to the formula without its tag, and the name of the page.
+    dict of str to tuple of str and pathlib.Path
+        The tag, such as "T3", to the formula without its tag, and its page.
     """
     found = {}
     for page in sorted([*DOCS.glob("derivations/*.md"), *DOCS.glob("course/*.md")]):
         for formula in DISPLAY.findall(page.read_text(encoding="utf-8")):
             if match := TAG.search(formula):
-                found[match[1]] = formula[:match.start()].strip(), page.stem
+                found[match[1]] = formula[:match.start()].strip(), page
     return found
 
 

@@ -15,6 +15,7 @@ from ._text import MODULES
 
 SUFFIXES = (".py", ".ipynb")
 MOST = 2 ** 20               # bytes of code that are read
+FINDS = "# Where is pysnn?"      # begins the cell of our notebooks that is for places without pysnn: here it is neither run nor read
 MOST_OUTPUTS = 2 ** 25       # bytes of a notebook, with its outputs
 
 
@@ -111,6 +112,7 @@ def _cells(path):
     try:
         cells = json.loads(path.read_bytes())["cells"]
         found = ["".join(cell["source"]).replace("\r\n", "\n") for cell in cells if cell["cell_type"] == "code"]
+        found = ["" if cell.startswith(FINDS) else cell for cell in found]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{file}: expected a notebook of Jupyter, of version 4 of its format") from None
     if sum(map(len, found)) > MOST:

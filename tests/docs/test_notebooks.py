@@ -52,7 +52,7 @@ def test_notebook_has_the_task_and_marks_what_stands_in_it(name, capsys):
     tags = re.findall(r"\\tag\{(\w+)\}", shown)
     pages = "".join(p.read_text(encoding="utf-8") for folder in ("derivations", "course") for p in (ROOT / "docs" / folder).glob("*.md"))
     assert {f"({tag})" for tag in tags} >= {*re.findall(r"\([A-Z]\d+\)", task + cells[1])} and tags
-    assert all(formula.strip() in pages for formula in re.findall(r"\$\$\n(.*?) \\tag", shown, re.S))
+    assert all(formula.strip() in pages for formula in re.findall(r"\$\$\n(.*?) \\tag\{\w+\}\n\$\$", shown, re.S))
     names = run_cells(cells, {})
     first = capsys.readouterr().out
     assert re.search(rf"^{name}: \d+ of \d+ items right$", first, re.M)

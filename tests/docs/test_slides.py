@@ -34,7 +34,7 @@ def test_equations_come_from_the_pages_by_their_tag(builder):
     equations = builder("equations")
     known = equations.equations()
     folders = (ROOT / "docs" / folder for folder in ("derivations", "course"))
-    pages = {page.stem: page.read_text(encoding="utf-8") for folder in folders for page in folder.glob("*.md")}
+    pages = {page: page.read_text(encoding="utf-8") for folder in folders for page in folder.glob("*.md")}
     assert len(known) == sum(text.count("\\tag{") for text in pages.values())
     for tag, (formula, page) in known.items():
         assert formula in pages[page] and f"\\tag{{{tag}}}" in pages[page] and "\\tag" not in formula

@@ -117,8 +117,8 @@ def test_shipped_notebooks_filled_in_are_right(folder):
     for name in exercises.NAMES[:3]:
         (path,) = (ROOT / "examples/notebooks").glob(f"*_{name}.ipynb")
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        code, *rest = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-        place = folder(**{f"{name}.ipynb": notebook(code, exercises.text(name, True), *rest)})
+        find, code, *rest = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        place = folder(**{f"{name}.ipynb": notebook(find, code, exercises.text(name, True), *rest)})
         (marked,) = exercises.mark_each(place / f"{name}.ipynb")
         assert marked.exercise == name and marked.marks.ok and marked.marks.remarks == ()
 
