@@ -17,7 +17,7 @@ PAGES = {
     "The temporal neuron": ("one_neuron", "jump", "silence", "piecewise_linear", "delay", "raster_digit", "error_against_kappa"),
     "The integrate-and-fire neuron": ("if_traces", "if_staircase", "rate_and_relu", "surrogates", "or_pooling"),
     "Leaky neurons": ("leaky_neuron", "adjoint", "surrogate_bias", "surrogate_slopes"),
-    "Plasticity": ("plasticity",),
+    "Plasticity, and time between spikes": ("plasticity", "two_ears"),
     "Encoding": ("five_codes",),
     "The ReLU network": ("convolution",),
     "Learning rules": ("proxy_scheme", "learning_rules", "gradient_angles", "accuracy_steps", "fair_comparison", "cifar10_curve"),

@@ -220,3 +220,6 @@ def test_captions(monkeypatch):
     u = np.linspace(-0.5, 1.5, 401)
     relu, charge, rate = three.readings(u)
     assert np.allclose(relu, charge, atol=1e-12) and (rate <= relu + 1e-9).all() and (relu - rate).max() == pytest.approx(0.25, abs=0.01)
+    ears = figure("two_ears", monkeypatch)
+    assert ears.DELAYS[ears.counts().argmax()] == -10 and "d = -10" in ears.CAPTION
+    assert abs(np.diff([spikes.sum() for spikes in ears.ears()[:2]])) < 0.05 * ears.ears()[0].sum()
