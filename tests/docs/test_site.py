@@ -262,7 +262,7 @@ def seen(page, path):
     if page.evaluate("() => Boolean(document.querySelector('.math'))"):
         page.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
         page.evaluate("() => MathJax.startup.promise")
-        page.wait_for_function("() => document.body.dataset.formulas === 'fit'")
+        page.wait_for_function("() => document.body.dataset.formulas === 'fit' || !document.querySelector('script[src*=\"site.js\"]')")
     facts = page.evaluate(FACTS)
     assert not facts["over"] and facts["page"] <= 0, f"{path} is too wide: {facts['page']} px, {facts['over'][:5]}"
     assert not facts["raw"] and not facts["wrong"] and not facts["unseen"], (path, facts)
