@@ -13,9 +13,10 @@ from tests.cases.backends import operation  # noqa: E402
 
 
 def pytest_configure(config):
-    """Take Ctrl-C also where a script runs pytest in its background: shells let such processes, and their children, ignore it."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Take Ctrl-C and hang-ups also in the background of a script and under nohup, where processes and their children ignore them."""
+    for name, usual in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+            signal.signal(getattr(signal, name), usual)
 
 
 def pytest_collection_finish(session):
