@@ -31,13 +31,14 @@ endef
 test: .venv/ready  ## the default tests: no framework, no download
 	$(call both,)
 
+SLOW_SECOND := $(SECOND) tests/exercises
 SLOW := -m "(slow or data) and not frameworks and not cuda and not ptx and not docs"
 
 test-slow: .venv/ready  ## slow tests and tests on full data sets
 	$(call both,$(SLOW))
 
 test-slow-first test-slow-second: .venv/ready  ## one half of them, for one core
-	$(RUN) -m pytest -p no:cacheprovider $(SLOW) $(if $(findstring first,$@),$(SECOND:%=--ignore=%),$(SECOND))
+	$(RUN) -m pytest -p no:cacheprovider $(SLOW) $(if $(findstring first,$@),$(SLOW_SECOND:%=--ignore=%),$(SLOW_SECOND))
 
 data: .venv/ready  ## fetch MNIST, Fashion-MNIST and CIFAR-10
 	$(BIN)/pysnn data fetch mnist

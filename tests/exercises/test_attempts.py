@@ -42,10 +42,9 @@ def test_a_wrong_attempt_is_wrong_and_explained(name, words, changes):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("seed", (1, 2))
 @pytest.mark.parametrize("name, words, changes", EVERY_WRONG)
-def test_the_same_with_other_random_numbers(name, words, changes, seed):
-    marks = mark(name, changes, seed)
+def test_the_same_with_other_random_numbers(name, words, changes):
+    marks = mark(name, changes, 1)
     assert not marks.ok and said(marks) == set(words.split()), str(marks)
 
 
