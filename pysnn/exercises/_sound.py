@@ -31,6 +31,7 @@ def _cases(rng):
         for train, spikes in zip(trains, (before, behind), strict=True):
             train[tuple(np.transpose(spikes))] = 1
         return Case(name, ("counts",), lambda f, *a: f["coincidences"](*a), (*trains, delays))
+    tied = np.array([[[0.0], [1], [0], [0], [1], [0], [0]]]), np.array([[[0.0], [0], [0], [1], [0], [0], [1]]])
     return [
         few("one spike each, right 2 later", [(3, 0)], [(5, 0)]),
         few("one spike each, left 1 later", [(4, 1)], [(3, 1)]),
@@ -40,6 +41,7 @@ def _cases(rng):
         Case("random spikes", ("counts",), lambda f, *a: f["coincidences"](*a), (left, right, delays)),
         Case("delays in another order", ("counts",), lambda f, *a: f["coincidences"](*a), (left, right, np.array([2, 0, -3, 1]))),
         Case("no spikes: all counts are 0", ("late",), lambda f, *a: f["direction"](*a), (*np.zeros((2, 2, 9, 2)), delays)),
+        Case("equal counts", ("late",), lambda f, *a: f["direction"](*a), (*tied, np.array([5, -1, 0]))),
         Case("12 sounds", ("late",), lambda f, *a: f["direction"](*a), (*ears, np.arange(-14, 15))),
         Case("12 sounds, the largest delay first", ("late",), lambda f, *a: f["direction"](*a), (*ears, np.arange(14, -15, -1))),
     ]
@@ -99,6 +101,8 @@ MISTAKES = (
          lambda counts, delays: delays[np.argmin(counts)]),
         ("last_of_equal", "of equal counts you take the last; take the one that stands first",
          lambda counts, delays: delays[len(counts) - 1 - np.argmax(counts[::-1])]),
+        ("smallest_of_equal", "of equal counts you take the smallest delay; take the one that stands first",
+         lambda counts, delays: delays[counts == counts.max()].min()),
         ("other_sign", "your sign says by how much the left ear is later; asked is the right ear",
          lambda counts, delays: -delays[np.argmax(counts)]),
         ("magnitude", "you return how long the delay is, without its sign", lambda counts, delays: abs(delays[np.argmax(counts)])),

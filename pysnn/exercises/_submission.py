@@ -112,7 +112,7 @@ def _cells(path):
     try:
         cells = json.loads(path.read_bytes())["cells"]
         found = ["".join(cell["source"]).replace("\r\n", "\n") for cell in cells if cell["cell_type"] == "code"]
-        found = ["" if cell.startswith(FINDS) else cell for cell in found]
+        found = ["" if cell.startswith(FINDS) and "def " not in cell and "EXERCISE" not in cell else cell for cell in found]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ValueError(f"{file}: expected a notebook of Jupyter, of version 4 of its format") from None
     if sum(map(len, found)) > MOST:

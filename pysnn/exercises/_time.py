@@ -4,16 +4,12 @@ import numpy as np
 
 from ..conventions import NO_SPIKE, Rule, Surrogate
 from ..reference import delays, event_prop, leaky
-from ._case import Case, Exercise, Mistake, as_array, differences, run_backward
+from ._case import Case, Exercise, Mistake, as_array, differences, run_backward, run_forward
 
 INF = NO_SPIKE
 
 
 # ---- delay_backward
-
-def _run_delayed(functions, *args):
-    return functions["forward"](*args)[0]
-
 
 def _delay_cases(rng):
     z_in, w, delay = np.exp(rng.uniform(0, 1, (4, 6))), rng.normal(0.4, 0.3, (6, 5)), rng.uniform(0, 1.5, (6, 5))
@@ -23,7 +19,7 @@ def _delay_cases(rng):
     one = np.array([[1.0, 2.0, 8.0]]), np.array([[0.75], [0.75], [-0.25]]), np.zeros((3, 1))
     two = one[0], np.hstack([one[1], [[0.25], [0.25], [0.0]]]), np.zeros((3, 2))
     return [
-        Case("forward, as given", ("z_out",), _run_delayed, (z_in, w, delay)),
+        Case("forward, as given", ("z_out",), run_forward, (z_in, w, delay)),
         Case("no delay", gradients, run_backward, (np.array([[1.0]]), *one, 1.0)),
         Case("one neuron", gradients, run_backward, (np.array([[2.0]]), *one[:2], np.array([[1.0], [0.25], [0.5]]), 1.0)),
         Case("threshold 0.5", gradients, run_backward, (np.array([[1.0]]), *one[:2], np.array([[0.5], [0.0], [0.5]]), 0.5)),
@@ -512,6 +508,7 @@ EXERCISES = {exercise.name: exercise for exercise in (
     Exercise("event_prop_spike", "differentiate the spike time of a leaky neuron, as EventProp does", "(V5) to (V8)",
              {"forward": _first_spike, "backward": _first_spike_backward}, _event_cases, EVENT_MISTAKES),
     Exercise("stdp", "change weights by spike times, online, with traces", "(H1) to (H3)", {"stdp": _by_pairs}, _stdp_cases, STDP_MISTAKES),
-    Exercise("repair_tutorial", "a training script that runs and does not do what it says: correct it", "(D2), (D3)", TUTORIAL,
+    Exercise("repair_tutorial", "a training script that runs and does not do what it says: correct it",
+             "its sentences 1 to 3, (D2), (D3)", TUTORIAL,
              _tutorial_cases, TUTORIAL_MISTAKES),
 )}

@@ -125,6 +125,7 @@ WRONG = {
         ("place_of_delay", LARGEST, "np.argmax(coincidences(a, b, delays))"),
         ("fewest", LARGEST, "delays[np.argmin(coincidences(a, b, delays))]"),
         ("last_of_equal", LARGEST, "delays[::-1][np.argmax(coincidences(a, b, delays)[::-1])]"),
+        ("smallest_of_equal", LARGEST, "np.sort(delays)[np.argmax(coincidences(a, b, np.sort(delays)))]"),
         ("other_sign", LARGEST, "-delays[np.argmax(coincidences(a, b, delays))]"),
         ("magnitude", LARGEST, "abs(delays[np.argmax(coincidences(a, b, delays))])"),
         ("largest_count", LARGEST, "coincidences(a, b, delays).max()"),

@@ -22,6 +22,9 @@ WRITTEN = [name for name in exercises.NAMES if name not in REPAIRED]         # t
 EVERY = [pytest.param(name, m, id=f"{name}: {m.name}{k}", marks=[pytest.mark.slow] * (k % 3 > 0))
          for name in exercises.NAMES for k, m in enumerate(exercises.get(name).mistakes)]
 TYPED = {   # fault of the zoo: (exercise, line of the solution, what somebody typed instead)
+    "recurrent_transposed": ("recurrent_backward", "di @ w_rec.T", "di @ w_rec"),
+    "recurrence_is_constant": ("recurrent_backward", " + di @ w_rec.T", ""),
+    "leaky_attached": ("recurrent_backward", "if not detach_reset", "if True"),
     "xor_causal_set": ("spike_time", "if sum_w > threshold and sum_wz / (sum_w - threshold) <= z_next:",
                        "if (sum_w > threshold) != (sum_wz / (sum_w - threshold) <= z_next):"),
     "unsorted_inputs": ("spike_time", "order = np.argsort(z_in)", "order = np.arange(len(z_in))"),
@@ -181,7 +184,8 @@ def test_each_mistake_gets_its_own_hint(name, mistake, seeds, tmp_path):
         assert (f"(the known mistake {mistake.name}, see pysnn verify --zoo)" in str(marks)) == (mistake.name in zoo.every())
 
 
-@pytest.mark.parametrize("fault", sorted(name for name, fault in zoo.every().items() if fault.operation != "leaky"))   # few have one
+@pytest.mark.parametrize("fault", sorted(name for name, fault in zoo.every().items()
+                                         if fault.operation != "leaky" or name in TYPED))             # few of these have one
 def test_each_fault_of_the_zoo_typed_into_a_solution_gets_its_own_hint(fault, tmp_path):
     name, right, wrong = TYPED[fault]
     text = exercises.text(name, True)

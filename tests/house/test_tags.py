@@ -124,12 +124,6 @@ def test_pages_have_their_equations():
     assert counts == {"T": 15, "E": 10, "I": 15, "L": 10, "R": 14, "P": 14, "D": 21, "F": 5, "Q": 9, "V": 11, "H": 6, "C": 5, "M": 3}
 
 
-def test_equations_of_the_course_are_named_and_tested():
-    tested = {tag for tags in quoted_below("tests").values() for tag in tags}
-    for page in COURSE_PAGES:
-        assert all(f"**({tag})**" in page.read_text(encoding="utf-8") and tag in tested for tag in tagged(page)), page.name
-
-
 def test_tags_are_numbered_without_gaps():
     for letter in {tag[0] for tag in defined()}:
         numbers = sorted(int(tag[1:]) for tag in defined() if tag[0] == letter)

@@ -7,8 +7,7 @@ the gradient back through time, one training step. The text of the tutorial, whi
 2. The loss of a sample is the cross-entropy of the potentials of the output, summed over all steps.
 3. The reset is a constant in the gradient; the derivative of a spike is that of a fast sigmoid.
 
-Such mistakes have been made in public scripts: the loss variable of the loop is overwritten instead of added to, so that only the last
-step is learned; and the reset takes the spike of the wrong step. Neither stops the script, nor keeps it from learning something.
+Such mistakes have been made in public scripts. Neither stops the script, nor keeps it from learning something.
 
 Your task: two functions do not do what the text says. Find and correct them. No line has to be added. train_step is right, and gives the
 right numbers when both corrections are made.

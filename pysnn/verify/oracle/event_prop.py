@@ -239,7 +239,7 @@ def _largest(t, w, how):
         return current - v
     peaks, slow, tiny = [ctx.mpf(0)], max(tau_m, tau_s), ctx.mpf(10) ** -DIGITS
     for n, (low, _) in enumerate(arrived, 1):
-        high = arrived[n][0] if n < len(arrived) else low + 200 * max(tau_m, tau_s)
+        high = arrived[n][0] if n < len(arrived) else low + 200 * slow
         if high > low and rises(low, n) > 0:
             at = high
             if not rises(high, n) > 0:
@@ -264,7 +264,7 @@ def max_backward(dv_max, cache):
     Returns
     -------
     dt_in, dw : object arrays
-        Gradients, mpf.
+        Gradients, mpf, right to some 35 digits.
     """
     slopes, d = _max_slopes(cache), exact(dv_max)
     (t_in, w, _), (of_t, of_w) = cache, slopes
@@ -274,7 +274,7 @@ def max_backward(dv_max, cache):
 def _max_slopes(cache):
     """Return the derivatives of v_max by the times, (B, N_in, K_in, N_out), and by the weights of the same neuron, (B, N_in, N_out)."""
     ctx, (t_in, w, how) = context(), cache
-    h = ctx.mpf(10) ** -20                                                   # its square is beyond what is asked of the oracle by float64
+    h = ctx.mpf(10) ** -20                                                   # leaves an error of some h^2, and some 40 of the 60 digits
     of_t, of_w = np.full((*t_in.shape, w.shape[1]), ctx.mpf(0), dtype=object), np.full((len(t_in), *w.shape), ctx.mpf(0), dtype=object)
     for b, i, j in np.ndindex(of_w.shape):
         def at(step, k=None, b=b, i=i, j=j):
