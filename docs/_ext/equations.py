@@ -1,5 +1,6 @@
 """The tagged equations of the derivation and course pages, for everything that shows them again: slide decks and notebooks."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -8,6 +9,7 @@ DISPLAY = re.compile(r"\$\$(.+?)\$\$", re.S)
 TAG = re.compile(r"\s*\\tag\{(\w+)\}\s*$")
 
 
+@functools.cache
 def equations():
     """Read all tagged equations.
 

@@ -185,6 +185,7 @@ def write_wheel(app, error):
         return
     shutil.rmtree(ROOT / "build/lib", ignore_errors=True)              # what an earlier build has left would go into the wheel, too
     target = str(Path(app.outdir) / "teach/wheel")
+    shutil.rmtree(target, ignore_errors=True)                          # and no wheel of an earlier version stays
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", target, str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

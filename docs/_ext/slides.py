@@ -57,8 +57,8 @@ def page(deck):
     str
         A page that needs nothing else.
     """
-    slides = [_slide(text, deck) for text in re.split(r"^---$", filled(deck.read_text(encoding="utf-8")), flags=re.M)]
-    title = re.search(r"^# (.+)$", deck.read_text(encoding="utf-8"), re.M)[1]
+    whole = deck.read_text(encoding="utf-8")
+    slides, title = [_slide(text, deck) for text in re.split(r"^---$", filled(whole), flags=re.M)], re.search(r"^# (.+)$", whole, re.M)[1]
     foot = [s.replace("</section>", f"<footer>{html.escape(title)} · {k}</footer>\n</section>") for k, s in enumerate(slides, 1)]
     script = (mathjax.folder() / "mathjax/tex-svg.js").read_text(encoding="utf-8")
     return (HERE / "slides.html").read_text(encoding="utf-8").replace("{{title}}", html.escape(title)).replace(
@@ -120,7 +120,7 @@ def build(folder, decks=None):
     list of pathlib.Path
         The files.
     """
-    folder, written = Path(folder), []
+    folder, written = Path(folder).resolve(), []
     folder.mkdir(parents=True, exist_ok=True)
     for deck in decks or DECKS:
         written.append(folder / f"{deck.stem}.html")
@@ -241,6 +241,5 @@ def setup(app):
 
 
 if __name__ == "__main__":
-    sys.path.append(str(HERE.parents[1]))
-    for name in build(*sys.argv[1:2]):
+    for name in build(*sys.argv[1:2] or ["slides"]):
         print(name)

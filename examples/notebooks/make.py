@@ -14,7 +14,7 @@ from pysnn import exercises
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parents[1] / "docs/_ext"))
 
-from equations import equations  # noqa: E402
+from equations import filled  # noqa: E402
 
 MARK = """from pysnn import exercises
 
@@ -26,11 +26,12 @@ import zipfile
 from pathlib import Path
 
 if importlib.util.find_spec("pysnn") is None:
-    place = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "pysnn/exercises").is_dir()), Path("pysnn-from-wheel"))
-    if not place.is_dir():
-        wheels = sorted(Path.cwd().glob("pysnn_reference-*.whl"))
+    place = next((p for p in (Path.cwd(), *Path.cwd().parents) if (p / "pysnn/exercises").is_dir()), None)
+    if place is None:
+        wheels = sorted(Path.cwd().glob("pysnn_reference-*.whl"), key=lambda p: p.stat().st_mtime)
         if not wheels:
             raise ModuleNotFoundError("pysnn is not here: put the file pysnn_reference-...whl beside this notebook, then run again")
+        place = Path(wheels[-1].stem)                    # the newest; unpacked anew, for an earlier time may have been cut off
         zipfile.ZipFile(wheels[-1]).extractall(place)
     sys.path.insert(0, str(place.resolve()))"""
 NEEDS = """Needs NumPy and pysnn. Where pysnn is not installed, the next cell takes it from the checkout around this notebook, or from a
@@ -63,8 +64,7 @@ def named(text):
 
 def of_equations(text):
     """Make the cell with the equations that a text names, as their pages have them."""
-    known = equations()
-    return "## Equations\n\n" + "\n\n".join(f"$$\n{known[tag][0]} \\tag{{{tag}}}\n$$" for tag in named(text))
+    return "## Equations\n\n" + filled("\n\n".join(f"({tag})" for tag in named(text)))
 
 
 def of_exercise(name):

@@ -33,8 +33,10 @@ def check(args):
         raise ValueError("--start: expected no --solution beside it")
     if args.solution and args.target:
         raise ValueError(f"--solution: expected no FILE beside it, got {args.target[0]}")
-    if args.out and (not args.solution or Path(args.out).exists()):
-        raise ValueError(f"--out: expected --solution NAME beside it, and a file that is not there yet, got {args.out}")
+    if args.out is not None and not args.solution:
+        raise ValueError("--out: expected --solution NAME beside it")
+    if args.out is not None and (not args.out or Path(args.out).exists()):
+        raise ValueError(f"--out: expected a file that is not there yet, got {args.out or 'no name'}")
     if args.start and len(args.target) > 1:
         raise ValueError(f"--start: expected one folder to copy to, got {len(args.target)}")
     check_limit(args)

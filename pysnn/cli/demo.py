@@ -21,7 +21,8 @@ STEPS = (
 
 def add(verb):
     """Add the verb; `verb(name, function, help, *examples)` makes its parser."""
-    sub = verb("demo", demo, "Train by both methods on the shipped sample, evaluate and draw: two minutes.", "demo", "demo --out lecture")
+    sub = verb("demo", demo, "Train by both methods on the shipped sample, evaluate and draw: two minutes. If stopped, it begins anew.",
+               "demo", "demo --out lecture")
     sub.add_argument("--out", default=".", metavar="FOLDER", help="where the folders runs and figures go (default: here)")
 
 
@@ -29,13 +30,15 @@ def demo(args):
     """Run the verbs one after the other, each as a command of its own; stop at the first that fails."""
     folder = Path(args.out)
     common = [f"--seed={args.seed}"] + [f"--threads={args.threads}"] * (args.threads is not None)
+    steps = []
     for title, line in STEPS:
         places = {"runs": folder / "runs", "figures": folder / "figures"}
         words = [word.format(**places) for word in line.split()]
         print(f"== {title}\n   pysnn {' '.join(words)}", flush=True)
+        steps.append(" ".join(words))
         if code := subprocess.run([sys.executable, "-m", "pysnn", *words, *common], stdout=sys.stdout).returncode:
             return code
     pictures = " and ".join(str(folder / name) for name in ("figures/raster.png", "figures/proxy/raster.png"))
     print(f"== done: look at {pictures} first; next: examples/01_one_neuron.py")
-    emit(args, {"steps": [line for _, line in STEPS], "folder": str(folder)})
+    emit(args, {"steps": steps, "folder": str(folder)})
     return 0

@@ -1,5 +1,6 @@
 """The command line: every verb, what it prints and writes, and what it can do without."""
 
+import json
 import os
 import re
 import signal
@@ -363,7 +364,7 @@ def test_help_names_the_environment(capsys):
     assert all(name in said for name in ("PYSNN_DATA", "PYSNN_THREADS", "PYSNN_DEBUG"))
 
 
-def test_demo_runs_the_verbs_and_stops_at_the_first_that_fails(monkeypatch, capsys):
+def test_demo_runs_the_verbs_and_stops_at_the_first_that_fails(monkeypatch, capsys, tmp_path):
     lines = []
 
     def run(command, stdout, fails="plot"):
@@ -375,7 +376,10 @@ def test_demo_runs_the_verbs_and_stops_at_the_first_that_fails(monkeypatch, caps
     assert [line[0] for line in lines] == ["train", "evaluate", "plot"] and all(line[-1] == "--seed=3" for line in lines)
     assert str(Path("some where/runs/demo.npz")) in lines[0]
     monkeypatch.setattr(cli.demo.subprocess, "run", lambda command, stdout: run(command, stdout, fails=""))
-    assert cli.main(["demo"]) == 0 and "done: look at" in capsys.readouterr().out
+    assert cli.main(["demo", "--threads", "2", "--json", str(tmp_path / "demo.json")]) == 0
+    assert "done: look at" in capsys.readouterr().out and lines[-1][-1] == "--threads=2"
+    steps = json.loads((tmp_path / "demo.json").read_text())["steps"]
+    assert [step.split() for step in steps] == [line[:-2] for line in lines[3:]] and "{" not in "".join(steps)
     for line in lines:
         assert cli.parser().parse_args(line).verb == line[0]
     assert "$(BIN)/pysnn demo" in (Path(pysnn.__file__).parents[1] / "Makefile").read_text()

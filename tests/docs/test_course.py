@@ -212,4 +212,7 @@ def test_what_is_said_of_slopes_is_recorded():
     assert len(best) == 4 and max(best) - min(best) < 0.03
     triangle = table["randman", "triangle", True]
     assert f"triangle falls by {100 * (triangle[3.0] - triangle[30.0]):.0f} points" in read("recurrence-and-surrogates")
+    others = max(max(row.values()) for (data, kind, detached), row in table.items()
+                 if (data, detached) == ("sound", True) and kind != "fast_sigmoid")
+    assert f"gets beyond {others:.0%}".replace("%", " %") in read("recurrence-and-surrogates")
     assert f"has {sounds[1.0]:.0%} at slope 1 and {sounds[3.0]:.0%} at slope 3".replace("%", " %") in read("recurrence-and-surrogates")

@@ -56,7 +56,7 @@ def bridge_table():
 
 def energy_table(rows):
     """Microjoules by the tables, and those of the reads; `rows` as the figure computes them."""
-    lines = ["| read as | additions | multiply-adds | 45nm, µJ | one read each, µJ | loihi, µJ | truenorth, µJ |",
+    lines = ["| read as | additions | multiply-adds | 45nm, µJ | the reads alone, µJ | loihi, µJ | truenorth, µJ |",
              "|---|---|---|---|---|---|---|"]
     for name, (adds, macs, arithmetic, reads) in rows.items():
         chips = (f"{1e6 * operations.energy(adds, macs, table):.0f}" for table in ("loihi", "truenorth"))

@@ -178,7 +178,7 @@ def test_caption_of_surrogate_bias(monkeypatch):
     script, page = load("surrogate_bias"), (ROOT / "docs/course/recurrence-and-surrogates.md").read_text()
     monkeypatch.setattr(script, "leaky", backend_of("leaky"))
     (first, error), (second, error_2) = (script.of_mean(point) for point in script.POINTS)
-    assert first > 8 * error and second < -8 * error_2 and f"is {first:.3f}, and" in page and f"truth is {second:.3f}," in page
+    assert first > 8 * error and second < -8 * error_2 and f"is {first:.2f}, and" in page and f"truth is {second:.2f}," in page
     below, above = (script.means(point) for point in script.POINTS)
     assert below.min() > first + 10 * error and above.min() > 0 and f"{below.min():.2f} to {below.max():.2f}, by slope" in page
     for point in script.POINTS:

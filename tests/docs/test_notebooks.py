@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -78,7 +79,11 @@ def test_first_cell_finds_pysnn_in_a_checkout_or_a_wheel(tmp_path):
     assert "put the file pysnn_reference-...whl beside this notebook" in run(beside).stderr
     with zipfile.ZipFile(beside / "pysnn_reference-0.1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("pysnn/__init__.py", "")
-    assert run(beside).stdout.strip() == str(beside / "pysnn-from-wheel/pysnn/__init__.py")
+    for name in ("pysnn_reference-0.9.0-py3-none-any", "pysnn_reference-0.10.0-py3-none-any"):       # the newest file, at each time
+        assert run(beside).stdout.strip() == str(max(beside.glob("*.whl"), key=os.path.getmtime).with_suffix("") / "pysnn/__init__.py")
+        newer = shutil.copy(beside / "pysnn_reference-0.1.0-py3-none-any.whl", beside / f"{name}.whl")
+        os.utime(newer, (2e9, 2e9 + len(name)))
+    assert run(beside).stdout.strip() == str(beside / name / "pysnn/__init__.py")
 
 
 # ---- in Jupyter

@@ -3,6 +3,7 @@
 import importlib
 import io
 import re
+import subprocess
 import sys
 import zipfile
 
@@ -105,3 +106,11 @@ def test_pdf_and_powerpoint(builder, browser, tmp_path, deck):
             elif "\\" in (label := shape._element.nvPicPr.cNvPr.get("descr", "")):
                 formulas.append(label)
     assert sum("\\tag" in label for label in formulas) == len(re.findall(r"^\([A-Z]\d+\)$", deck.read_text(encoding="utf-8"), re.M))
+
+
+@pytest.mark.docs
+def test_the_command_writes_all_kinds_into_a_folder_here(tmp_path):
+    done = subprocess.run([sys.executable, ROOT / "docs/_ext/slides.py", "decks"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    written = {path.name for path in (tmp_path / "decks").iterdir()}
+    assert written == {f"{deck.stem}.{kind}" for deck in SLIDES for kind in ("html", "pdf", "pptx")}

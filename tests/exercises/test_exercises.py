@@ -509,8 +509,10 @@ def test_list_start_mark_solution(write, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert cli.main(["check", "--solution", "conversion", "--out", "way.py"]) == 0 and capsys.readouterr().out == "way.py\n"
     assert Path("way.py").read_text() == printed
-    for line in (["--solution", "conversion", "--out", "way.py"], ["--out", "other.py"], ["--start", "conversion", "--out", "other.py"]):
-        assert cli.main(["check", *line]) == 2 and "--out: expected --solution NAME beside it, and a file" in capsys.readouterr().err
+    alone, there = "expected --solution NAME beside it", "expected a file that is not there yet, got way.py"
+    for line, said in ((["--solution", "conversion", "--out", "way.py"], there), (["--out", "other.py"], alone),
+                       (["--start", "conversion", "--out", "other.py"], alone)):
+        assert cli.main(["check", *line]) == 2 and f"--out: {said}" in capsys.readouterr().err
     path.write_text(printed)
     assert cli.main(["check", str(path), "--json", "marks.json", "--seed", "5"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "to compare: pysnn check --solution conversion"
