@@ -61,7 +61,7 @@ def product(cache, which, a, b, out):
     piece = n_k if n_pieces == 1 else _PIECE
     _product.run(grid, _SIDE * _SIDE, flat(a), flat(b), flat(parts), size, (which, n_m, n_n, n_k, piece))
     if n_pieces > 1:
-        _add_parts.over(n_m * n_n, flat(parts), flat(out), n_pieces, n_m * n_n)
+        add_parts.over(n_m * n_n, flat(parts), flat(out), n_pieces, n_m * n_n)
     return out
 
 
@@ -144,7 +144,7 @@ def _product(a, b, out, size, shape):
 
 
 @kernel("T1 T1 i i")
-def _add_parts(parts, out, n_parts, n):
+def add_parts(parts, out, n_parts, n):
     """Add up the parts, in order: a thread a number."""
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
         total = parts[i]

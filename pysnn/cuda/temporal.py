@@ -3,7 +3,7 @@
 Forward sorts the inputs of each sample by counting how many come before each, then goes through them by the running form (T9): a block of
 threads has one sample and a tile of neurons, brings times and order into shared memory piece by piece, and reads rows of the weights,
 neighbouring threads neighbouring columns. It ends as soon as all its neurons have fired. Backward is two sums of the shape of a product
-of matrices, in squares as in conv.py. Every sum has one owner and a fixed order: the same bits each run.
+of matrices, in squares as in conv.py, that of dw in pieces of the batch. Every sum has one owner and a fixed order: the same bits each run.
 """
 
 from typing import NamedTuple
@@ -12,13 +12,16 @@ import numpy as np
 
 from .. import _checks
 from ._target import at_home, cuda, empty, give, kernel, on_device, send, stand_in, tile
+from .conv import add_parts
 from .integrate_fire import flat
 
-_THREADS = tile(128, 64)                     # neurons a block of the scan, inputs a block of the sort
+_THREADS = tile(128, 64)                     # neurons a block of the scan, at most; inputs a block of the sort
+_WARP = 32                                   # threads that run together
 _AHEAD = _THREADS + 1                        # times in shared memory: one more, to see the next
 _SIDE, _PER, _DEPTH = tile((16, 4, 16), (2, 16, 32))     # as in conv.py
 _WIDE = _SIDE * _PER
 _TILE, _SUMS = (_DEPTH, _WIDE + 1), (_PER, _PER)
+_PIECE = 2048                                # samples, or places of a map, that one block of dw adds up
 
 
 class Cache(NamedTuple):
@@ -43,7 +46,8 @@ def forward(z_in, w, threshold=1.0):
     order, z_sorted = empty(z.shape, np.int32, "order"), empty(z.shape, kind, "z_sorted")
     _sort.run(n_batch * -(-n_in // _THREADS), _THREADS, z_in, order, z_sorted)
     z_out, margin, z_bound = (empty((n_batch, n_out), kind, name) for name in ("z_out", "margin", "z_bound"))
-    _scan.run(n_batch * -(-n_out // _THREADS), _THREADS, order, z_sorted, w, threshold, z_out, margin, z_bound)
+    threads = min(_THREADS, -(-n_out // _WARP) * _WARP)
+    _scan.run(n_batch * -(-n_out // threads), threads, order, z_sorted, w, threshold, z_out, margin, z_bound)
     return give(home, z_out), Cache(z_in, w, z_out, margin, z_bound)
 
 
@@ -90,13 +94,14 @@ def _scan(order, z_sorted, w, threshold, z_out, margin, z_bound):
     """(T9) with a = sum w - threshold and r = z (V - threshold); a thread a neuron, all of a block one sample."""
     e = cuda.shared.array(_AHEAD, order.dtype)
     s = cuda.shared.array(_AHEAD, w.dtype)
-    n_in, n_tiles = w.shape[0], (w.shape[1] + _THREADS - 1) // _THREADS
+    n_in, width = w.shape[0], cuda.blockDim.x
+    n_tiles = (w.shape[1] + width - 1) // width
     t, b, zero, inf = cuda.threadIdx.x, cuda.blockIdx.x // n_tiles, w.dtype.type(0), w.dtype.type(np.inf)
-    j = cuda.blockIdx.x % n_tiles * _THREADS + t
+    j = cuda.blockIdx.x % n_tiles * width + t
     a, r, moment, bound, last = -threshold, -threshold * z_sorted[b, 0], zero, zero, zero
     done = j >= w.shape[1]
     for k0 in range(0, n_in, _THREADS):
-        for k in range(t, _AHEAD, _THREADS):
+        for k in range(t, _AHEAD, width):
             e[k] = order[b, k0 + k] if k0 + k < n_in else 0
             s[k] = z_sorted[b, k0 + k] if k0 + k < n_in else inf
         cuda.syncthreads()
@@ -160,8 +165,12 @@ def _squares(n_m, n_n):
 
 
 def _to_w(h, z, cache):
-    dw = empty(tuple(cache.w.shape), h.dtype, "dw")
-    _sum_w.run(*_squares(*dw.shape), cache.z_in, h, z, dw)
+    dw, n_pieces = empty(tuple(cache.w.shape), h.dtype, "dw"), -(-h.shape[0] // _PIECE)
+    parts = empty((n_pieces, *dw.shape), h.dtype, "parts of dw") if n_pieces > 1 else dw.reshape(1, *dw.shape)
+    squares, threads = _squares(*dw.shape)
+    _sum_w.run((*squares, n_pieces), threads, cache.z_in, h, z, parts, _PIECE)
+    if n_pieces > 1:
+        add_parts.over(dw.size, flat(parts), flat(dw), n_pieces, dw.size)
     return dw
 
 
@@ -171,23 +180,24 @@ def _to_z(h, cache):
     return dz_in
 
 
-@kernel("T2 T2 T2 T2")
-def _sum_w(z_in, h, z_out, dw):
-    """(T7) dw_ij = -sum_b h_bj max(z_out_bj - z_in_bi, 0), 0 outside the causal set by itself."""
+@kernel("T2 T2 T2 T3 i")
+def _sum_w(z_in, h, z_out, parts, piece):
+    """(T7) dw_ij = -sum_b h_bj max(z_out_bj - z_in_bi, 0), 0 outside the causal set by itself; a piece of the batch for each part."""
     times = cuda.shared.array(_TILE, h.dtype)
     pulls = cuda.shared.array(_TILE, h.dtype)
     spikes = cuda.shared.array(_TILE, h.dtype)
     total = cuda.local.array(_SUMS, h.dtype)
-    zero, t, n_batch = h.dtype.type(0), cuda.threadIdx.x, h.shape[0]
+    zero, t, n_in, n_out, part = h.dtype.type(0), cuda.threadIdx.x, parts.shape[1], parts.shape[2], cuda.blockIdx.z
+    stop = min(h.shape[0], (part + 1) * piece)
     i0, j0, row, col = cuda.blockIdx.x * _WIDE, cuda.blockIdx.y * _WIDE, t // _SIDE, t % _SIDE
     for p in range(_PER):
         for q in range(_PER):
             total[p, q] = zero
-    for b0 in range(0, n_batch, _DEPTH):
+    for b0 in range(part * piece, stop, _DEPTH):
         for e in range(t, _DEPTH * _WIDE, _SIDE * _SIDE):
             k, n = e // _WIDE, e % _WIDE
-            times[k, n] = z_in[b0 + k, i0 + n] if b0 + k < n_batch and i0 + n < dw.shape[0] else zero
-            inside = b0 + k < n_batch and j0 + n < dw.shape[1]
+            times[k, n] = z_in[b0 + k, i0 + n] if b0 + k < stop and i0 + n < n_in else zero
+            inside = b0 + k < stop and j0 + n < n_out
             pulls[k, n] = h[b0 + k, j0 + n] if inside else zero
             spikes[k, n] = z_out[b0 + k, j0 + n] if inside else zero
         cuda.syncthreads()
@@ -201,8 +211,8 @@ def _sum_w(z_in, h, z_out, dw):
     for p in range(_PER):
         for q in range(_PER):
             i, j = i0 + row + p * _SIDE, j0 + col + q * _SIDE
-            if i < dw.shape[0] and j < dw.shape[1]:
-                dw[i, j] = total[p, q]
+            if i < n_in and j < n_out:
+                parts[part, i, j] = total[p, q]
 
 
 @kernel("T2 T2 T2 T2 T2")

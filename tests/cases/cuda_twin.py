@@ -21,7 +21,8 @@ def twin(name):
 def shrink(monkeypatch, side=2, per=2, depth=3, threads=3, piece=7):
     """Make blocks small in the simulator; on a device a kernel keeps the sizes it was compiled with."""
     conv, temporal, target = twin("conv"), twin("temporal"), twin("_target")
-    monkeypatch.setattr(conv, "_PIECE", piece)               # these two are arguments of kernels
+    monkeypatch.setattr(conv, "_PIECE", piece)               # these three are arguments of kernels
+    monkeypatch.setattr(temporal, "_PIECE", piece)
     monkeypatch.setattr(twin("batch_norm"), "_ROWS", 5)
     if not target.SIMULATED:
         return

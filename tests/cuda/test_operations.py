@@ -50,6 +50,11 @@ def test_blocks_of_their_real_size(rng, dtype):
         (y, cache), (got, got_cache) = (getattr(m, f"{name}_forward")(*args, *more) for m in (module, op))
         same([got], [y], limit)
         same(getattr(op, f"{name}_backward")(y, got_cache), getattr(module, f"{name}_backward")(y, cache), limit)
+    args = rng.integers(8, 25, (9, 30, 30, 3)).astype(dtype) / 8, rng.integers(-2, 6, (3, 3, 3, 40)).astype(dtype) / 16, None, 1, 1
+    (z_out, cache), (got, got_cache) = temporal_conv.forward(*args), twin("temporal_conv").forward(*args)      # many pieces of dw
+    assert ((got < np.inf) == (z_out < np.inf)).all()
+    dz_out = np.where(z_out < np.inf, rng.normal(size=z_out.shape), 0).astype(dtype)
+    same(twin("temporal_conv").backward(dz_out, got_cache), temporal_conv.backward(dz_out, cache), 10 * limit)
 
 
 # --------------------------------------------------------------------------------------------------------- temporal
