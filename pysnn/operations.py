@@ -49,9 +49,9 @@ class Operation(NamedTuple):
 
 OPERATIONS = {operation.name: operation for operation in (
     Operation("temporal", "temporal", "", ("z_in", "w", "threshold"), ("z_in", "w"), ("z_out",)),
-    Operation("temporal_delays", "delays", "", ("z_in", "w", "delay", "threshold"), ("z_in", "w", "delay"), ("z_out",), backends=NO_CUDA),
+    Operation("temporal_delays", "delays", "", ("z_in", "w", "delay", "threshold"), ("z_in", "w", "delay"), ("z_out",)),
     Operation("temporal_conv", "temporal_conv", "", ("z_in", "w", "b", "stride", "padding", "threshold"), ("z_in", "w", "b"), ("z_out",)),
-    *(Operation(name, "spike_times", f"{name}_", ("t_in", "w", "threshold", scale), ("t_in", "w"), ("t_out",), backends=NO_CUDA)
+    *(Operation(name, "spike_times", f"{name}_", ("t_in", "w", "threshold", scale), ("t_in", "w"), ("t_out",))
       for name, scale in (("leaky_equal", "tau"), ("leaky_double", "tau"), ("alpha", "decay"))),
     Operation("theta", "theta", "", ("t_in", "w", "t_end", "drive", "v_init", "tau"), ("t_in", "w"), ("t_out",), backends=NO_CUDA),
     Operation("event_prop", "event_prop", "", ("t_in", "w", "w_rec", "threshold", "tau_m", "tau_s", "n_spikes"), ("t_in", "w", "w_rec"),

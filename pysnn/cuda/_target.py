@@ -160,7 +160,11 @@ def kernel(words, name=""):
 
 
 def scalar(function):
-    """Make a function of numbers one that kernels may call; written into them, it is compiled with them, and that needs no GPU."""
+    """Make a function of numbers one that kernels may call; written into them, it is compiled with them, and that needs no GPU.
+
+    One of pysnn/kernels will do, too, if it calls no other.
+    """
+    function = getattr(function, "py_func", function)
     return function if cuda is None or SIMULATED else cuda.jit(device=True, inline="always")(function)
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from ._target import at_home, cuda, empty, give, kernel, on_device, send, stand_in, tile
+from ._target import at_home, cuda, empty, give, kernel, on_device, scalar, send, stand_in, tile
 from .conv import add_parts
 from .integrate_fire import flat
 
@@ -41,31 +41,36 @@ def forward(z_in, w, threshold=1.0):
     foreign, z_in, w = on_device(z_in), send(z_in, z, "z_in"), send(w, weights, "w")
     if foreign:
         refuse(z_in)
-    n_batch, n_in = z.shape
-    n_out, kind = weights.shape[1], weights.dtype
-    order, z_sorted = empty(z.shape, np.int32, "order"), empty(z.shape, kind, "z_sorted")
-    _sort.run(n_batch * -(-n_in // _THREADS), _THREADS, z_in, order, z_sorted)
-    z_out, margin, z_bound = (empty((n_batch, n_out), kind, name) for name in ("z_out", "margin", "z_bound"))
+    order, z_sorted = in_order(z_in)
+    n_batch, n_out = len(z), weights.shape[1]
+    z_out, margin, z_bound = (empty((n_batch, n_out), z.dtype, name) for name in ("z_out", "margin", "z_bound"))
     threads = min(_THREADS, -(-n_out // _WARP) * _WARP)
     _scan.run(n_batch * -(-n_out // threads), threads, order, z_sorted, w, threshold, z_out, margin, z_bound)
     return give(home, z_out), Cache(z_in, w, z_out, margin, z_bound)
 
 
-def refuse(z_in):
-    """Look on the device for z that are NaN, zero or negative; the host then says which."""
+def refuse(z_in, above=0.0, check=lambda z: _checks.spike_z(z, "z_in")):
+    """Look on the device for times that are NaN or not above a bound; the check, on the host, then says which."""
     bad = send(None, np.zeros(1, np.int32), "flag")
-    _look.over(z_in.size, flat(z_in), bad, z_in.size)
+    _look.over(z_in.size, flat(z_in), bad, z_in.dtype.type(above), z_in.size)
     if bad.copy_to_host()[0]:
-        _checks.spike_z(z_in.copy_to_host(), "z_in")
+        check(z_in.copy_to_host())
 
 
-@kernel("T1 I1 i")
-def _look(z, bad, n):
-    """Raise the flag where z is not positive; all that write write 1."""
-    zero = z.dtype.type(0)
+@kernel("T1 I1 T i")
+def _look(z, bad, above, n):
+    """Raise the flag where z is not above the bound; all that write write 1."""
     for i in range(cuda.grid(1), n, cuda.gridsize(1)):
-        if not z[i] > zero:
+        if not z[i] > above:
             bad[0] = 1
+
+
+def in_order(z_in):
+    """Return the order of the inputs of each sample, and their times in that order, on the device."""
+    (n_batch, n_in), kind = z_in.shape, z_in.dtype
+    order, z_sorted = empty((n_batch, n_in), np.int32, "order"), empty((n_batch, n_in), kind, "z_sorted")
+    _sort.run(n_batch * -(-n_in // _THREADS), _THREADS, z_in, order, z_sorted)
+    return order, z_sorted
 
 
 @kernel("T2 I2 T2")
@@ -122,12 +127,18 @@ def _scan(order, z_sorted, w, threshold, z_out, margin, z_bound):
         if cuda.syncthreads_and(1 if done else 0):
             break
     if j < w.shape[1]:
-        z, one = inf, w.dtype.type(1)
-        if bound > zero:
-            z = (last if bound == inf else bound) - r / a
-            if w.dtype.type(8) * z < bound and bound < inf:              # long before the next input: the difference has lost digits
-                z = moment / a                                           # (T3)
-        z_out[b, j], margin[b, j], z_bound[b, j] = z, a if bound > zero else one, bound
+        z_out[b, j], margin[b, j] = fired((a, r, moment), last, bound, (w.dtype.type(1), inf, w.dtype.type(8)))
+        z_bound[b, j] = bound
+
+
+@scalar
+def fired(sums, last, bound, numbers):
+    """Return z_out and margin of a neuron that has heard its inputs; `bound` is 0 where it is silent, inf behind the last input."""
+    (a, r, moment), (one, inf, eight) = sums, numbers
+    if not bound > 0:
+        return inf, one
+    z = (last if bound == inf else bound) - r / a
+    return moment / a if eight * z < bound and bound < inf else z, a     # long before the next input a difference loses digits: (T3)
 
 
 def backward(dz_out, cache):
@@ -143,12 +154,16 @@ def backward_w(dz_out, cache):
 
 
 def _scaled(dz_out, cache):
-    """Return h = dz_out / (S - threshold) and z_out, both 0 where silent."""
     home, like = at_home(dz_out), stand_in(cache.z_out)
     dz_out = send(dz_out, _checks.temporal_backward(stand_in(dz_out), like), "dz_out")
-    h, z = empty(like.shape, like.dtype, "h"), empty(like.shape, like.dtype, "z")
-    _scale.over(like.size, *(flat(x) for x in (dz_out, cache.z_out, cache.margin, h, z)), like.size)
-    return home, h, z
+    return home, *scaled(dz_out, cache.z_out, cache.margin)
+
+
+def scaled(dz_out, z_out, margin):
+    """Return h = dz_out / (S - threshold) and z_out, both 0 where silent."""
+    h, z = (empty(tuple(z_out.shape), z_out.dtype, name) for name in ("h", "z"))
+    _scale.over(h.size, *(flat(x) for x in (dz_out, z_out, margin, h, z)), h.size)
+    return h, z
 
 
 @kernel("T1 T1 T1 T1 T1 i")

@@ -17,7 +17,7 @@ from .._threads import cut, spread
 
 _SAMPLES, _TILE = 16, 512      # samples and outputs a block
 _INPUTS = 32                   # inputs a block
-_FORGOTTEN = 1e4               # time constants: the exponential is 0
+FORGOTTEN = 1e4                # time constants: the exponential is 0
 _EXPONENT = 0.4                # of the largest exponent: exp(x) exp(-y) then is as good as exp(x - y)
 
 
@@ -58,26 +58,14 @@ def _forward(t_in, w, threshold, tau, ratio):
 
 
 @njit
-def _fading(gap, ratio):
+def fading(gap, ratio):
     """(E2) After a gap, in time constants of the synapse: what is left of a current 1, of a potential 1, and the potential it leaves."""
     current, slow = math.exp(-gap), math.exp(-gap / ratio)
     return current, slow, gap * current if ratio == 1 else -slow * math.expm1(-gap / ratio)
 
 
 @njit
-def _lambda(excess):
-    """Solve x + exp(-x) = 1 + excess, x > 0, by Halley's method; exp(-x) is -W0 of (E6), with all its digits near the branch point."""
-    root = math.sqrt(2 * excess)
-    x = root + excess / 3 if excess < 1 else excess + 1
-    for _ in range(5):
-        slope = -math.expm1(-x)
-        f = (x - slope) - excess
-        x -= 2 * f * slope / (2 * slope * slope - f * (1 - slope))
-    return x
-
-
-@njit
-def _crossing(a, p, threshold, ratio):
+def crossing(a, p, threshold, ratio):
     """Return when a potential p with a current a rises through the threshold, and its slope there; inf and 0 where it does not."""
     zero = a * 0
     if not (a > p and a > 0):                                            # (E4) it does not rise
@@ -85,11 +73,16 @@ def _crossing(a, p, threshold, ratio):
     if p >= threshold:                                                   # an input turns back a potential that is just falling
         return zero, (a - p) / ratio
     share, level = p / a, threshold / a
-    if ratio == 1:                                                       # (E6) with W = -exp(-y)
+    if ratio == 1:                                                       # (E6) with W = -exp(-y): all digits near the branch point
         excess = share - 1 - math.log(level)
         if not excess > 0:
             return zero + np.inf, zero
-        y = _lambda(excess)
+        root = math.sqrt(2 * excess)
+        y = root + excess / 3 if excess < 1 else excess + 1
+        for _ in range(5):                                               # y + exp(-y) = 1 + excess, by Halley's method
+            rest = -math.expm1(-y)
+            f = (y - rest) - excess
+            y -= 2 * f * rest / (2 * rest * rest - f * (1 - rest))
         x = max(math.exp(-y) - share, 0.0)
         return zero + x, -a * math.expm1(-y) * math.exp(-x)
     rise = 1 - share                                                     # (E7) in q = 1 - r
@@ -120,21 +113,21 @@ def _scan(t_in, order, w, how, out, block):
             if t == np.inf or live == 0:
                 break
             t_next = t_in[b, order[b, k + 1]] if k + 1 < t_in.shape[1] else t + np.inf
-            gap = min((t_next - t) / tau, w.dtype.type(_FORGOTTEN))
-            fading, rise = _fading(gap, ratio), gap / ratio
-            if _arrive(w[order[b, k], j0:j1], (a, p, ahead, level), (kept, fading[1], fading[2]), rise):
+            gap = min((t_next - t) / tau, w.dtype.type(FORGOTTEN))
+            fades, rise = fading(gap, ratio), gap / ratio
+            if _arrive(w[order[b, k], j0:j1], (a, p, ahead, level), (kept, fades[1], fades[2]), rise):
                 for j in range(n):
-                    if _near(a[j], p[j], ahead[j], level[j], rise):
-                        x, s = _crossing(a[j], p[j], threshold, ratio)
+                    if near(a[j], p[j], ahead[j], level[j], rise):
+                        x, s = crossing(a[j], p[j], threshold, ratio)
                         if x < np.inf and (ahead[j] >= threshold or t + tau * x <= t_next):       # (E5) before the next input
                             t_out[b, j0 + j], t_bound[b, j0 + j], slope[b, j0 + j] = min(t + tau * x, t_next), t_next, s
                             level[j] = np.inf
                             live -= 1
-            kept = fading[0]
+            kept = fades[0]
 
 
 @njit
-def _near(a, p, ahead, level, rise):
+def near(a, p, ahead, level, rise):
     """Say whether a potential may reach the threshold before the next input: there, or below its tangent in between."""
     return max(ahead, p + (a - p) * rise) >= level
 
@@ -148,7 +141,7 @@ def _arrive(w, state, fading, rise):
     for j in range(len(w)):
         p_j, a_j = ahead[j], a[j] * kept + w[j]
         ahead_j = p_j * held + a_j * left                                # (E3) (E10)
-        n_near += np.int32(_near(a_j, p_j, ahead_j, level[j], rise))
+        n_near += np.int32(near(a_j, p_j, ahead_j, level[j], rise))
         p[j], a[j], ahead[j] = p_j, a_j, ahead_j
     return n_near
 
