@@ -6,7 +6,7 @@ Spike trains have the shape (B, T, n): samples first, then time steps. Neurons t
 import numpy as np
 
 from . import _checks
-from .conventions import NO_SPIKE
+from .conventions import NO_SPIKE, Sequences
 
 
 def intensities(x, dtype=np.float32):
@@ -278,6 +278,38 @@ def delta(x, size):
         spikes[:, t] = np.concatenate([up, down], axis=1)
         level += size * up - size * down
     return spikes
+
+
+def differences(x, dtype=np.float32):
+    """Add to each channel of a signal a channel with its change around each step: 3 (x[t + 1] - x[t - 1]) / 2, the ends repeated.
+
+    Parameters
+    ----------
+    x : (B, T, ..., C) array of floats, or pysnn.conventions.Sequences
+        Signals.
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    (B, T, ..., 2 C) array, or pysnn.conventions.Sequences
+        The signals and their changes; the 3 brings a slow signal's changes near the signal's size.
+
+    Raises
+    ------
+    TypeError
+        If x is no array of floats.
+    """
+    values, lengths = (x.x, x.lengths) if isinstance(x, Sequences) else (x, None)
+    if not isinstance(values, np.ndarray) or values.dtype.kind != "f" or values.ndim < 3:
+        raise TypeError(f"x: expected signals (B, T, ..., C) of floats, got {_checks.describe(values)}")
+    values = values.astype(dtype, copy=False)
+    n_batch, n_steps = values.shape[:2]
+    row, t = np.arange(n_batch)[:, None], np.arange(n_steps)
+    after = np.minimum(t + 1, (np.full(n_batch, n_steps) if lengths is None else lengths)[:, None] - 1)
+    change = values[row, after] - values[:, np.maximum(t - 1, 0)]
+    both = np.concatenate([values, change * dtype(1.5)], axis=-1)
+    return both if lengths is None else Sequences(both, lengths)
 
 
 def within(lengths, n_steps):

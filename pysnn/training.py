@@ -48,7 +48,7 @@ def check_fit(model, data, own_encoding=False, time_axis=None):
     model = models.read(model)
     if time_axis is not None:
         shape = data.x_train.shape[1:]
-        if shape != (time_axis, *model.shape) or model.shapes[-1] != (len(data.classes),):
+        if shape != (time_axis, *(shape[1:] if own_encoding else model.shape)) or model.shapes[-1] != (len(data.classes),):
             wanted = f"{'x'.join(map(str, shape[1:]))}-...-{len(data.classes)} and {shape[0]} steps"
             raise ValueError(f"model: expected {wanted} for {data.name}, got {model} and {time_axis} steps")
         return
@@ -276,6 +276,8 @@ def _samples(part, pair, settings):
 def _sequences(part, x, y, settings):
     """Do the same for samples with a time axis."""
     values, wanted = getattr(x, "x", x), (settings.time_axis, *settings.model.shape)
+    if settings.own_encoding:
+        wanted = wanted[:1] + np.shape(values)[2:]
     if not isinstance(values, np.ndarray) or values.shape[1:] != wanted:
         order = "; is time the second axis?" if np.ndim(values) > 1 and np.shape(values)[:1] == wanted[:1] else ""
         raise ValueError(f"{part}: expected samples of shape {wanted}, got {_checks.describe(values)}{order}")

@@ -129,11 +129,13 @@ def encode_batch(nets, x, rng=None):
         Intensities, in the input shape of the model; of samples with a time axis currents (T, B, ...), as many steps as the longest has.
     """
     s = nets.settings
+    dtype, own = np.dtype(s.dtype), encode.differences if s.encode == "differences" else s.encode
     if s.time_axis is not None:
+        before = _lengths(x)
         if rng is not None and s.augment:
-            before, x = _lengths(x), s.augment(x, rng)
-            if not np.array_equal(_lengths(x), before):
-                raise ValueError("augment: expected as many sequences as came, each as long as before, got others")
+            x = _as_long(s.augment(x, rng), before, "augment")
+        if callable(own):
+            x = _as_long(own(x, dtype.type), before, "encode")
         values = x.x[:, :x.lengths.max()] if isinstance(x, Sequences) else x          # so that padding changes no bit
         first = nets.net.layers[0]
         spikes = values.dtype == np.uint8 and isinstance(first, Dense) and hasattr(first.op, "spikes_forward")
@@ -146,10 +148,16 @@ def encode_batch(nets, x, rng=None):
         x = encode.erase_from_images(x, s.erase, rng) if s.erase else x
     if rng is not None and s.augment:
         x = s.augment(x, rng)
-    dtype, shape = np.dtype(s.dtype), s.model.shape
-    flat = np.asarray(s.encode(x, dtype.type), dtype) if callable(s.encode) else encode.intensities(x, dtype.type)
+    flat = np.asarray(own(x, dtype.type), dtype) if callable(own) else encode.intensities(x, dtype.type)
     _checks.sample_shape(flat if s.own_encoding else x, s.model, "x")
-    return flat.reshape(len(x), *shape)
+    return flat.reshape(len(x), *s.model.shape)
+
+
+def _as_long(x, lengths, name):
+    """Refuse sequences of other lengths than those that came."""
+    if not np.array_equal(_lengths(x), lengths):
+        raise ValueError(f"{name}: expected as many sequences as came, each as long as before, got others")
+    return x
 
 
 def _lengths(x):

@@ -194,8 +194,9 @@ class Common(Settings):
     """What every rate method can choose: proxy, tandem, surrogate, conversion, and the ReLU network alone, ann."""
 
     model: object = setting("fashion-proxy:32", "a name, a text such as 28x28x1-32C3-P2-100-10, or a pysnn.models.Model")
-    encode: object = setting("intensities", "how samples become currents, or your own (x, dtype) -> (B, n)",
-                             {"intensities": encode.intensities}, True)
+    encode: object = setting("intensities", "how samples become currents; differences: signals and their changes, as channels; or your "
+                             "own (x, dtype) -> (B, n), of samples with a time axis (B, T, n) or Sequences",
+                             {"intensities": encode.intensities, "differences": encode.differences}, True)
     init: str = setting("kaiming", "weights between +-sqrt(6/n_in) (kaiming) or +-1/sqrt(n_in) (uniform, the papers'); identity: uniform, "
                         "but the first channels of a convolution copy their input",
                         ("uniform", "kaiming", "identity"))
@@ -221,7 +222,7 @@ class Common(Settings):
     @property
     def own_encoding(self):
         """Whether an encoding of the user's own stands between samples and network, so that their sizes may differ."""
-        return callable(self.encode)
+        return self.encode != "intensities"
 
     def __post_init__(self):
         """Refuse settings that mean nothing, before any work is done."""
@@ -233,6 +234,8 @@ class Common(Settings):
             raise ValueError(f"crop, shift, flip: expected a model on images such as 28x28x1-..., got {self.model}")
         if self.crop > min(shape[:2]):
             raise ValueError(f"crop: expected at most the side of an image, {min(shape[:2])}, got {self.crop}")
+        if self.encode == "differences" and self.time_axis is None:
+            raise ValueError("encode: expected samples with a time axis, input='steps' of surrogate, for 'differences'")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ SERIES = {"input": "steps", "readout": "potential", "over": "largest", "on": "co
           "surrogate": "fast_sigmoid", "slope": 5.0, "clip_norm": 1.0}
 SEQUENCES = {   # name of a data set with a time axis -> settings that differ from the preset
     "mnist1d": SERIES | {"model": "1-128d-R0.9-128d-R0.9-10d-I0.9", "n_steps": 40, "epochs": 30},
-    "japanese-vowels": SERIES | {"model": "12-256d-R0.9-9d-I0.9", "n_steps": 29, "over": "mean", "batch": 20, "epochs": 40},
+    "japanese-vowels": SERIES | {"model": "24-256d-R0.9-9d-I0.9", "n_steps": 29, "encode": "differences", "smoothing": 0.3,
+                                 "over": "mean", "batch": 20, "epochs": 80},
     "basic-motions": SERIES | {"model": "6-128d-R0.9-4d-I0.9", "n_steps": 100, "batch": 10, "epochs": 60},
     "arrow-head": SERIES | {"model": "1-128d-R0.95-3d-I0.95", "n_steps": 251, "batch": 10, "epochs": 60},
     "gun-point": SERIES | {"model": "1-128d-R0.95-2d-I0.95", "n_steps": 150, "batch": 10, "epochs": 60},

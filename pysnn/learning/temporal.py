@@ -372,7 +372,7 @@ DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen
                  "lr": 3e-3, "batch": 20, "epochs": 300},
     "fashion-sample": {"code": "latency", "late": 20.0, "beta": 20.0, "drop_in": 0.1, "lr": 1e-3, "epochs": 30},
     "fashion-mnist": {"code": "latency", "late": 20.0, "beta": 20.0, "drop_in": 0.1, "lr": 1e-3},
-    "mnist": {},
+    "mnist": {"shift": 1, "epochs": 50},
     "cifar10": {"model": "3072-800-10", "code": "latency"},
 }
 
