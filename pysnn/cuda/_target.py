@@ -11,6 +11,7 @@ speed. Then a helper may take numbers, not arrays, and blocks are small; `tile` 
 import functools
 import importlib.metadata
 import importlib.util
+import math
 import sys
 import threading
 import warnings
@@ -166,6 +167,14 @@ def scalar(function):
     """
     function = getattr(function, "py_func", function)
     return function if cuda is None or SIMULATED else cuda.jit(device=True, inline="always")(function)
+
+
+def _sincospi(x):
+    return math.sin(math.pi * x), math.cos(math.pi * x)
+
+
+sincospi = _sincospi if cuda is None or SIMULATED else cuda.libdevice.sincospi
+"""Sine and cosine of pi x in float64; those of math would have a stack, for angles of any size."""
 
 
 # ------------------------------------------------------------------------------------------------------------- arrays
