@@ -15,7 +15,7 @@ from ..kernels import spike_times as formulas
 from . import temporal
 from ._target import at_home, cuda, empty, give, kernel, on_device, scalar, send, stand_in, tile
 
-_THREADS = tile(128, 64)                     # neurons a block of the scan
+_THREADS = tile(128, 64)                     # neurons a block of the scan, as in temporal.py
 FORGOTTEN = formulas.FORGOTTEN
 fading, near, crossing = scalar(formulas.fading), scalar(formulas.near), scalar(formulas.crossing)
 

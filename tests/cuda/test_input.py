@@ -5,7 +5,21 @@ import pytest
 
 from pysnn import reference
 from pysnn.conventions import Rule, Stage
-from pysnn.reference import activations, batch_norm, conv, delays, dense, integrate_fire, leaky, pool, pooled_fire, spike_times, spiking, temporal, theta
+from pysnn.reference import (
+    activations,
+    batch_norm,
+    conv,
+    delays,
+    dense,
+    integrate_fire,
+    leaky,
+    pool,
+    pooled_fire,
+    spike_times,
+    spiking,
+    temporal,
+    theta,
+)
 from tests.cases import integrate_fire as of_integrate_fire
 from tests.cases import leaky as of_leaky
 from tests.cases import pooled_fire as of_pooled_fire
@@ -16,7 +30,8 @@ from tests.cases.spiking import images, network
 
 pytestmark = pytest.mark.cuda
 REFERENCE = {module.__name__.rpartition(".")[2]: module for module in
-             (activations, batch_norm, conv, delays, dense, integrate_fire, leaky, pool, pooled_fire, spike_times, spiking, temporal, theta)}
+             (activations, batch_norm, conv, delays, dense, integrate_fire, leaky, pool, pooled_fire, spike_times, spiking, temporal,
+              theta)}
 assert reference.__doc__
 
 

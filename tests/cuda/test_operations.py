@@ -122,7 +122,7 @@ def test_spike_times_in_blocks_of_their_real_size(name, dtype, rng):
 
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
 def test_who_fires(dtype):
-    """(E4), (E5): a weak input, inputs that cancel, inhibition in time or too late, silence, one that is long forgotten, times far apart."""
+    """(E4), (E5): a weak input, inputs that cancel, inhibition in time or too late, silence, one long forgotten, times far apart."""
     rows = [([0, 1], [0.5, -1], INF), ([1, 1], [8, -8], INF), ([0, 0.03125], [4, -4], INF), ([0, 0.03125, 4], [4, -4, 8], 4),
             ([INF, INF], [9, 9], INF), ([0, 40], [0.5, 0.5], INF), ([-1e5, 0, 0.5], [0.125, 0.5, 0.75], 0.5)]
     for name, (t_in, w, after) in itertools.product(SPIKE_TIMES[:3], rows):
