@@ -169,12 +169,13 @@ def scalar(function):
     return function if cuda is None or SIMULATED else cuda.jit(device=True, inline="always")(function)
 
 
-def _sincospi(x):
+def sincospi(x):
+    """Return sine and cosine of pi x in float64; on a device those of math would need a stack, for angles of any size."""
     return math.sin(math.pi * x), math.cos(math.pi * x)
 
 
-sincospi = _sincospi if cuda is None or SIMULATED else cuda.libdevice.sincospi
-"""Sine and cosine of pi x in float64; those of math would have a stack, for angles of any size."""
+if cuda is not None and not SIMULATED:
+    sincospi = cuda.libdevice.sincospi
 
 
 # ------------------------------------------------------------------------------------------------------------- arrays
