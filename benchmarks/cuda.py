@@ -23,13 +23,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pysnn import training
-from pysnn.reference import batch_norm, conv, dense, integrate_fire, pool, pooled_fire, temporal
+from pysnn.reference import batch_norm, conv, delays, dense, integrate_fire, pool, pooled_fire, spike_times, temporal, theta
 
 BANDWIDTH, RATE = 3.35e12, 67e12
 SIZES = {False: {"batch": 100, "side": 28, "channels": 32, "steps": 15, "n_in": 784, "n_out": 800},
          True: {"batch": 1, "side": 4, "channels": 2, "steps": 2, "n_in": 6, "n_out": 5}}
 AGREE = 1e-3           # relative to the largest entry, float32
-DECIDED = {"temporal forward": 1e-3}    # share of spikes that may be decided otherwise, within rounding of the threshold
+DECIDED = dict.fromkeys(("temporal forward", "leaky_equal forward", "temporal_delays forward"), 1e-3)
+"""Share of spikes that may be decided otherwise, within rounding of the threshold."""
 
 
 class Case(NamedTuple):
@@ -58,12 +59,27 @@ def cases(quick):
     flat, wide, dz, current = draw(b, n_in), draw(n_in, n_out), draw(b, n_out), draw(t, b, n * c)
     maps, pooled = current.reshape(t, *x.shape), draw(t, *half.shape)
     one, image, square = np.ones(c, np.float32), 4 * b * n * c, 4 * (b * n_in + n_in * n_out + b * n_out)
-    macs = 9 * b * n * c * c
+    macs, some = 9 * b * n * c * c, max(1, b // 5)                       # the references of some are slow
+    times = np.round(8 * np.log(z[:some])) / 8                           # spikes are rarely within rounding of an input
+    small, up, delay, pairs = wide / np.float32(10), np.abs(weights), np.abs(draw(n_in, n_out)), some * n_in * n_out
+    flow = 4 * (some * n_in + n_in * n_out + some * n_out)
     return [
         Case("temporal forward", temporal, lambda m, a: m.forward(*a)[:1], (z, weights), square + 8 * b * n_out,
              b * n_in * (2 * n_in + 6 * n_out)),
         Case("temporal backward", temporal, lambda m, a: m.backward(a[2], _cache(m.forward, a[:2])), (z, weights, dz), 2 * square,
              7 * b * n_in * n_out),
+        Case("leaky_equal forward", spike_times, lambda m, a: m.leaky_equal_forward(*a)[:1], (times, up), flow + 8 * some * n_out,
+             2 * some * n_in * n_in + 10 * pairs),
+        Case("leaky_equal backward", spike_times, lambda m, a: m.leaky_equal_backward(a[2], _cache(m.leaky_equal_forward, a[:2])),
+             (times, up, dz[:some]), 2 * flow, 21 * pairs),
+        Case("temporal_delays forward", delays, lambda m, a: m.forward(*a)[:1], (z[:some], up, delay), flow + delay.nbytes,
+             4 * pairs * n_in),
+        Case("temporal_delays backward", delays, lambda m, a: m.backward(a[3], _cache(m.forward, a[:3])), (z[:some], up, delay, dz[:some]),
+             2 * (flow + delay.nbytes), 12 * pairs),
+        Case("theta forward", theta, lambda m, a: m.forward(*a, 2.0)[:1], (times, small), flow,
+             2 * some * n_in * n_in + 10 * pairs),
+        Case("theta backward", theta, lambda m, a: m.backward(a[2], _cache(m.forward, (*a[:2], 2.0))), (times, small, dz[:some]),
+             2 * flow, 20 * pairs),
         Case("integrate_fire forward", integrate_fire, lambda m, a: m.forward(*a)[:2], (current,), 3 * t * image, 4 * t * b * n * c),
         Case("integrate_fire backward", integrate_fire, lambda m, a: m.backward(a[1], _cache(m.forward, a[:1])), (current, current),
              3 * t * image, 10 * t * b * n * c),
@@ -113,7 +129,8 @@ def measure(case, target, repeat):
         n += got.size
         off = np.inf if np.isnan(got).any() else off
         differ += int((np.isfinite(got) != np.isfinite(ref)).sum())                 # spikes within rounding of the threshold
-        off = max(off, float(np.abs(np.where(both, got - ref, 0)).max() / max(np.abs(ref[both]).max(initial=0), 1e-30)))
+        apart = np.subtract(got, ref, out=np.zeros_like(ref), where=both)
+        off = max(off, float(np.abs(apart).max() / max(np.abs(ref[both]).max(initial=0), 1e-30)))
     seconds = []
     for _ in range(repeat):
         target.cuda.synchronize()

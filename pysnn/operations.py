@@ -53,7 +53,7 @@ OPERATIONS = {operation.name: operation for operation in (
     Operation("temporal_conv", "temporal_conv", "", ("z_in", "w", "b", "stride", "padding", "threshold"), ("z_in", "w", "b"), ("z_out",)),
     *(Operation(name, "spike_times", f"{name}_", ("t_in", "w", "threshold", scale), ("t_in", "w"), ("t_out",))
       for name, scale in (("leaky_equal", "tau"), ("leaky_double", "tau"), ("alpha", "decay"))),
-    Operation("theta", "theta", "", ("t_in", "w", "t_end", "drive", "v_init", "tau"), ("t_in", "w"), ("t_out",), backends=NO_CUDA),
+    Operation("theta", "theta", "", ("t_in", "w", "t_end", "drive", "v_init", "tau"), ("t_in", "w"), ("t_out",)),
     Operation("event_prop", "event_prop", "", ("t_in", "w", "w_rec", "threshold", "tau_m", "tau_s", "n_spikes"), ("t_in", "w", "w_rec"),
               ("t_out",), backends=NO_CUDA),
     Operation("event_max", "event_prop", "max_", ("t_in", "w", "tau_m", "tau_s"), ("t_in", "w"), ("v_max",), backends=NO_CUDA),

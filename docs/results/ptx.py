@@ -39,7 +39,8 @@ def kernels():
         importlib.import_module(f"pysnn.cuda.{name}")
     target, conv, temporal = (importlib.import_module(f"pysnn.cuda.{name}") for name in ("_target", "conv", "temporal"))
     square, row = conv._SIDE**2, temporal._THREADS
-    blocks = {"conv.product": square, "temporal.sum_w": square, "temporal.sum_z": square, "temporal.sort": row, "temporal.scan": row}
+    blocks = {**dict.fromkeys(("conv.product", "temporal.sum_w", "temporal.sum_z"), square),
+              **dict.fromkeys(("temporal.sort", "temporal.scan", "spike_times.scan"), row)}
     assert set(blocks) <= set(target.KERNELS)
     return {name: (kernel, blocks.get(name, target.BLOCK)) for name, kernel in target.KERNELS.items()}
 

@@ -11,6 +11,7 @@ speed. Then a helper may take numbers, not arrays, and blocks are small; `tile` 
 import functools
 import importlib.metadata
 import importlib.util
+import math
 import sys
 import threading
 import warnings
@@ -166,6 +167,15 @@ def scalar(function):
     """
     function = getattr(function, "py_func", function)
     return function if cuda is None or SIMULATED else cuda.jit(device=True, inline="always")(function)
+
+
+def sincospi(x):
+    """Return sine and cosine of pi x in float64; on a device those of math would need a stack, for angles of any size."""
+    return math.sin(math.pi * x), math.cos(math.pi * x)
+
+
+if cuda is not None and not SIMULATED:
+    sincospi = cuda.libdevice.sincospi
 
 
 # ------------------------------------------------------------------------------------------------------------- arrays

@@ -15,9 +15,10 @@ from ..kernels import spike_times as formulas
 from . import temporal
 from ._target import at_home, cuda, empty, give, kernel, on_device, scalar, send, stand_in, tile
 
-_THREADS = tile(128, 64)                     # neurons a block of the scan
+_THREADS = tile(128, 64)                     # neurons a block of the scan, as in temporal.py
 FORGOTTEN = formulas.FORGOTTEN
-fading, near, crossing = scalar(formulas.fading), scalar(formulas.near), scalar(formulas.crossing)
+fading, near = scalar(formulas.fading), scalar(formulas.near)                                # (E2), (E10)
+crossing = scalar(formulas.crossing)                                                         # (E4), (E6), (E7)
 
 
 class Cache(NamedTuple):
@@ -62,7 +63,7 @@ def _forward(t_in, w, threshold, tau, ratio):
 
 @kernel("I2 T2 T2 t3 T2 T2 T2")
 def _scan(order, t_sorted, w, how, t_out, t_bound, slope):
-    """(E10), (E5): a thread a neuron, all of a block one sample."""
+    """(E10), (E5) a thread a neuron, all of a block one sample."""
     e = cuda.shared.array(_THREADS, order.dtype)
     now = cuda.shared.array(_THREADS, w.dtype)
     then = cuda.shared.array(_THREADS, w.dtype)

@@ -31,6 +31,8 @@ def shrink(monkeypatch, side=2, per=2, depth=3, threads=3, piece=7):
                             "_SUMS": (per, per)}.items():
             monkeypatch.setattr(module, name, value)
     monkeypatch.setattr(temporal, "_THREADS", threads)
+    monkeypatch.setattr(twin("spike_times"), "_THREADS", threads)
+    monkeypatch.setattr(twin("theta"), "_SAMPLES", 2)
     monkeypatch.setattr(temporal, "_AHEAD", threads + 1)
 
 

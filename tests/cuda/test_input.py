@@ -5,7 +5,21 @@ import pytest
 
 from pysnn import reference
 from pysnn.conventions import Rule, Stage
-from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, leaky, pool, pooled_fire, spiking, temporal
+from pysnn.reference import (
+    activations,
+    batch_norm,
+    conv,
+    delays,
+    dense,
+    integrate_fire,
+    leaky,
+    pool,
+    pooled_fire,
+    spike_times,
+    spiking,
+    temporal,
+    theta,
+)
 from tests.cases import integrate_fire as of_integrate_fire
 from tests.cases import leaky as of_leaky
 from tests.cases import pooled_fire as of_pooled_fire
@@ -16,7 +30,8 @@ from tests.cases.spiking import images, network
 
 pytestmark = pytest.mark.cuda
 REFERENCE = {module.__name__.rpartition(".")[2]: module for module in
-             (activations, batch_norm, conv, dense, integrate_fire, leaky, pool, pooled_fire, spiking, temporal)}
+             (activations, batch_norm, conv, delays, dense, integrate_fire, leaky, pool, pooled_fire, spike_times, spiking, temporal,
+              theta)}
 assert reference.__doc__
 
 
@@ -49,6 +64,34 @@ FORWARD = {**{f"temporal: {name}": ("temporal", "forward", row[0], {}) for name,
 @pytest.mark.parametrize("module, name, args, more", FORWARD.values(), ids=FORWARD)
 def test_forward_refuses(module, name, args, more):
     assert refused(getattr(twin(module), name), *args, **more) == refused(getattr(REFERENCE[module], name), *args, **more)
+
+
+Z, W = of_temporal.Z, of_temporal.W
+IN_TIME = (("spike_times", "leaky_equal_", ()), ("spike_times", "leaky_double_", ()), ("spike_times", "alpha_", ()), ("theta", "", (1.0,)),
+           ("delays", "", (W,)))
+
+
+@pytest.mark.parametrize("module, prefix, more", IN_TIME, ids=str)
+def test_neurons_with_exact_times_refuse(module, prefix, more):
+    """Shapes, dtypes, numbers, and on the device, too, times that are none."""
+    calls = [getattr(m, f"{prefix}forward") for m in (twin(module), REFERENCE[module])]
+    for args in ((Z[0], W, *more), (Z, W.astype(np.float32), *more), (Z[:0], W, *more), (Z, W, *more, 0.0)):
+        first, second = (refused(call, *args) for call in calls)
+        assert first == second
+    for bad in (np.nan, -np.inf, *((0.0,) if module == "delays" else (-1.0,) if module == "theta" else ())):
+        t = np.array([[1.0, bad, 3.0]])
+        assert refused(calls[0], t, W, *more) == refused(calls[0], on_device(t), on_device(W), *more) == refused(calls[1], t, W, *more)
+    backs = [getattr(m, f"{prefix}backward") for m in (twin(module), REFERENCE[module])]
+    caches = [call(Z, W, *more)[1] for call in calls]
+    for bad in (np.ones((2, 1)), np.ones((1, 2), np.float32), [[1.0, 1.0]]):
+        first, second = (refused(back, bad, cache) for back, cache in zip(backs, caches, strict=True))
+        assert first == second
+
+
+def test_bad_delays_are_refused():
+    for delay in (W[:2], -W, W * np.nan, W * 710, W.astype(np.float32)):
+        assert refused(twin("delays").forward, Z, W, delay) == refused(delays.forward, Z, W, delay)
+    assert refused(twin("delays").forward, Z, W, on_device(-W)) == refused(delays.forward, Z, W, -W)
 
 
 @pytest.mark.parametrize("dz_out", [row[0] for row in of_temporal.BAD_BACKWARD.values()], ids=of_temporal.BAD_BACKWARD)
@@ -144,12 +187,13 @@ def test_device_arrays_of_others_are_looked_at_by_the_interface():
 
 def test_device_in_device_out_of_neurons(rng):
     target, z, w = twin("_target"), np.exp(rng.uniform(0, 2, (2, 4))), rng.uniform(0, 1, (4, 3))
-    op = twin("temporal")
-    (y, cache), (got, got_cache) = op.forward(z, w), op.forward(on_device(z), on_device(w))
-    ones = np.ones_like(y)
-    for a, b in zip((got, *op.backward(on_device(ones), got_cache)), (y, *op.backward(ones, cache)), strict=True):
-        assert target.on_device(a)
-        np.testing.assert_array_equal(a.copy_to_host(), b)
+    for module, prefix, more in (("temporal", "", ()), *IN_TIME[:-1], *(("delays", "", (d,)) for d in (w, w[:, :1].copy(), w[:1]))):
+        forward, backward = (getattr(twin(module), f"{prefix}{way}") for way in ("forward", "backward"))
+        (y, cache), (got, got_cache) = forward(z, w, *more), forward(on_device(z), on_device(w), *map(on_device, more))
+        ones = np.ones_like(y)
+        for a, b in zip((got, *backward(on_device(ones), got_cache)), (y, *backward(ones, cache)), strict=True):
+            assert target.on_device(a)
+            np.testing.assert_array_equal(a.copy_to_host(), b)
     for name, shape, size in (("integrate_fire", (3, 2, 4), ()), ("pooled_fire", (3, 2, 4, 5, 1), (2,))):
         op, x = twin(name), rng.normal(0.3, 0.6, shape)
         (*outs, cache), (*gots, got_cache) = op.forward(x), op.forward(on_device(x))

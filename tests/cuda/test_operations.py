@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pytest
 
+from pysnn.operations import OPERATIONS
 from pysnn.reference import activations, batch_norm, conv, dense, integrate_fire, leaky, pool, pooled_fire, spiking, temporal, temporal_conv
 from tests.cases.cuda_twin import same, shrink, twin
 from tests.cases.integrate_fire import EVERY_RULE, EVERY_SURROGATE, spelt
@@ -55,6 +56,141 @@ def test_blocks_of_their_real_size(rng, dtype):
     assert ((got < np.inf) == (z_out < np.inf)).all()
     dz_out = np.where(z_out < np.inf, rng.normal(size=z_out.shape), 0).astype(dtype)
     same(twin("temporal_conv").backward(dz_out, got_cache), temporal_conv.backward(dz_out, cache), 10 * limit)
+
+
+# --------------------------------------------------------------------------------------------------- exact spike times
+
+INF, SPIKE_TIMES = np.inf, ("leaky_equal", "leaky_double", "alpha", "temporal_delays")
+DELAYS = {"axons": (1, 0), "dendrites": (0, 1), "synapses": (1, 1)}
+
+
+def layer_in_time(rng, name, sizes, dtype, ties=False, kind="synapses"):
+    """Draw arguments of forward: times, of which some are equal or inf, a silent sample, a neuron that nothing excites, a threshold."""
+    n_batch, n_in, n_out = sizes
+    t_in = rng.integers(0, 4, (n_batch, n_in)) / 2 if ties else rng.uniform(0, 2, (n_batch, n_in))
+    t_in[rng.random(t_in.shape) < 0.1] = INF
+    t_in[-1] = INF if n_batch > 2 else t_in[-1]
+    w = rng.normal(2 / n_in, (1 if name == "temporal_delays" else 3) / np.sqrt(n_in), (n_in, n_out))
+    w[:, -1] = -np.abs(w[:, -1]) if n_out > 2 else w[:, -1]
+    if name != "temporal_delays":
+        return t_in.astype(dtype), w.astype(dtype), 0.25, 0.75
+    shape = [n if there else 1 for n, there in zip((n_in, n_out), DELAYS[kind], strict=True)]
+    delay = rng.integers(0, 2, shape) * np.log(2) if ties else rng.exponential(0.8, shape)
+    return (1 + t_in).astype(dtype), w.astype(dtype), delay.astype(dtype), 0.75
+
+
+def compare_in_time(rng, name, args):
+    """Hold forward and backward against the reference; badly conditioned spikes get no gradient. Return how many fire, and how many not."""
+    ref, op = (OPERATIONS[name].pair(backend) for backend in ("reference", "cuda"))
+    (t_out, cache), (got, got_cache) = ref.forward(*args), op.forward(*args)
+    dtype, rounding = args[0].dtype, 600 * np.finfo(args[0].dtype).eps * max(1, np.abs(args[1]).sum(axis=0).max())
+    assert got.dtype == dtype and got.shape == t_out.shape
+    fires, sound = np.isfinite(t_out), np.isfinite(t_out) & np.isfinite(got)
+    assert (fires == np.isfinite(got)).mean() >= (1 if t_out.size < 1000 else 0.999)
+    if name == "temporal_delays":
+        sound &= np.where(fires, t_out, INF) < 30
+    else:
+        sound &= (got_cache.slope.copy_to_host() > 0.05) & (got_cache.t_bound.copy_to_host() == cache.t_bound)
+    off = np.abs(np.where(sound, got, 0) - np.where(sound, t_out, 0))
+    assert (off <= rounding * np.where(sound & (name == "temporal_delays"), np.where(fires, t_out, 1), 1)).all()
+    d = np.where(sound, rng.normal(size=t_out.shape), np.where(fires, 0, np.nan)).astype(dtype)
+    for like, a, b in zip(args, op.backward(d, got_cache), ref.backward(d, cache), strict=False):
+        assert a.dtype == dtype and a.shape == like.shape
+        np.testing.assert_allclose(a, b, rtol=0, atol=7 * rounding * max(1, np.abs(b).max()))
+        np.testing.assert_array_equal(a == 0, b == 0)                    # outside the causal sets
+    return fires.sum(), (~fires).sum()
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("name", SPIKE_TIMES)
+def test_spike_times_are_the_reference(name, dtype, rng):
+    """(E2) to (E10), (T10), (T11), (T12): ties, inputs that never come, silent samples and neurons, one input, blocks not full."""
+    fired = np.zeros(2, int)
+    for sizes in ((1, 1, 1), (3, 7, 5), (2, 2, 4)):
+        for ties, kind in itertools.product((False, True), DELAYS if name == "temporal_delays" else ("",)):
+            fired += compare_in_time(rng, name, layer_in_time(rng, name, sizes, dtype, ties, kind))
+    assert 0.2 < fired[0] / fired.sum() < 0.9
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+@pytest.mark.parametrize("name", SPIKE_TIMES)
+def test_spike_times_in_blocks_of_their_real_size(name, dtype, rng):
+    """Several blocks each way, the last ones not full, at the sizes that a card uses."""
+    if twin("_target").SIMULATED:
+        pytest.skip("blocks are small in the simulator, and crossed by all the other tests")
+    for kind in DELAYS if name == "temporal_delays" else ("",):
+        n_fire, n_silent = compare_in_time(rng, name, layer_in_time(rng, name, (30, 150, 140), dtype, kind=kind))
+        assert n_fire > 500 and n_silent > 140
+        args = layer_in_time(rng, name, (5, 300, 3), dtype, True, kind)
+        compare_in_time(rng, name, args)
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_who_fires(dtype):
+    """(E4), (E5): a weak input, inputs that cancel, inhibition in time or too late, silence, one long forgotten, times far apart."""
+    rows = [([0, 1], [0.5, -1], INF), ([1, 1], [8, -8], INF), ([0, 0.03125], [4, -4], INF), ([0, 0.03125, 4], [4, -4, 8], 4),
+            ([INF, INF], [9, 9], INF), ([0, 40], [0.5, 0.5], INF), ([-1e5, 0, 0.5], [0.125, 0.5, 0.75], 0.5)]
+    for name, (t_in, w, after) in itertools.product(SPIKE_TIMES[:3], rows):
+        op = OPERATIONS[name].pair("cuda")
+        t_out, cache = op.forward(np.array([t_in], dtype), np.array(w, dtype)[:, None], 0.25)
+        fires = after < INF
+        assert np.isfinite(t_out[0, 0]) == fires and (not fires or after < t_out[0, 0] < after + 1)
+        dt_in, dw = op.backward(np.full((1, 1), 1.0 if fires else np.nan, dtype), cache)
+        assert abs(dt_in.sum() - fires) < 1e-4 and dw.any() == fires and np.isfinite(dw).all()
+
+
+def test_delays_of_0_change_no_bit_and_late_arrivals_never_come(rng):
+    """(T10) of 0, and beyond all numbers."""
+    op, plain = twin("delays"), twin("temporal")
+    z_in, w, delay, _ = layer_in_time(rng, "temporal_delays", (3, 7, 5), SINGLE, True)
+    for shape in DELAYS.values():
+        nothing = np.zeros([n if there else 1 for n, there in zip(w.shape, shape, strict=True)], SINGLE)
+        assert op.forward(z_in, w, nothing)[0].tobytes() == plain.forward(z_in, w)[0].tobytes()
+    z, w, late = np.array([[1, 1e30]], SINGLE), np.array([[1.5, 1.5], [3, 3]], SINGLE), np.array([[0, 0], [80, 80]], SINGLE)
+    for delay in (late[:, :1], late):
+        z_out, cache = op.forward(z, w, delay)
+        dz_in, dw, ddelay = op.backward(np.ones_like(z_out), cache)
+        assert (z_out == 3).all() and dz_in[0, 1] == 0 and not dw[1].any() and not ddelay[1].any() and np.isfinite(ddelay).all()
+
+
+# ----------------------------------------------------------------------------------------------------------- theta
+
+def compare_theta(rng, sizes, dtype, ties):
+    """Hold theta neurons against the reference, some inputs after the trial; return how many fire in it, and how many behind it."""
+    n_batch, n_in, n_out = sizes
+    how = ((1.25, 1.25, 0.5, 1.0), (2.5, 2.25, -0.5, 2.0))[int(ties)]      # t_end, drive, v_init, tau
+    t_in = rng.integers(0, 6, (n_batch, n_in)) / 4 if ties else rng.uniform(0, 1.5, (n_batch, n_in))
+    t_in[rng.random(t_in.shape) < 0.1] = INF
+    t_in[-1] = INF if n_batch > 2 else t_in[-1]
+    args = (how[0] * t_in).astype(dtype), rng.normal(0.5 / n_in, 1.5 / np.sqrt(n_in), (n_in, n_out)).astype(dtype)
+    ref, op = (OPERATIONS["theta"].pair(backend) for backend in ("reference", "cuda"))
+    (t_out, cache), (got, got_cache) = ref.forward(*args, *how), op.forward(*args, *how)
+    d, rounding = rng.normal(size=t_out.shape).astype(dtype), 400 * np.finfo(dtype).eps
+    for a, b in zip((got, *op.backward(d, got_cache)), (t_out, *ref.backward(d, cache)), strict=True):
+        assert a.dtype == b.dtype == dtype and a.shape == b.shape
+        np.testing.assert_allclose(a, b, rtol=0, atol=rounding * max(1, np.abs(b).max()))
+        if n_batch < 10:                                                 # else a neuron may fire just before an input, or just at it
+            np.testing.assert_array_equal(a == 0, b == 0)
+    return np.array([(t_out < how[0]).sum(), (t_out >= how[0]).sum()])
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_theta_is_the_reference(dtype, rng):
+    """(Q1) to (Q9): ties, late inputs and inputs that never come, pseudo-spikes, more samples than are gone back through at a time."""
+    fired = sum(compare_theta(rng, sizes, dtype, ties) for sizes in ((1, 1, 1), (3, 7, 5), (2, 3, 4)) for ties in (False, True))
+    assert (fired > 5).all()
+    op = twin("theta")
+    t_out, cache = op.forward(np.array([[0.5, 0.5, 40.0]], dtype), np.array([[1e3], [-1e3], [1e3]], dtype), 50.0)     # half a turn and more
+    dt_in, dw = op.backward(np.ones((1, 1), dtype), cache)
+    assert abs(t_out[0, 0] - np.pi / 2) < 4e3 * np.finfo(dtype).eps and dt_in[0, 2] == dw[2, 0] == 0 and (dw[:2] < 0).all()
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_theta_in_blocks_of_their_real_size(dtype, rng):
+    """More neurons than a block has threads, more samples than are gone back through at a time."""
+    if twin("_target").SIMULATED:
+        pytest.skip("blocks are small in the simulator, and crossed by all the other tests")
+    assert (sum(compare_theta(rng, sizes, dtype, ties) for sizes in ((37, 150, 70), (5, 3, 300)) for ties in (False, True)) > 500).all()
 
 
 # --------------------------------------------------------------------------------------------------------- temporal

@@ -77,7 +77,7 @@ def test_benchmark_runs():
                           env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))})
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert len(lines) == 15 and all("decisions differ" in line for line in lines[1:])
+    assert len(lines) == 21 and all("decisions differ" in line for line in lines[1:])
     assert ("simulator" in lines[0]) == all("simulated" in line for line in lines[1:])
 
 
