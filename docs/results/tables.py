@@ -14,7 +14,7 @@ import numpy as np
 
 HERE = Path(__file__).parent
 PAGES = (HERE.parent / "results.md", HERE.parent / "derivations/tandem.md", HERE.parent / "cuda.md", HERE.parent / "conformance.md",
-         HERE.parent.parent / "README.md")
+         HERE.parent / "teach/index.md", HERE.parent.parent / "README.md")
 LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-authors": "MNIST 784-800-10, `authors`",
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
 EXACT = {"mnist-conv": "MNIST, two convolutions 5 x 5, `28x28x1-16c5-N-P2-32c5-N-P2-10`",
@@ -406,6 +406,21 @@ def newcomer():
             f"([the log](docs/results/newcomer.json), {r['date']})."]
 
 
+def trial():
+    """What the set-up of docs/teach and the marks of a class take."""
+    r = load("trial")
+    n, words = {who: len(found) for who, found in r["stumbles"].items()}, sum(r["words"].values())
+    return ["| step | commands | seconds |", "|---|---|---|",
+            *(f"| {step['what']} | {step['lines']} | {step['seconds']:.0f} |" for step in r["steps"]), "",
+            f"Together {sum(step['seconds'] for step in r['steps']) / 60:.1f} minutes on {r['cpu'].rsplit(', ', 1)[1]}, {r['date']}.",
+            f"The {len(r['words'])} pages that say it have {words:,} words: {words / r['words_a_minute']:.0f} minutes at "
+            f"{r['words_a_minute']} words a minute.",
+            f"All this was tried by {r['tried_by']}, who also did {len(r['exercises'])} exercises from the stub to full marks,",
+            "and computed the answers of polls and problems again.",
+            f"What stopped the reader was changed: {n['teacher']} things for a teacher, {n['student']} for a student, {n['editor']} in the "
+            "texts ([the record](../results/trial.json))."]
+
+
 def rate_speed():
     """Inference and the ReLU network's training step against the frameworks."""
     record = load("benchmark-rate")
@@ -526,7 +541,7 @@ TABLES = {**{f"conformance-{name}": conformance(name) for name in ("how", "frame
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
           "compare-fair": compare_fair, "fair-tuning": fair_tuning, "tandem": tandem,
           "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates,
-          "mutation": mutation, "mutation-layers": mutation_layers, "verify": verify, "newcomer": newcomer}
+          "mutation": mutation, "mutation-layers": mutation_layers, "verify": verify, "newcomer": newcomer, "trial": trial}
 
 
 def main(check=False):

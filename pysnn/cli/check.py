@@ -43,7 +43,8 @@ def check(args):
     from .. import exercises
     if args.start:
         path = exercises.start(args.start, *args.target)
-        print(f"{path}: read what it asks, fill in the lines marked \"your lines\", then: pysnn check {path}")
+        do = "fill in the lines marked \"your lines\"" if "# your lines" in path.read_text(encoding="utf-8") else "correct the code"
+        print(f"{path}: read what it asks, {do}, then: pysnn check {path}")
         emit(args, {"file": str(path)})
     elif args.solution:
         text = exercises.text(args.solution, solution=True)

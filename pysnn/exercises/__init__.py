@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from ..foreign import Room, clean, one_line
 from ._case import NOT_WRITTEN, Case, Exercise, Mistake
-from ._grade import Grades, Row, with_alike
+from ._grade import NO_ANSWER, Grades, Row, with_alike
 from ._marks import Item, Marks, mark_answers, unwritten
 from ._scan import remarks
 from ._submission import others, parts, submissions
@@ -33,6 +33,7 @@ __all__ = ["MODULES", "NAMES", "NOT_WRITTEN", "Case", "Exercise", "Grades", "Ite
 
 NAMES = tuple(MODULES)
 MAX_LATE = 3             # cases without an answer that are waited for
+PATIENCE = 5             # a file that is late in fewer cases gets so many times the limit in a second try: the machine may be busy
 
 
 @functools.cache
@@ -206,6 +207,16 @@ def _mark_part(path, part, seed, limit):
     return Marked(part.exercise, marks, "", room.printed, part.text)
 
 
+def _patiently(path, seed, limit):
+    """Mark each exercise of a file; a second time, with more patience, where some cases gave an answer in time and some did not."""
+    def late(marked):
+        return sum(i.note.startswith(NO_ANSWER) for m in marked if m.marks for i in m.marks.items)
+    marked = mark_each(path, seed, limit)
+    if not late(marked) or any(i.note.startswith("not run") for m in marked if m.marks for i in m.marks.items):
+        return marked
+    return min(marked, mark_each(path, seed, PATIENCE * limit), key=late)
+
+
 def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
     """Mark the files of a class, several at a time; whatever is in a file, it has a row, and the others are marked all the same.
 
@@ -218,7 +229,8 @@ def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
     seed : int
         Of the random numbers in the cases; with one that only the teacher knows, nobody can write the results down.
     limit : float
-        Seconds that a case may take; with n times as many jobs as the default n times as much, for then each waits for the others.
+        Seconds that a case may take; with n times as many jobs as the default n times as much, for then each waits for the others. A file
+        that answers some cases in time and few not is marked again with five times as much.
     jobs : int, optional
         Files that are marked at the same time; default: two for each processor, for much of the time is waiting.
 
@@ -254,7 +266,7 @@ def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
     def row(path):
         began = time.monotonic()
         try:
-            marked, why = mark_each(path, seed, limit * max(1.0, jobs / most)), ""
+            marked, why = _patiently(path, seed, limit * max(1.0, jobs / most)), ""
         except Exception as error:                 # whatever is in the file
             marked, why = (), " ".join((str(error) if isinstance(error, ValueError) else one_line(error)).split())
         return Row(clean(str(path)), tuple(marked), why, time.monotonic() - began)

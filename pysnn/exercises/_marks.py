@@ -20,6 +20,8 @@ TINY = 1e-100            # like 0
 FEW_DIGITS = 3e-6        # what float32 and finite differences leave of a float64
 COARSE = 1e-4            # the same for results in float32
 RICH = 8                 # so many wrong entries of one result do not agree with those of a mistake by chance
+TWO = "; no single known mistake gives these numbers, perhaps two together do: compute the first case by hand"
+NAN = ": inf times 0, inf minus inf and 0/0 are NaN; keep them out by numpy.where"
 HINTS = (0, 1, 2)        # how much a hint says: where something is wrong; which equation is about it; what the mistake is
 
 
@@ -104,7 +106,7 @@ class Marks(NamedTuple):
                  for item, label in zip(self.items, labels, strict=True)]
         explained = {output for hint in self.hints for output in hint.outputs} if hints == HINTS[-1] else set()
         lines += [line for hint in self.hints if hints == HINTS[-1] for line in self._sentence(hint)]
-        lines += [f"hint for {output}: {words}" for output, words in self._places(hints > 0).items() if output not in explained]
+        lines += [f"hint for {output}: {words}" for output, words in self._places(hints).items() if output not in explained]
         lines += [f"remark: {words}" for words in self.remarks]
         n = sum(item.ok for item in self.counted)
         return "\n".join([*lines, f"{self.exercise}: {n} of {len(self.counted)} items right"])
@@ -116,8 +118,8 @@ class Marks(NamedTuple):
         known = f" (the known mistake {hint.mistake}, see pysnn verify --zoo)" if hint.mistake in zoo.every() else ""
         return [f"hint for {', '.join(outputs)}: {hint.words}{known}"]
 
-    def _places(self, equation):
-        """Say of each output whose numbers are wrong where they are, and which equation is about it."""
+    def _places(self, hints):
+        """Say of each output whose numbers are wrong where they are, which equation is about it, and that no one mistake is known."""
         places = {}
         for output in dict.fromkeys(i.output for i in self.items if i.note != NOT_WRITTEN and not i.ok):
             of_output = [i for i in self.items if i.output == output]
@@ -125,8 +127,10 @@ class Marks(NamedTuple):
             right = [i.case for i in of_output if i.ok]
             places[output] = f"wrong in {len(wrong)} of {len(of_output)} cases, first in '{wrong[0]}'" + (
                 f"; right in '{right[-1]}'" if right else "")
-            if equation:
+            if hints > 0:
                 places[output] += f"; see {of_output[0].equation}"
+            if hints == HINTS[-1] and any("got " in i.note for i in of_output if not i.ok):
+                places[output] += TWO
         return places
 
 
@@ -268,7 +272,7 @@ def _simple(right, answers, outputs):
         for message in student.simple_mistakes([{output: a} for a, _ in pairs], [{output: b} for _, b in pairs]):
             if few and " times " in message:
                 continue
-            yield Hint((output,), "", message.split(": ", 1)[1])
+            yield Hint((output,), "", message.split(": ", 1)[1] + NAN * message.endswith("NaN"))
             break
         else:
             if all(np.isfinite(a).all() and (relative(a, b, 1.0) <= FEW_DIGITS).all() for a, b in pairs):

@@ -237,6 +237,14 @@ def _not_causal(backward, dz_out, cache, args):
     return _sums(came, w, late, h)
 
 
+def _every_weight(backward, dz_out, cache, args):
+    """Sum the weights of inputs that never come, too."""
+    _, w, threshold, _ = args
+    _, fired, total = _masks(*args)
+    with np.errstate(all="ignore"):
+        return backward(np.where(fired, dz_out * (total - threshold) / (w.sum(axis=0) - threshold), 0), cache)
+
+
 def _without_where(backward, dz_out, cache, args):
     z_in, w, threshold, z_out = args
     causal, _, total = _masks(*args)
@@ -258,9 +266,9 @@ def _through_silent(backward, dz_out, cache, args):
 
 
 BACKWARD_MISTAKES = (
-    Mistake("denominator_all_weights",
-            "your denominator uses all weights that spiked; (T7) and (T8) divide by the sum over the causal set, minus the "
-            "threshold", lambda right: zoo.FAULTS["denominator_all_weights"].inject(zoo.Op(**right))._asdict()),
+    *(Mistake("denominator_all_weights",
+              "your denominator uses all weights; (T7) and (T8) divide by the sum over the causal set, minus the threshold", how)
+      for how in (lambda right: zoo.FAULTS["denominator_all_weights"].inject(zoo.Op(**right))._asdict(), _own_backward(_every_weight))),
     Mistake("denominator_without_threshold", "your denominator is the sum of the causal weights only; subtract the threshold from it",
             _scaled(lambda total, threshold: (total - threshold) / total)),
     Mistake("outside_the_causal_set", "you give a gradient to inputs that come after the output spike; theirs is 0",

@@ -112,9 +112,9 @@ DELAY_MISTAKES = (
             _only(0, lambda p: (p.causal * p.w * p.stretch ** 2 * p.h).sum(axis=2))),
     Mistake("denominator_without_threshold", "your denominator is the sum of the causal weights only; subtract the threshold from it",
             _each(lambda p: (p.total - p.threshold) / p.total)),
-    Mistake("denominator_all_weights",
-            "your denominator uses all weights whose spike arrives; divide by the sum over the causal set, minus "
-            "the threshold", _each(lambda p: (p.total - p.threshold) / (p.all_w - p.threshold))),
+    *(Mistake("denominator_all_weights", "your denominator uses all weights; divide by the sum over the causal set, minus the threshold",
+              _each(how)) for how in (lambda p: (p.total - p.threshold) / (p.all_w - p.threshold),
+                                      lambda p: (p.total - p.threshold) / (p.w.sum(axis=0) - p.threshold))),
     Mistake("threshold_ignored", "your denominator subtracts 1, whatever the threshold is",
             _each(lambda p: (p.total - p.threshold) / (p.total - 1))),
     Mistake("no_denominator",

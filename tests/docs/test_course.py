@@ -4,6 +4,7 @@ Equations that have their home here: (M1), (M2), (M3) of the leaky neuron, (C1) 
 """
 
 import importlib.util
+import itertools
 import json
 import re
 
@@ -51,6 +52,16 @@ def test_links_lead_somewhere(page):
     for target, anchor in re.findall(r"\]\(([^)#:\s]+)(#[^)]+)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}, which does not exist"
         assert not anchor or anchor[1:] in pages.anchors(page.parent / target), f"{page.name}: {target} has no heading {anchor}"
+
+
+def test_a_page_begins_with_what_it_needs_and_ends_with_the_next():
+    """The pages follow one another as the list of the course has them; the last one leads out of it."""
+    order = [line for line in read("index").split("```{toctree}")[1].split("```")[0].split("\n") if line and line[0] != ":"]
+    assert sorted(order) == [page.stem for page in PAGES]
+    for name, following in itertools.zip_longest(order, [f"{after}.md" for after in order[1:]], fillvalue="../teach/index.md"):
+        beginning, end = read(name).partition("\n## ")[0], read(name).split("## Where the equations")[0].rstrip().splitlines()[-1]
+        assert re.search(r"^\*Before this page:\* .+\.$", beginning, re.M), name
+        assert end.startswith("*Next:* ") and re.search(r"\]\(([^)]+)\)", end)[1] == following, name
 
 
 @by_page

@@ -14,11 +14,11 @@ PAGE = (ROOT / "docs/teach/grading.md").read_text(encoding="utf-8")
 
 def test_the_code_runs(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, of_nbgrader = re.findall(r"```python\n(.*?)```", PAGE, re.S)
-    (shown,) = re.findall(r"```text\n(.*?)```", PAGE, re.S)
+    *programs, of_nbgrader = re.findall(r"```python\n(.*?)```", PAGE, re.S)
     space = {"__name__": "page"}
-    exec(compile(code, "<page>", "exec"), space)
-    assert capsys.readouterr().out == shown
+    for code, shown in zip(programs, re.findall(r"```text\n(.*?)```", PAGE, re.S), strict=True):
+        exec(compile(code, "<page>", "exec"), space)
+        assert capsys.readouterr().out == shown
     for solution, passes in ((True, True), (False, False)):
         names = {}
         exec(exercises.text("spike_loss", solution), names)

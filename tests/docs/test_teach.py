@@ -1,8 +1,10 @@
 """The lessons: minutes add up, slides and polls are all used, answers are right, commands work."""
 
 import itertools
+import json
 import re
 import shlex
+import sys
 
 import numpy as np
 import pytest
@@ -152,6 +154,49 @@ def test_commands_parse_and_exercises_exist(page):
         assert getattr(args, "start", None) in (None, *exercises.NAMES), command
     named = {word for word in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", text) if word not in ("spikes_t",)}
     assert page.stem in ("grading",) or named <= {*exercises.NAMES}, named - {*exercises.NAMES}
+
+
+def test_the_link_opens_just_before_the_jump():
+    """One press of the left arrow key on the chosen input, and the spike jumps; the derivative said nothing."""
+    source = (ROOT / "docs/interactive/src/neuron-draw.js").read_text(encoding="utf-8")
+    (step,) = re.findall(r"e\.shiftKey \? [\d.]+ : ([\d.]+)", source)
+    found = [m for page in (*PAGES, ROOT / "docs/interactive/index.md") for m in re.findall(
+        r"neuron\.html#t=([\d.,]+)&w=([-\d.,]+)&threshold=1&input=(\d)", page.read_text(encoding="utf-8"))]
+    assert len(found) == 3
+    for t, w, chosen in found:
+        t, w = ([float(x) for x in part.split(",")] for part in (t, w))
+        before, slopes, _ = fires(np.exp(t), w)
+        t[int(chosen) - 1] -= float(step)
+        assert before == 2 and slopes[int(chosen) - 1] == 0 and fires(np.exp(t), w)[0] == pytest.approx(6, abs=0.05)
+
+
+def test_the_trial_is_of_these_pages():
+    """The record of the trial: the lines of the set-up, the words that the pages have, the marks that the class has earned."""
+    sys.path.insert(0, str(ROOT / "docs/results"))
+    try:
+        import readability
+        import trial
+    finally:
+        sys.path.remove(str(ROOT / "docs/results"))
+    record = json.loads((ROOT / "docs/results/trial.json").read_text())
+    shown = re.findall(r"^\$ pysnn (.+)$", read("index").split("**Be a student")[1], re.M)
+    assert trial.commands() == [f"pysnn {line}" for line in shown] and sum(step["lines"] for step in record["steps"]) == len(shown) + 7
+    assert sum(step["seconds"] for step in record["steps"]) < 900
+    for page, n in record["words"].items():
+        assert abs(readability.measure(ROOT / "docs" / page, [])["words"] - n) < 60, f"{page}: run {record['command']}"
+    assert record["stumbles"] == json.loads(json.dumps(trial.STUMBLES)) and set(record["exercises"]) < set(exercises.NAMES)
+    scores, files = record["scores"], {f"{who}/{name}.py" for who, made in trial.submissions().items() for name in made}
+    assert set(scores) == files and len(trial.submissions()) == 10
+    assert {file for file, score in scores.items() if score == 100} == {"ben/all.py", *(f"ada/{name}.py" for name in trial.LAB)}
+    assert all(scores[f"{file}.py"] == 0 for file in ("dan/spike_time", "eva/spike_time", "gus/spike_time", "joe/homework"))
+    assert all(0 < scores[f"{file}.py"] < 100 for file in ("cleo/spike_loss", "ida/spike_time"))
+
+
+@by_lesson
+def test_a_lab_takes_in_a_file_for_each_exercise(lesson):
+    lab, numbers = read(f"{lesson}-lab"), ("one", "two", "three", "four", "five")
+    (n,) = re.findall(r"the (\w+) files\.\*\*", lab)
+    assert numbers.index(n) + 1 == len(re.findall(r"^\*\*`\w+` \(\d+\)\.\*\*", lab, re.M))
 
 
 def test_the_set_up_works(tmp_path, monkeypatch, capsys):

@@ -195,6 +195,19 @@ def test_each_fault_of_the_zoo_typed_into_a_solution_gets_its_own_hint(fault, tm
     assert sum(m.name == fault for e in exercises.NAMES for m in exercises.get(e).mistakes) >= 1
 
 
+@pytest.mark.parametrize("name", ["temporal_backward", "delay_backward"])
+def test_all_weights_in_the_denominator_are_known_also_where_an_input_never_comes(name, tmp_path):
+    marks = typed(name, tmp_path, ("(causal * w).sum(axis=1)", "w.sum(axis=0)"))
+    assert [h.mistake for h in marks.hints] == ["denominator_all_weights"] and "your denominator uses all weights;" in str(marks)
+
+
+def test_two_mistakes_that_hide_each_other_are_said_to_be_no_single_one(tmp_path):
+    marks = typed("leaky_neuron", tmp_path, ("= v >= threshold", "= v > threshold"), ("v - threshold * spikes[t]", "v * (1 - spikes[t])"))
+    lines = {level: [li for li in marks.text(level).splitlines() if li.startswith("hint for v: ")] for level in (0, 1, 2)}
+    assert ["no single known mistake" in line for level in (0, 1, 2) for line in lines[level]] == [False, False, True]
+    assert "no single" not in str(exercises.mark("leaky_neuron", exercises.get("leaky_neuron").functions))
+
+
 def test_two_mistakes_at_once_get_two_hints():
     """dz_in by all weights, dw without the threshold; each output has its own hint."""
     mistakes = {m.name: m for m in exercises.get("temporal_backward").mistakes}
@@ -214,7 +227,7 @@ def test_two_mistakes_at_once_get_two_hints():
 
 @pytest.mark.parametrize("change, said", [
     (lambda dx, dw: (dx, -dw), "has the wrong sign"), (lambda dx, dw: (dx, 3 * dw), "is 3 times what it should be"),
-    (lambda dx, dw: (dx, 0 * dw), "is 0 everywhere"), (lambda dx, dw: (dx, np.nan * dw), "100 of 100 are NaN")])
+    (lambda dx, dw: (dx, 0 * dw), "is 0 everywhere"), (lambda dx, dw: (dx, np.nan * dw), "100 of 100 are NaN: inf times 0")])
 def test_simple_mistakes_are_said(change, said):
     right = exercises.get("conv_backward").functions
     marks = exercises.mark("conv_backward", {**right, "backward": lambda dy, cache: change(*right["backward"](dy, cache))})
@@ -501,6 +514,9 @@ def test_list_start_mark_solution(write, tmp_path, capsys):
     assert cli.main(["check", "--start", "conversion", "new/folder"]) == 0
     path = tmp_path / "new/folder/conversion.py"
     assert path.read_text() == exercises.text("conversion") and str(Path("new/folder/conversion.py")) in capsys.readouterr().out
+    for name in REPAIRED:
+        assert cli.main(["check", "--start", name, "new/folder"]) == 0
+        assert "read what it asks, correct the code, then" in capsys.readouterr().out
     assert cli.main(["check", "--start", "conversion", "new/folder"]) == 2
     assert "conversion.py exists already; expected a folder without it" in capsys.readouterr().err
     assert cli.main(["check", str(path)]) == 1

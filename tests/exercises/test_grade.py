@@ -96,7 +96,7 @@ def test_a_file_with_several_exercises(folder):
 
 def test_one_of_several_that_loops_does_not_take_the_first_along(folder):
     place = folder(two__py=TWO[0] + "\n" + TWO[1] + "\nwhile True: pass\n")
-    loss, conversion = exercises.mark_each(place / "two.py", limit=0.5)
+    loss, conversion = exercises.mark_each(place / "two.py", limit=2.0)
     assert loss.marks.ok and conversion.marks is None and "did not" in conversion.why
 
 
@@ -187,6 +187,17 @@ def test_an_item_without_an_answer_is_among_the_errors(folder, tmp_path):
     folder(a__py=HEAD + "def loss(z, y):\n    while True: pass\n")
     row, = exercises.grade([tmp_path / "class"], limit=0.5).rows
     assert any(line.startswith("spike_loss, ") and "no answer within 0.5 s" in line for line in row.errors), row.errors
+
+
+def test_a_right_file_that_was_late_once_is_marked_again(folder, tmp_path):
+    """A busy machine: one case waits for longer than the limit. What is late twice stays without an answer."""
+    right = exercises.text("spike_loss", True)
+    wait = "    if not os.path.exists(LATE):\n        open(LATE, 'w').close()\n        time.sleep(60)\n    scores = -np.where("
+    folder(a__py=f"import os\nimport time\nLATE = {str(tmp_path / 'late')!r}\n" + right.replace("    scores = -np.where(", wait),
+           b__py="import time\n" + right.replace("    scores = -np.where(", "    time.sleep(60 * (len(z) == 6))\n    scores = -np.where("))
+    once, twice = exercises.grade([tmp_path / "class"], limit=1.0).rows
+    assert once.scores == {"spike_loss": 1.0} and not once.errors
+    assert twice.scores["spike_loss"] < 1 and any("no answer within" in line for line in twice.errors)
 
 
 @pytest.mark.slow

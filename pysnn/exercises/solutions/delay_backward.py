@@ -11,6 +11,7 @@ the others as they are. Note:
 - a silent output contributes nothing, whatever dz_out contains for it; and inf times 0 is NaN, not 0;
 - dw and ddelay are sums over the samples of the batch, dz_in is a sum over the outputs.
 
+In (T11) h_bj is dz_out[b, j] / (S - threshold), 0 where the output is silent; d_ij is delay tau.
 Derived in docs/derivations/delays.md. Mark it:  pysnn check delay_backward.py
 """
 

@@ -13,6 +13,7 @@ Your task: dt_out is the gradient of a loss with respect to T. Write dt_in and d
 
 Note: inputs that come after T, or never (t_in is inf), and all inputs of a silent neuron have the gradient 0.
 
+In (V5) sigma is the slope of V at T; T_m, an earlier spike of the neuron, does not exist here. In (V7) e is dt_out, and I the current at T.
 Derived in docs/derivations/event-prop.md. Mark it:  pysnn check event_prop_spike.py
 """
 

@@ -11,6 +11,7 @@ Your task: write rate_per_step, (D5), for a neuron in steps, and rate_in_time, (
   the refractory time t_ref;
 - a current that never brings the potential to the threshold has the rate 0. That includes negative currents. No result is NaN or inf.
 
+In (D5) gamma is 1 and a the current; in (M3) R is 1 and I the current.
 Derived in docs/course/leaky-neuron.md and docs/derivations/leaky.md. Mark it:  pysnn check fi_curve.py
 """
 

@@ -7,7 +7,7 @@ Your task: find and correct them. No line has to be added. Start with the marks:
 what those that are wrong? The last item needs all four corrections.
 
 docs/derivations/temporal.md has the equations. Mark it:  pysnn check find_the_bug.py
-Sixteen mistakes of this kind to name, without writing anything:  python examples/07_find_the_bug.py
+Mistakes of this kind to name, one at a time, without writing anything:  python examples/07_find_the_bug.py
 """
 
 import numpy as np

@@ -10,6 +10,8 @@ Your task: write decay, (M2), and forward, (D2) and (D3). Note:
 - the neuron fires at exactly the threshold, too;
 - a spike belongs to the step in which the potential reaches the threshold, and the reset is the last thing in that step.
 
+(D2) and (D3) hold for more neurons. In this one gamma is 1, I_t the current of the step, P_t = U_t the potential before the reset,
+K_t = V_t that after it, and the reset the first of the three, by subtraction.
 Before you write: beta = 1/2, threshold 1, a constant current of 0.75. In which of the first four steps does the neuron fire?
 Derived in docs/course/leaky-neuron.md and docs/derivations/leaky.md. Mark it:  pysnn check leaky_neuron.py
 """

@@ -13,6 +13,8 @@ Your task: write backward, (D7) to (D11). Note:
 - detach_reset=True: the spike in the reset is a constant. The spike that comes back through W is never a constant;
 - W goes from rows to columns. Before the first step nothing has fired.
 
+(D7) to (D11) hold for more neurons. In this one gamma is 1, alpha is 0, dP_t is dU_t and dR_t is dV_t; dU*_t is 0;
+the reset is the first of the three, by subtraction, and its timing is "same".
 Derived in docs/course/recurrence-and-surrogates.md and docs/derivations/leaky.md. Mark it:  pysnn check recurrent_backward.py
 """
 

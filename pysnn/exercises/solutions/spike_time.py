@@ -8,6 +8,7 @@ Your task: write spike_time, (T3) to (T6). Note:
 
 - inputs come in any order, and some never come;
 - the potential must cross the threshold no later than the next input; otherwise that input changes the crossing;
+- inputs at equal times enter together, (T6), also where rounding would put a crossing exactly at their time;
 - a neuron may stay silent. Then its z is inf.
 
 Mark it:  pysnn check spike_time.py

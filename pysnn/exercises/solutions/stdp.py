@@ -10,6 +10,7 @@ step and rises by 1 at a spike of its input, y the same with decay_minus and its
 Your task: write the loop over the steps. Return the change of the weights, and both traces as they are after the last step: its spikes
 are in them, and they have not yet decayed any further.
 
+In the equations a_plus is A_+, a_minus is A_-, decay_plus is lambda_+ and decay_minus is lambda_-.
 Derived in docs/course/plasticity.md; what is the gradient in such a rule: docs/derivations/through-time.md.
 Mark it:  pysnn check stdp.py
 """

@@ -1,0 +1,110 @@
+"""Do what docs/teach tells a teacher, for a class of ten, and log how long each step takes; with what stopped a reader who came to it new.
+
+Run: python docs/results/trial.py        writes docs/results/trial.json; needs what `make slides` needs, Chromium too
+
+The commands are those of docs/teach/index.md, without the installation, which docs/results/newcomer.py times; then those of a lab. The
+class is made here: right and wrong files, one that does not parse, an endless loop, an empty file. STUMBLES is what a reader who had
+not seen the project wrote down while doing the same by hand, as a teacher, as a student and as an editor; (what it was, what was changed).
+"""
+
+import csv
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import readability
+
+from pysnn import exercises
+
+DOCS = Path(__file__).resolve().parents[1]
+PAGES = ("teach/index.md", "teach/exact-spike-times.md", "teach/exact-spike-times-lab.md", "teach/grading.md")
+WORDS_A_MINUTE = 200
+LAB = ("spike_time", "temporal_backward", "spike_loss", "find_the_bug")
+EXERCISES = ("leaky_neuron", "stdp", "delay_backward", "localise")            # done from the stub to full marks
+STUMBLES = {
+    "teacher": (
+        ("the set-up says that the second file has 100 %; the table has it first, and not as a remark", "the page names file and column"),
+        ("a hand-in of three files, from a lab of four exercises", "four"),
+        ("one score a student was left to the reader, and a score for a folder to one command a student", "a program on the page"),
+        ("the link just before the jump stood six steps before it, so one step did nothing", "another state, and a test"),
+        ("`find_the_bug` asked for lines to fill in, and spoke of sixteen mistakes where there are more", "other words, no number"),
+        ("on a busy machine a right file lost an item, for its answer did not come within 2 seconds",
+         "such a file is marked a second time, with more time"),
+    ),
+    "student": (
+        ("the sum over all weights in the denominator had no hint where an input never comes", "a known mistake, in two exercises"),
+        ("two mistakes at once left only the place where something is wrong", "the hint says that no single mistake gives the numbers"),
+        ("a hint counted the NaN and stopped", "it says where NaN come from, and numpy.where"),
+        ("symbols of the equations that the file does not have, such as gamma, K, h, sigma, e, lambda", "named in six exercises"),
+        ("equal times that enter together were marked and not asked for", "a note in `spike_time`"),
+        ("pages of the course used (T7) before they said where it comes from", "each page begins with what it needs, ends with the next"),
+    ),
+    "editor": (
+        ("poll 5 counted inputs where one could read times", "numbers of the inputs"),
+        ("poll 1 spoke of an example that the page does not have; poll 9 did not say that the causal set stays", "said"),
+        ("answers with 'tempts who', which is no English", "'tempts those who'"),
+        ("problem 3 on counts left out between which currents, problem 5 what y is", "said"),
+    ),
+}
+
+
+def commands():
+    """Return the lines of the set-up that follow the installation, in order."""
+    return re.findall(r"^\$ (pysnn .+)$", (DOCS / "teach/index.md").read_text(encoding="utf-8").split("**Be a student")[1], re.M)
+
+
+def submissions():
+    """Make the class: for each student the texts of the files."""
+    right = {name: exercises.text(name, True) for name in LAB}
+    stub = exercises.text("spike_time")
+    sign = right["spike_loss"].replace("-(p - one_hot)", "(p - one_hot)")
+    return {
+        "ada": right, "ben": {"all": right["spike_time"] + "\n\n" + right["spike_loss"]}, "cleo": {"spike_loss": sign},
+        "dan": {"spike_time": stub.replace("    z_out = ...", "    while True:\n        z_out = ...")}, "eva": {"spike_time": ""},
+        "fay": {name: exercises.text(name) for name in LAB}, "gus": {"spike_time": right["spike_time"].replace("):\n", ")\n", 1)},
+        "hal": {"temporal_backward": right["temporal_backward"].replace(" - threshold\n", "\n")},
+        "ida": {"spike_time": right["spike_time"].replace("<= z_next", "< z_next")}, "joe": {"homework": "print('no exercise')\n"}}
+
+
+def main():
+    """Follow the pages, log, write the record."""
+    from record import write
+    steps = []
+
+    def do(what, *lines, codes=(0, 1)):
+        began = time.perf_counter()
+        for line in lines:
+            print(f"$ {line}", flush=True)
+            code = subprocess.run([sys.executable, *line.split()], cwd=folder, stdout=subprocess.DEVNULL).returncode
+            if code not in codes:
+                sys.exit(f"{line}: exit code {code}")
+        steps.append({"what": what, "lines": len(lines), "seconds": round(time.perf_counter() - began, 1)})
+    with tempfile.TemporaryDirectory() as folder:
+        *student, teacher = (f"-m {line}" for line in commands())
+        do("build the slides of both lessons, HTML, PDF and PPTX", f"{DOCS / '_ext/slides.py'} slides")
+        do("be a student", *student)
+        place = Path(folder, "class")
+        place.mkdir()
+        for name in ("spike_time.py", "right.py"):
+            Path(folder, name).rename(place / name)
+        do("be a teacher of two files", teacher)
+        do("copy the exercises of the lab", *(f"-m pysnn check --start {name} lab" for name in LAB))
+        for name, files in submissions().items():
+            (Path(folder, "submissions") / name).mkdir(parents=True)
+            for stem, text in files.items():
+                (Path(folder, "submissions") / name / f"{stem}.py").write_text(text, encoding="utf-8")
+        do("grade a class of ten", "-m pysnn grade submissions --csv ten.csv --json ten.json --seed 4711")
+        do("results.json of one student", "-m pysnn grade submissions/ada --gradescope results.json --seed 4711 --hints 1")
+        rows = list(csv.DictReader(Path(folder, "ten.csv").read_text(encoding="utf-8").splitlines()))
+    scores = {Path(row["file"]).relative_to("submissions").as_posix(): float(row["score"]) for row in rows}
+    words = {page: readability.measure(DOCS / page, [])["words"] for page in PAGES}
+    print(scores, words, f"{sum(step['seconds'] for step in steps):.0f} s", sep="\n")
+    write("trial", {"command": "python docs/results/trial.py", "tried_by": "a reader who had not seen the project", "steps": steps,
+                    "words": words, "words_a_minute": WORDS_A_MINUTE, "scores": scores, "exercises": EXERCISES, "stumbles": STUMBLES})
+
+
+if __name__ == "__main__":
+    main()
