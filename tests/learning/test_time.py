@@ -7,7 +7,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from pysnn import _threads, datasets, models, training
+from pysnn import _threads, datasets, encode, models, training
 from pysnn.conventions import Sequences
 from pysnn.datasets import catalogue
 from pysnn.learning import METHODS, rate, surrogate
@@ -253,6 +253,45 @@ def test_lengths_that_do_not_fit(rng, lengths, said):
         Sequences(samples(rng)[0], lengths)
 
 
+def test_changes_are_channels_of_their_own(rng):
+    """Beside each sample alone: neither the end of a sample nor its changes hear of the padding."""
+    x, lengths = samples(rng)[0], np.array([6, 1, 2, 3, 4, 5, 6, 2, 3])
+    for padding in (0, 3):
+        padded = np.concatenate([x, np.full((len(x), padding, 3), 9.0)], axis=1)
+        got = encode.differences(Sequences(padded, lengths), np.float64)
+        assert got.x.shape == (9, 6 + padding, 6) and (got.lengths == lengths).all()
+        for sample, alone, n in zip(got.x, x, lengths, strict=True):
+            t = np.arange(n)
+            np.testing.assert_array_equal(sample[:n, :3], alone[:n])
+            np.testing.assert_array_equal(sample[:n, 3:], 1.5 * (alone[np.minimum(t + 1, n - 1)] - alone[np.maximum(t - 1, 0)]))
+    straight = encode.differences(np.arange(5.0).reshape(1, 5, 1))
+    assert straight.dtype == np.float32 and straight[0, :, 1].tolist() == [1.5, 3, 3, 3, 1.5]
+    for bad in (x[0], x.astype(int), x.tolist()):
+        with pytest.raises(TypeError, match=r"x: expected signals \(B, T, ..., C\) of floats, got"):
+            encode.differences(bad)
+
+
+def first_two(x, dtype):
+    """Take the first two channels as currents."""
+    return Sequences(x.x[..., :2].astype(dtype), x.lengths) if isinstance(x, Sequences) else x[..., :2].astype(dtype)
+
+
+@pytest.mark.parametrize("code, n, by_hand", [("differences", 6, encode.differences), (first_two, 2, first_two)])
+def test_sequences_are_encoded(rng, code, n, by_hand):
+    """Training with an encoding is training on what it makes of the samples."""
+    x, y = samples(rng)
+    x, ends = Sequences(x, np.arange(9) % 6 + 1), []
+    for chosen, given in (({"encode": code}, x), ({}, by_hand(x, np.float64))):
+        run = training.start("surrogate", settings(model=f"{n}-8d-R0.9-4d-I0.7", **chosen), 0)
+        list(training.epochs(run, (given, y), (given, y)))
+        ends.append([w.tobytes() for w in run.nets.net.params.values()])
+    assert ends[0] == ends[1]
+    with pytest.raises(ValueError, match="encode: expected samples with a time axis, input='steps' of surrogate, for 'differences'"):
+        settings(input="constant", encode="differences")
+    with pytest.raises(ValueError, match="encode: expected as many sequences as came, each as long as before"):
+        rate.encode_batch(built(settings(encode=lambda x, dtype: Sequences(x.x, x.lengths * 0 + 1))), x)
+
+
 def test_spikes_are_taken_as_they_are(rng):
     """0 and 1 as uint8, not grey values."""
     x = rng.integers(0, 2, (4, 6, 3)).astype(np.uint8)
@@ -263,7 +302,8 @@ def test_spikes_are_taken_as_they_are(rng):
 def test_data_sets_have_their_settings():
     for name in surrogate.SEQUENCES:
         s = METHODS["surrogate"].settings_for(name)
-        assert catalogue.ABOUT[name].shape == (s.time_axis, *s.model.shape) and s.model.shapes[-1] == (len(catalogue.CLASSES[name]),)
+        (n_steps, n), doubled = catalogue.ABOUT[name].shape, 1 + (s.encode == "differences")
+        assert (n_steps, doubled * n) == (s.time_axis, *s.model.shape) and s.model.shapes[-1] == (len(catalogue.CLASSES[name]),)
     s, data = METHODS["surrogate"].settings_for("mnist1d"), datasets.load("mnist1d")
     training.check_fit(s.model, data, s.own_encoding, s.time_axis)
     with pytest.raises(ValueError, match=r"40 steps for mnist1d, got .* and 39 steps"):
