@@ -7,7 +7,7 @@ import sys
 
 from pysnn import checkpoint, datasets, training
 
-SHIPPED = {"mnist": ("mnist", "mnist-ours-0"), "fashion-mnist": ("fashion-mnist", "fashion-ours-0"),
+SHIPPED = {"mnist": ("mnist", "mnist-still-0"), "fashion-mnist": ("fashion-mnist", "fashion-ours-0"),
            "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist-0"), "fashion-fast": ("fashion-mnist", "fashion-warm-0"),
            "cifar-fast": ("cifar10", "cifar-warm-0")}
 
