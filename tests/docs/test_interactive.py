@@ -13,7 +13,7 @@ from tests.cases import interactive_pages
 from tests.cases.interactive_pages import HERE, PAGES, floats, number, recorded, script, slide, weights
 from tests.cases.tolerances import tol
 
-browser = pytest.fixture(scope="module")(interactive_pages.browser)
+browser = pytest.fixture(scope="module", params=interactive_pages.BROWSERS)(interactive_pages.browser)
 visit = pytest.fixture(interactive_pages.visit)
 docs = pytest.mark.docs
 
