@@ -19,6 +19,8 @@ BROWSERS = {                                 # the commands that start it, and w
     "chromium": (("chromium", "chromium-browser", "google-chrome"), {"args": QUIET}),
     "firefox": (("firefox-esr", "firefox"), {"channel": "moz-firefox"})}
 
+in_chromium = pytest.mark.parametrize("browser", ["chromium"], indirect=True)
+
 
 def script(name):
     """Load a script of docs/interactive as a module."""
@@ -62,7 +64,7 @@ def missing(what):
 
 
 def browser(request):
-    """Start Chromium, or the browser that the fixture's parameter names, without a window; test files make this their fixture, and `visit`."""
+    """Start Chromium, or what the fixture's parameter names, without a window; each file of tests makes this its fixture, and `visit`."""
     if importlib.util.find_spec("playwright") is None:
         missing("Playwright")
     name = getattr(request, "param", "chromium")
@@ -91,9 +93,6 @@ def visit(browser):
         page.on("request", lambda asked: trouble.append(f"{name}: asked for {asked.url[:200]}")
                 if asked.url.split("#")[0] != url and not asked.url.startswith("data:") else None)
         page.goto(url + state)
-        if scheme == "dark" and browser.browser_type.name == "firefox":      # which takes no colour scheme from Playwright
-            page.click("#theme")
-            page.click("#theme")
         return page
 
     yield visit
