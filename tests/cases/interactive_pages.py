@@ -15,7 +15,7 @@ HERE = ROOT / "docs/interactive"
 PAGES = ("neuron", "yin-yang", "integrate-and-fire", "leaky")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
-BROWSERS = {                                 # the commands that start it, and what Playwright is told: a stock Firefox speaks WebDriver BiDi
+BROWSERS = {                                 # the commands that start it, what Playwright is told; a stock Firefox speaks WebDriver BiDi
     "chromium": (("chromium", "chromium-browser", "google-chrome"), {"args": QUIET}),
     "firefox": (("firefox-esr", "firefox"), {"channel": "moz-firefox"})}
 
