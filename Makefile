@@ -154,7 +154,7 @@ docs: .venv-docs/ready  ## build the site: docs/_build/html/index.html; npm is n
 slides: .venv-docs/ready  ## the decks of docs/teach/slides as HTML, PDF and PPTX: slides/; PDF and PPTX need Chromium
 	.venv-docs/bin/python docs/_ext/slides.py slides
 
-test-docs: docs  ## the site in a browser, the notebooks, the interactive pages; needs Chromium
+test-docs: docs  ## the site in a browser, the notebooks, the interactive pages; needs Chromium and Firefox
 	PYSNN_SITE=docs/_build/html .venv-docs/bin/python -m pytest -m docs
 
 lint: .venv/ready  ## style, docstrings, import contracts, tag chain

@@ -44,7 +44,7 @@ html_show_sourcelink = False
 html_theme_options = {"light_css_variables": {"color-brand-primary": "#0b5e8a", "color-brand-content": "#0b5e8a"},
                       "dark_css_variables": {"color-brand-primary": "#6cc0ea", "color-brand-content": "#6cc0ea"},
                       "top_of_page_buttons": []}
-pygments_style, pygments_dark_style = "friendly", "monokai"
+pygments_style, pygments_dark_style = "default", "monokai"     # each word of code with a contrast of 4.5
 copybutton_prompt_text, copybutton_prompt_is_regexp = r"\$ |>>> ", True
 
 mathjax_path = "mathjax/tex-svg.js"

@@ -13,8 +13,13 @@ from tests.cases import ROOT
 
 HERE = ROOT / "docs/interactive"
 PAGES = ("neuron", "yin-yang", "integrate-and-fire", "leaky")
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+BROWSERS = {                                 # the commands that start it, what Playwright is told; a stock Firefox speaks WebDriver BiDi
+    "chromium": (("chromium", "chromium-browser", "google-chrome"), {"args": QUIET}),
+    "firefox": (("firefox-esr", "firefox"), {"channel": "moz-firefox"})}
+
+in_chromium = pytest.mark.parametrize("browser", ["chromium"], indirect=True)
 
 
 def script(name):
@@ -47,9 +52,10 @@ def slide(page, name, value):
         field.dispatchEvent(new Event("input", {bubbles: true})); }""", [name, value])
 
 
-def number(page, name):
-    """Return the value of a slider."""
-    return page.evaluate("(id) => document.getElementById(id).valueAsNumber", name)
+def number(page, *names):
+    """Return the value of a slider, or a list of the values of several."""
+    values = page.evaluate("(ids) => ids.map((id) => document.getElementById(id).valueAsNumber)", names)
+    return values if len(names) > 1 else values[0]
 
 
 def missing(what):
@@ -57,16 +63,18 @@ def missing(what):
     (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)(f"{what} is not installed")
 
 
-def browser():
-    """Start Chromium without a window; each file of tests makes this its fixture, and `visit`."""
+def browser(request):
+    """Start Chromium, or what the fixture's parameter names, without a window; each file of tests makes this its fixture, and `visit`."""
     if importlib.util.find_spec("playwright") is None:
         missing("Playwright")
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    name = getattr(request, "param", "chromium")
+    commands, options = BROWSERS[name]
+    found = next(filter(None, map(shutil.which, commands)), None)
     if not found:
-        missing("Chromium")
+        missing(name.title())
     from playwright.sync_api import sync_playwright
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=found, args=list(QUIET))
+        browser = getattr(play, name).launch(executable_path=found, **options)
         yield browser
         browser.close()
 

@@ -9,12 +9,13 @@ import pytest
 from pysnn.conventions import Rule
 from pysnn.reference import integrate_fire, leaky, temporal
 from tests.cases import interactive_pages
-from tests.cases.interactive_pages import number, slide
+from tests.cases.interactive_pages import in_chromium, number, slide
 from tests.cases.tolerances import tol
 
-browser = pytest.fixture(scope="module")(interactive_pages.browser)
+browser = pytest.fixture(scope="module", params=interactive_pages.BROWSERS)(interactive_pages.browser)
 visit = pytest.fixture(interactive_pages.visit)
 pytestmark = pytest.mark.docs
+STEPS = "(lines) => lines.map((line) => Number(line.dataset.step))"
 
 
 # one neuron
@@ -39,6 +40,7 @@ def random_neurons(n, rng):
         yield z, np.round(w, 1) if k % 7 == 0 else w, float(rng.choice([1.0, 0.3, 0.7, 2.5])), rng.normal(size=n_out)
 
 
+@in_chromium                                 # IEEE 754 fixes this arithmetic for every browser
 def test_a_thousand_random_neurons_bit_for_bit(visit):
     page, cases = visit("neuron"), list(random_neurons(1000, np.random.default_rng(6)))
     got = page.evaluate("""(cases) => cases.map(([z_in, w, n_out, threshold, dz_out]) => {
@@ -67,8 +69,15 @@ def test_potential_is_that_of_the_definition(visit):
 
 def inputs(page):
     """Read the inputs from the fields of the table, as a reader does."""
-    t, w = (np.array([float(field.input_value()) for field in page.locator(f"#inputs input[data-of={kind}]").all()]) for kind in "tw")
-    return t, w, float(page.input_value("#threshold"))
+    t, w, threshold = page.evaluate("""() => ["#inputs input[data-of=t]", "#inputs input[data-of=w]", "#threshold"].map((which) =>
+        [...document.querySelectorAll(which)].map((field) => Number(field.value)))""")
+    return np.array(t), np.array(w), threshold[0]
+
+
+def write(page, kind, i, text):
+    """Write a number into the table, by the keys of a reader; Playwright's fill does not replace a number in Firefox."""
+    page.locator(f"#inputs input[data-of={kind}]").nth(i).press("Control+a")
+    page.keyboard.type(text)
 
 
 def reference_neuron(t, w, threshold):
@@ -87,7 +96,7 @@ def agrees(page):
     got = float(page.get_attribute("#t-out", "data-t").replace("Infinity", "inf"))
     assert got == pytest.approx(t_out, rel=tol("worked example"))
     for kind, ref in (("dt", dt), ("dw", dw)):
-        table = [float(cell.get_attribute("data-value")) for cell in page.locator(f"#inputs .{kind}").all()]
+        table = page.locator(f"#inputs .{kind}").evaluate_all("(cells) => cells.map((cell) => Number(cell.dataset.value))")
         np.testing.assert_allclose(table, ref, rtol=tol("worked example"), atol=0)
     drawn = page.evaluate("""() => [...document.querySelectorAll("#plot g.arrow[data-input]")].map((g) => {
         const [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map((end) => Number(g.querySelector("line").getAttribute(end)));
@@ -133,6 +142,7 @@ def test_dragging_an_input_moves_the_output_as_the_reference_says(visit, width):
     assert t[0] > 0.1 and w[0] == 2.5 and agrees(page) != after
 
 
+@in_chromium                                 # no protocol moves a finger in Firefox
 def test_a_finger_drags_too(visit):
     page = visit("neuron", 390, has_touch=True)
     page.click("button[value=example]")
@@ -159,7 +169,7 @@ def test_keyboard_numbers_and_threshold(visit):
     t, w, _ = inputs(page)
     assert (t[1], w[1]) == (0.89, 0.71)
     agrees(page)
-    page.fill("#inputs input[data-of=w] >> nth=0", "1.37")
+    write(page, "w", 0, "1.37")
     assert inputs(page)[1][0] == 1.37
     agrees(page)
     page.locator("#threshold").focus()
@@ -182,7 +192,8 @@ def test_random_states_of_the_page(visit):
         lists = [",".join(map(str, values)) for values in (t, w)]
         page.evaluate("(hash) => { location.hash = hash; }", f"t={lists[0]}&w={lists[1]}&threshold={rng.choice([0.5, 1, 1.7])}")
         page.wait_for_function("(n) => document.querySelectorAll('#inputs tr').length === n && state.t[0] === " + str(t[0]), arg=n)
-        assert (inputs(page)[0] == t).all() and (inputs(page)[1] == w).all()
+        got = inputs(page)
+        assert (got[0] == t).all() and (got[1] == w).all()
         silent += np.isinf(agrees(page))
     assert 3 < silent < 22
 
@@ -204,10 +215,10 @@ def test_jump_kink_and_silence_are_told_apart(visit):
     assert "0.693" in page.inner_text("#event") and "1.792" in page.inner_text("#event")
     assert float(page.get_attribute("#t-out", "data-t")) > 1.79
     page.click("button[value=kink]")
-    page.fill("#inputs input[data-of=t] >> nth=1", "0.6")
+    write(page, "t", 1, "0.6")
     assert page.get_attribute("#event", "data-kind") == "kink" and page.locator("#plot .leap").count() == 0
     page.click("button[value=margin]")
-    page.fill("#inputs input[data-of=w] >> nth=0", "0.3")
+    write(page, "w", 0, "0.3")
     assert page.get_attribute("#event", "data-kind") == "silent" and page.inner_text("#t-out") == "never"
 
 
@@ -228,17 +239,30 @@ def test_the_curves_meet_what_they_say(visit):
         assert slope == pytest.approx(reference_neuron(*inputs(page))[k][1], rel=tol("worked example"))
 
 
+def test_a_new_address_is_not_overwritten(visit):
+    """The page writes its state into the address 200 ms after a change, but not over an address that has come since."""
+    page = visit("neuron")
+    n = page.evaluate("""() => new Promise((resolve) => { change({...state, threshold: 2});
+        for (const until = performance.now() + 300; performance.now() < until;);
+        location.hash = "t=0&w=1&threshold=1";
+        setTimeout(() => resolve(state.t.length), 400); })""")
+    assert n == 1
+
+
 def test_address_holds_the_state(visit):
     page = visit("neuron", state="#t=0,1.5&w=0.75,0.5&threshold=0.5&input=2&sweep=w")
     assert [a.tolist() for a in inputs(page)[:2]] == [[0, 1.5], [0.75, 0.5]] and page.inner_text("#chosen") == "2"
-    page.fill("#inputs input[data-of=t] >> nth=1", "2.25")
+    write(page, "t", 1, "2.25")
     page.wait_for_function("location.hash.includes('t=0,2.25')")
     for bad in ("#t=0,1&w=1&threshold=1", "#t=x&w=1&threshold=1", "#t=0&w=9&threshold=1", "#<script>", "#t=&w=&threshold="):
-        assert len(inputs(visit("neuron", state=bad))[0]) == 3
+        page.goto(page.url.split("#")[0] + bad)
+        page.reload()
+        assert len(inputs(page)[0]) == 3
 
 
 # integrate-and-fire
 
+@in_chromium
 def test_a_thousand_random_runs_bit_for_bit(visit):
     page, rng, cases = visit("integrate-and-fire"), np.random.default_rng(1), []
     for k in range(1000):
@@ -256,6 +280,7 @@ def test_a_thousand_random_runs_bit_for_bit(visit):
     assert alive > 300
 
 
+@in_chromium
 def test_closed_forms_are_those_of_exact_fractions(visit):
     page, cases, refs = visit("integrate-and-fire"), [], []
     for a in range(-20, 251, 7):
@@ -272,11 +297,11 @@ def test_closed_forms_are_those_of_exact_fractions(visit):
 
 def counted(page):
     """Compare what the page counts with the reference; return the count."""
-    a, threshold, n_steps, v_init = (number(page, name) for name in ("a", "threshold", "n_steps", "v_init"))
-    reset, fire = (page.locator(f"#{kind} button[aria-pressed=true]").get_attribute("value") for kind in ("reset", "fire"))
+    a, threshold, n_steps, v_init = number(page, "a", "threshold", "n_steps", "v_init")
+    reset, fire = page.locator(":is(#reset, #fire) button[aria-pressed=true]").evaluate_all("(pressed) => pressed.map((b) => b.value)")
     spikes, _, _ = integrate_fire.forward(np.full((int(n_steps), 1), a), threshold, v_init, Rule(reset=reset, fire=fire))
     assert page.inner_text("#counts") == str(int(spikes.sum()))
-    drawn = [int(line.get_attribute("data-step")) for line in page.locator("#steps .spike").all()]
+    drawn = page.locator("#steps .spike").evaluate_all(STEPS)
     assert drawn == (np.flatnonzero(spikes) + 1).tolist()
     return int(spikes.sum())
 
@@ -342,6 +367,7 @@ def test_the_staircase_drawn_is_the_one_counted(visit):
 
 # the leaky neuron
 
+@in_chromium
 def test_leaky_steps_bit_for_bit(visit):
     rng = np.random.default_rng(2)
     cases = [[rng.uniform(-5, 80), int(rng.integers(1, 60)), np.exp(-rng.uniform(0.01, 0.4)).item(), rng.choice([5, 15, 22.5]).item()]
@@ -357,11 +383,11 @@ def test_leaky_steps_bit_for_bit(visit):
 
 def told(page):
     """Compare the numbers and the spikes of the page with (M3) and the reference; return both rates."""
-    current, tau, threshold, dt = (number(page, name) for name in ("current", "tau", "threshold", "dt"))
+    current, tau, threshold, dt = number(page, "current", "tau", "threshold", "dt")
     r_i, n_steps = 100 * current, int(100 / dt + 1e-9)
     interval = tau * np.log(r_i / (r_i - threshold)) if r_i > threshold else np.inf
     run = leaky.forward(np.full((n_steps, 1, 1), float(r_i)), np.exp(-dt / tau), threshold, rule=Rule("zero", gain="1 - beta"))[0].ravel()
-    drawn = [int(line.get_attribute("data-step")) for line in page.locator("#potential [data-step]").all()]
+    drawn = page.locator("#potential [data-step]").evaluate_all(STEPS)
     assert drawn == (np.flatnonzero(run) + 1).tolist()
     assert page.locator("#potential [data-spike=time]").count() == np.floor(100 / interval)
     rates = [float(page.inner_text(f"#{name}")) for name in ("rate", "rate-in-steps")]
@@ -402,5 +428,5 @@ def test_leaky_page_follows_every_control(visit):
 
 def test_address_of_the_leaky_page_holds_the_state(visit):
     page = visit("leaky", state="#current=0.42&tau=31&threshold=12.5&dt=2")
-    assert [number(page, name) for name in ("current", "tau", "threshold", "dt")] == [0.42, 31, 12.5, 2]
+    assert number(page, "current", "tau", "threshold", "dt") == [0.42, 31, 12.5, 2]
     assert number(visit("leaky", state="#current=x&tau=&<b>"), "tau") == 20

@@ -244,6 +244,27 @@ FACTS = """() => { const root = document.querySelector('article') || document.bo
     ground: getComputedStyle(document.body).backgroundColor,
     unseen: [...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)}); }"""
 
+# Of the words outside drawings: markup that nothing has translated, and words with a contrast below 4.5 to what lies behind them.
+WORDS = """() => { const found = {markup: [], faint: []}, parts = color => color.match(/[\\d.]+/g).map(Number);
+  const light = rgb => [0.2126, 0.7152, 0.0722].reduce((sum, part, k) => sum + part * (rgb[k] <= 10 ? rgb[k] / 3294.6 :
+    ((rgb[k] / 255 + 0.055) / 1.055) ** 2.4), 0.05);
+  const walk = document.createTreeWalker(document.querySelector('article') || document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent.trim(), element = walk.currentNode.parentElement, style = getComputedStyle(element);
+    if (!text || !element.getClientRects().length || style.visibility === 'hidden' || element.closest('svg, mjx-container, .math, script'))
+      continue;
+    if (/\\$|\\{[a-z:-]+\\}`|\\\\(frac|sum|partial|theta)/.test(text) && !element.closest('code, pre'))
+      found.markup.push(text.slice(0, 60));
+    let behind = element, ground = [255, 255, 255];
+    for (; behind; behind = behind.parentElement) {
+      const color = parts(getComputedStyle(behind).backgroundColor);
+      if ((color[3] ?? 1) > 0.5) { ground = color; break; }
+    }
+    const [low, high] = [light(parts(style.color)), light(ground)].sort((a, b) => a - b);
+    if (high / low < 4.5) found.faint.push(`${style.color} on ${ground}: ${text.slice(0, 40)}`);
+  }
+  return found; }"""
+
 
 @contextlib.contextmanager
 def opened(browser, scheme, width):
@@ -287,16 +308,25 @@ def test_pages_fit_and_formulas_render(site, browser, scheme, width):
 
 
 @pytest.mark.docs
-def test_every_page_fits_a_phone(site, pages, browser):
-    """And nearly all displayed formulas do, broken between their parts or a little smaller; the others scroll by themselves."""
-    displayed, scrolling = 0, []
+def test_every_page_fits_a_phone_and_can_be_read(site, pages, browser):
+    """In light and in dark. Nearly all displayed formulas fit, broken or a little smaller; the others scroll by themselves."""
+    displayed, scrolling, unread = 0, [], []
     with opened(browser, "light", 390) as (page, told):
         for name in pages:
             if not name.startswith("source/"):
                 facts = seen(page, site / name)
                 displayed += facts["displayed"]
                 scrolling += [(name, formula) for formula in facts["scrolling"]]
-        assert not told
+                page.add_style_tag(content="* { transition: none !important; }")
+                for scheme in ("dark", "light"):
+                    page.emulate_media(color_scheme=scheme)
+                    found = page.evaluate(WORDS)
+                    unread += [(name, scheme, kind, set(found[kind])) for kind in found if found[kind]]
+        assert not told and not unread, unread
+        page.evaluate("""() => document.querySelector('article, main').insertAdjacentHTML('beforeend',
+            '<p style="color: #888; background: #fff">the cost, $x$</p>')""")
+        found = page.evaluate(WORDS)
+        assert found["markup"] == ["the cost, $x$"] and len(found["faint"]) == 1       # the measure sees what it should
     assert displayed > 150 and len(scrolling) < 0.06 * displayed, scrolling
 
 

@@ -67,9 +67,11 @@ const page = {
   /* The state behind the # of the address, so that a lecturer can link to it; written when the reader pauses. */
   pending: 0,
   remember(values) {
-    const text = Object.entries(values).map(([k, v]) => `${k}=${v}`).join("&");
+    const text = Object.entries(values).map(([k, v]) => `${k}=${v}`).join("&"),
+      before = location.hash;
     clearTimeout(page.pending);
     page.pending = setTimeout(() => {
+      if (location.hash !== before) return; // a new address, whose event is still to come
       try {
         history.replaceState(null, "", `#${text}`);
       } catch {
