@@ -522,6 +522,8 @@ def gpu():
             f"{r['tests']['passed']} tests passed, {r['tests']['failed']} failed; compute-sanitizer found "
             f"{r['memcheck']['found']} wrong accesses and {r['racecheck']['found']} races in "
             f"{r['memcheck']['tests']['passed']} tests with blocks of their real size.", "",
+            *(f"{n['device'].partition(', numba')[0]}, {n['date']}: {n['tests']['passed']} tests passed, {n['tests']['failed']} failed "
+              f"(`{n['command']}`).\n" for n in r.get("since", [])),
             "| pass | whole call, us | its kernels, us | estimate, us | largest error |", "|---|---|---|---|---|"]
     return rows + [f"| {row['pass']} | {1e6 * row['seconds']:,.0f} | {1e6 * row['kernel_seconds']:,.0f} | {1e6 * row['h100']:.1f} "
                    f"| {row['off']:.0e} |" for row in r["rows"]]
