@@ -421,10 +421,10 @@ def trial():
             f"Together {sum(step['seconds'] for step in r['steps']) / 60:.1f} minutes on {r['cpu'].rsplit(', ', 1)[1]}, {r['date']}.",
             f"The {len(r['words'])} pages that say it have {words:,} words: {words / r['words_a_minute']:.0f} minutes at "
             f"{r['words_a_minute']} words a minute.",
-            f"All this was tried by {r['tried_by']}, who also did {len(r['exercises'])} exercises from the stub to full marks,",
-            "and computed the answers of polls and problems again.",
-            f"What stopped the reader was changed: {n['teacher']} things for a teacher, {n['student']} for a student, {n['editor']} in the "
-            "texts ([the record](../results/trial.json))."]
+            f"All this was gone through by {r['tried_by']}. {len(r['exercises'])} exercises were done from the stub to full marks,",
+            "and the answers of polls and problems computed again.",
+            f"What was unclear on the way was changed: {n['teacher']} things for a teacher, {n['student']} for a student, {n['editor']} in "
+            "the texts ([the record](../results/trial.json))."]
 
 
 def rate_speed():

@@ -1,10 +1,11 @@
-"""Do what docs/teach tells a teacher, for a class of ten, and log how long each step takes; with what stopped a reader who came to it new.
+"""Do what docs/teach tells a teacher, for a class of ten, and log how long each step takes; with what was unclear on the way.
 
 Run: python docs/results/trial.py        writes docs/results/trial.json; needs what `make slides` needs, Chromium too
 
 The commands are those of docs/teach/index.md, without the installation, which docs/results/newcomer.py times; then those of a lab. The
-class is made here: right and wrong files, one that does not parse, an endless loop, an empty file. STUMBLES is what a reader who had
-not seen the project wrote down while doing the same by hand, as a teacher, as a student and as an editor; (what it was, what was changed).
+class is made here: right and wrong files, one that does not parse, an endless loop, an empty file. STUMBLES is
+what was noted when the project's own people did the same step by step from the pages alone, as a teacher, as a student and as an
+editor; (what it was, what was changed). No class has tried it yet.
 """
 
 import csv
@@ -102,7 +103,8 @@ def main():
     scores = {Path(row["file"]).relative_to("submissions").as_posix(): float(row["score"]) for row in rows}
     words = {page: readability.measure(DOCS / page, [])["words"] for page in PAGES}
     print(scores, words, f"{sum(step['seconds'] for step in steps):.0f} s", sep="\n")
-    write("trial", {"command": "python docs/results/trial.py", "tried_by": "a reader who had not seen the project", "steps": steps,
+    write("trial", {"command": "python docs/results/trial.py", "tried_by": "the project, from its pages alone; no class yet",
+                    "steps": steps,
                     "words": words, "words_a_minute": WORDS_A_MINUTE, "scores": scores, "exercises": EXERCISES, "stumbles": STUMBLES})
 
 
