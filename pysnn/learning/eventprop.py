@@ -126,7 +126,7 @@ def finish(nets, step):
     """Finish the gradients of a batch: bound them, pull at neurons that nothing moves, add costs of the user's own.
 
     The rescue: a neuron that is silent for all samples has the gradient 0, and would stay silent. In layers in which some are silent,
-    weights of neurons that no sample moves get -rescue instead. A readout is never silent.
+    weights of neurons that no sample moves get -rescue instead; so do those of a readout that no sample lifts above its rest.
 
     Parameters
     ----------
@@ -144,6 +144,8 @@ def finish(nets, step):
     stats = step.stats | {"movable": movable(grads, weights), "grad_norm": norms(grads, weights)}
     still = {name[1:]: ~grads[name].any(axis=0) for name, silent in zip(weights, step.stats["silent"], strict=False)
              if name in grads and silent > 0}
+    if s.readout == "max":                                               # the maximum is where the potential begins, at 0
+        still[weights[-1][1:]] = (step.y == 0).all(axis=0)
     for name, dw in grads.items():
         temporal.rescale(dw, s.max_norm)
         dw -= dw.dtype.type(s.rescue) * still.get(name[1:], False)

@@ -64,13 +64,23 @@ def test_silent_neurons_are_pulled_up():
 
 
 def test_a_batch_without_an_error_pulls_at_nothing():
-    """Where no neuron is silent, a gradient of 0 is right, and the rescue adds nothing; nor ever to a readout."""
+    """Where no neuron is silent and no output at rest, a gradient of 0 is right, and the rescue adds nothing."""
     nets = eventprop.build(settings(loss=lambda y, labels: (0.0, np.zeros_like(y))), rng=np.random.default_rng(0))
+    nets.net.params["w2"][...] = np.abs(nets.net.params["w2"])
     step = eventprop.gradients(nets, DATA.x_train[:20], DATA.y_train[:20])
     assert step.stats["silent"] == [0.0] and not any(g.any() for g in step.grads.values())
     nets.net.params["w1"][:, 3] = nets.net.params["b1"][3] = -1.0
     step = eventprop.gradients(nets, DATA.x_train[:20], DATA.y_train[:20])
     assert step.grads["w1"][:, 3].all() and not step.grads["w2"].any()
+
+
+def test_a_readout_at_rest_is_pulled_upwards():
+    """Its maximum is where it begins, for all samples: so its gradient is 0, and without a pull it would stay there."""
+    nets = eventprop.build(settings(), rng=np.random.default_rng(0))
+    nets.net.params["w2"][:, 1] = nets.net.params["b2"][1] = -1.0
+    step = eventprop.gradients(nets, DATA.x_train[:20], DATA.y_train[:20])
+    assert (step.y[:, 1] == 0).all() and (step.grads["w2"][:, 1] == -nets.settings.rescue).all()
+    assert step.y[:, 0].any() and not (step.grads["w2"][:, 0] == -nets.settings.rescue).any()
 
 
 @pytest.mark.parametrize("chosen, message", [
