@@ -31,7 +31,7 @@ endef
 test: .venv/ready  ## the default tests: no framework, no download
 	$(call both,)
 
-SLOW_SECOND := $(SECOND) tests/exercises tests/scale
+SLOW_SECOND := $(SECOND) tests/exercises tests/scale tests/estimators
 SLOW := -m "(slow or data) and not frameworks and not cuda and not ptx and not docs"
 
 test-slow: .venv/ready  ## slow tests and tests on full data sets

@@ -24,7 +24,7 @@ EXACT = {"mnist-conv": "MNIST, two convolutions 5 x 5, `28x28x1-16c5-N-P2-32c5-N
          "yin-yang-30-delays": "Yin-Yang, 30 hidden, delays of synapses",
          "yin-yang-30": "Yin-Yang, 30 hidden, weights alone",
          "yin-yang-leaky-equal": "Yin-Yang, 60 hidden, `leaky_equal`", "yin-yang-leaky-double": "Yin-Yang, 60 hidden, `leaky_double`",
-         "yin-yang-alpha": "Yin-Yang, 60 hidden, `alpha`",
+         "yin-yang-alpha": "Yin-Yang, 60 hidden, `alpha`", "yin-yang-eventprop": "Yin-Yang, 200 hidden, EventProp",
          "yin-yang-5-delays-bounded": "first try: 5 hidden, delays, gradients bounded",
          "yin-yang-30-delays-bounded": "first try: 30 hidden, delays",
          "yin-yang-30-bounded": "first try: 30 hidden, weights alone"}
