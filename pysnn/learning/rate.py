@@ -137,6 +137,8 @@ def encode_batch(nets, x, rng=None):
         if callable(own):
             x = _as_long(own(x, dtype.type), before, "encode")
         values = x.x[:, :x.lengths.max()] if isinstance(x, Sequences) else x          # so that padding changes no bit
+        if values.shape[2:] != s.model.shape:
+            raise ValueError(f"encode: expected {s.model.shape} numbers a step for model {s.model}, got {values.shape[2:]}")
         first = nets.net.layers[0]
         spikes = values.dtype == np.uint8 and isinstance(first, Dense) and hasattr(first.op, "spikes_forward")
         return np.ascontiguousarray(values.swapaxes(0, 1), np.uint8 if spikes else s.dtype)

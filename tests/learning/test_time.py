@@ -288,6 +288,8 @@ def test_sequences_are_encoded(rng, code, n, by_hand):
     assert ends[0] == ends[1]
     with pytest.raises(ValueError, match="encode: expected samples with a time axis, input='steps' of surrogate, for 'differences'"):
         settings(input="constant", encode="differences")
+    with pytest.raises(ValueError, match=r"encode: expected \(5,\) numbers a step for model 5-4-4d-I0.7, got \(6,\)"):
+        rate.encode_batch(built(settings(model="5-4-4d-I0.7", encode="differences")), x)
     with pytest.raises(ValueError, match="encode: expected as many sequences as came, each as long as before"):
         rate.encode_batch(built(settings(encode=lambda x, dtype: Sequences(x.x, x.lengths * 0 + 1))), x)
 
