@@ -66,6 +66,13 @@ def limits():
     return rows
 
 
+def alpha():
+    """The public weights of another paper by the neuron with alpha synapses."""
+    rows = ["| network | the paper, % | here, % | strict % | without an output spike | decides at, median |", "|---|---|---|---|---|---|"]
+    return rows + [f"| `{r['name']}` | {100 * r['paper']:.2f} | **{100 * r['test']['expected']:.2f}** | {100 * r['test']['strict']:.2f} | "
+                   f"{r['n_silent']} | {r['median_decision_time']:.2f} |" for r in load("alpha")["rows"]]
+
+
 def conv_speed():
     """Time of a convolution of exact spike times beside PyTorch's."""
     r = load("benchmark-temporal-conv")
@@ -544,7 +551,7 @@ TABLES = {**{f"conformance-{name}": conformance(name) for name in ("how", "frame
           "real": real, "ten-lines": ten_lines, "gpu": gpu, "real-steps": real_steps,
           "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy,
           "steps": steps, "deep": deep, "through-time": through_time, "slopes": slopes, "vowels": vowels, "bridge": bridge,
-          "exact": exact, "limits": limits, "conv-speed": conv_speed,
+          "exact": exact, "limits": limits, "alpha": alpha, "conv-speed": conv_speed,
           "c-program": c_program,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
           "compare-fair": compare_fair, "fair-tuning": fair_tuning, "tandem": tandem,
