@@ -69,8 +69,11 @@ def limits():
 def alpha():
     """The public weights of another paper by the neuron with alpha synapses."""
     rows = ["| network | the paper, % | here, % | strict % | without an output spike | decides at, median |", "|---|---|---|---|---|---|"]
-    return rows + [f"| `{r['name']}` | {100 * r['paper']:.2f} | **{100 * r['test']['expected']:.2f}** | {100 * r['test']['strict']:.2f} | "
-                   f"{r['n_silent']} | {r['median_decision_time']:.2f} |" for r in load("alpha")["rows"]]
+    for r in load("alpha")["rows"]:
+        paper = f"{100 * r['paper']:.2f}" if r["paper"] else "-"
+        rows.append(f"| `{r['name']}` | {paper} | **{100 * r['test']['expected']:.2f}** | {100 * r['test']['strict']:.2f} | "
+                    f"{r['n_silent']} | {r['median_decision_time']:.2f} |")
+    return rows
 
 
 def conv_speed():
