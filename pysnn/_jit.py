@@ -72,7 +72,8 @@ class _Cache(caching.FunctionCache):
     def __init__(self, function):
         super().__init__(function)
         file = self._cache_file
-        self._cache_file = _CacheFile(self._cache_path, f"{self._impl.filename_base}.checked", (file._source_stamp, _SOURCES))
+        name = f"{self._impl.filename_base}.checked-{numba.__version__}"     # another Numba would throw away the files of this one
+        self._cache_file = _CacheFile(self._cache_path, name, (file._source_stamp, _SOURCES))
 
     def load_overload(self, sig, target_context):
         try:

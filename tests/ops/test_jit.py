@@ -87,6 +87,13 @@ def test_a_change_in_any_kernels_file_compiles_anew(compiled, monkeypatch):
     assert compiled() == "compiled" and compiled() == "found"
 
 
+def test_one_version_does_not_throw_away_the_files_of_another(compiled, monkeypatch):
+    with monkeypatch.context() as other:
+        other.setattr(numba, "__version__", "0.0.1")
+        assert compiled() == "compiled" and compiled() == "found"
+    assert compiled() == "found"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_fork_waits_for_the_compiler(compiled):
