@@ -1,12 +1,13 @@
 """Train deep convolutional networks by proxy learning, from scratch (ours) and with a ReLU phase first (warm), and record them.
 
 Run: python docs/results/deep.py train NAME ...      e.g. fashion-warm-0; a run that was stopped goes on; hours each
-     python docs/results/deep.py record               evaluates the finished runs on the test set, writes deep.json
+     python docs/results/deep.py record               evaluates the finished runs in runs/ on the test set; other rows of deep.json stay
 
 The settings are those of the presets, chosen on validation images (5,000 of the training set). The test set is seen once, by `record`.
 Each row says whether the potentials were calibrated, which the paper does not do; a run with calibration off stands beside it.
 """
 
+import json
 import sys
 import time
 
@@ -87,6 +88,8 @@ def main(what, *names):
         return
     paths = sorted(path for row in ROWS for path in record.RUNS.glob(f"{row}-?.npz"))
     rows = [row for row in (evaluated(path.stem, path) for path in paths) if row]
+    fresh, old = {row["name"] for row in rows}, json.loads((record.HERE / "deep.json").read_text())["runs"]
+    rows = sorted(rows + [row for row in old if row["name"] not in fresh], key=lambda row: row["name"])
     record.write("deep", {"command": "python docs/results/deep.py record", "runs": rows})
     for row in rows:
         print(row["name"], f"{row['test']['expected']:.4f} ReLU {row['relu']['expected']:.4f} alike {row['agreement']:.4f}",

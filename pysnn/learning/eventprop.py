@@ -193,7 +193,7 @@ def decide(y):
 
 DATA_SETTINGS = {   # what differs from the preset, data set by data set; chosen on validation splits like the preset itself
     "xor": {"model": "2-8-2", "bias": True, "batch": 4, "epochs": 300, "lr": 0.02},
-    "yin-yang": {"model": "4-200-3", "bias": True, "batch": 50, "epochs": 60, "lr": 0.015},
+    "yin-yang": {"model": "4-200-3", "bias": True, "late": 400.0, "t_bias": 3.0, "batch": 50, "epochs": 60, "lr": 0.015},
     "fashion-sample": {"model": "784-100-10", "epochs": 10},
     "fashion-mnist": {},
     "mnist": {},
