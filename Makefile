@@ -20,7 +20,7 @@ demo: .venv/ready  ## train on the shipped sample, evaluate, draw
 unexport PYTHONDONTWRITEBYTECODE
 
 # $(call both,OPTIONS): two processes of pytest, one for each core; the folders of the second take about half of the time.
-SECOND := tests/learning tests/ops tests/verify
+SECOND := tests/ops tests/verify tests/learning
 define both
 @mkdir -p runs; echo "== two processes: first all but the folders $(notdir $(SECOND)), whose output follows"; \
 $(RUN) -m pytest -p no:cacheprovider $(1) $(SECOND) > runs/test-second.log 2>&1 & second=$$!; \

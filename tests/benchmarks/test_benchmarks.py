@@ -80,6 +80,7 @@ def test_rows_take_ratios_within_rounds(monkeypatch):
     assert json.loads(json.dumps(rows)) == rows
 
 
+@pytest.mark.slow
 def test_contender_takes_the_steps_of_the_learning_rule(monkeypatch):
     """What is timed is what trains: the same weights, bit for bit, as gradients and Adam on the images."""
     bench = module("temporal", monkeypatch)

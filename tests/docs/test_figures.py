@@ -173,6 +173,7 @@ def test_caption_of_the_leaky_neuron():
     assert rate == 50 and potentials[1] >= script.THRESHOLD > potentials[0]
 
 
+@pytest.mark.slow
 def test_caption_of_surrogate_bias(monkeypatch):
     """Also the numbers of docs/course/recurrence-and-surrogates.md."""
     script, page = load("surrogate_bias"), (ROOT / "docs/course/recurrence-and-surrogates.md").read_text()

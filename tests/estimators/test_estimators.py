@@ -4,10 +4,8 @@ import copy
 import os
 import pickle
 import re
-import runpy
 import subprocess
 import sys
-import time
 import warnings
 
 import numpy as np
@@ -414,18 +412,6 @@ def test_ties_are_as_many_as_the_howto_says(n_steps, low, high):
     model = ProxyClassifier(n_steps=n_steps, epochs=10, random_state=0).fit(x[:1200], y[:1200])
     p = model.predict_proba(x[1200:])
     assert low < ((p == p.max(axis=1, keepdims=True)).sum(axis=1) > 1).mean() < high
-
-
-@pytest.mark.slow
-def test_grid_search_example(monkeypatch, tmp_path, capsys):
-    """A search over two parameters on the digits, in less than a minute."""
-    pytest.importorskip("sklearn")
-    pytest.importorskip("numba")
-    monkeypatch.chdir(tmp_path)
-    began = time.process_time()
-    names = runpy.run_path(str(ROOT / "examples/08_grid_search.py"), run_name="__main__")
-    assert len(names["search"].cv_results_["params"]) == 8 and names["x"].shape == (1797, 64) and names["accuracy"] > 0.94
-    assert f"test accuracy {names['accuracy']:.2%}" in capsys.readouterr().out and time.process_time() - began < 120    # of two cores
 
 
 @pytest.mark.slow

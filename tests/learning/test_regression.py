@@ -70,6 +70,7 @@ def loss_at(run, samples, w, value):
     return np.array([[found]]), None
 
 
+@pytest.mark.slow
 def test_learns_what_no_linear_model_can():
     """Friedman's first function: a linear model leaves a quarter of the variance."""
     rng = np.random.default_rng(0)

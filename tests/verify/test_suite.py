@@ -62,7 +62,7 @@ def test_ours_pass(name):
     assert found.errors[name].size >= len([e for e in found.entries if e.max_error is not None])
 
 
-@pytest.mark.parametrize("name", ["integrate_fire", "relu", *EVENTS])
+@pytest.mark.parametrize("name", ["integrate_fire", "relu", *(pytest.param(name, marks=pytest.mark.slow) for name in EVENTS)])
 def test_kernels_pass(name):
     pytest.importorskip("numba")
     found = suite.run([name], backend="numba", few=True)
