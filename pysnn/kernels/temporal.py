@@ -288,24 +288,32 @@ def _sum_z(z_in, z_bound, h, w, dz_in, block):
     n_out = w.shape[0]
     n = i1 - i0
     zero = w.dtype.type(0)
-    packed = np.zeros((n_out + 3, n), w.dtype)
+    packed = np.zeros((n_out + 1, n), w.dtype)
     packed[:n_out] = w[:, i0:i1]
     total = np.empty(n, w.dtype)
     z = np.empty(n, w.dtype)
     c = np.empty(8, w.dtype)
+    who = np.empty(n_out + 3, np.int64)                     # neurons that want something; the rest wait behind them
     for b in range(b0, b1):
         z[:] = z_in[b, i0:i1]
         total[:] = zero
-        for j in range(0, n_out, 4):
+        m = 0
+        for j in range(n_out):
+            if h[b, j] != 0:
+                who[m] = j
+                m += 1
+        who[m:m + 3] = n_out
+        for k in range(0, m, 4):
             for q in range(4):
-                c[q] = z_bound[b, j + q] if j + q < n_out else zero
-                c[4 + q] = h[b, j + q] if j + q < n_out else zero
+                c[q] = z_bound[b, who[k + q]] if who[k + q] < n_out else zero
+                c[4 + q] = h[b, who[k + q]] if who[k + q] < n_out else zero
             c0, c1, c2, c3, h0, h1, h2, h3 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
+            w0, w1, w2, w3 = packed[who[k]], packed[who[k + 1]], packed[who[k + 2]], packed[who[k + 3]]
             for i in range(n):
                 s = total[i]
-                s += h0 * packed[j, i] if z[i] < c0 else zero
-                s += h1 * packed[j + 1, i] if z[i] < c1 else zero
-                s += h2 * packed[j + 2, i] if z[i] < c2 else zero
-                s += h3 * packed[j + 3, i] if z[i] < c3 else zero
+                s += h0 * w0[i] if z[i] < c0 else zero
+                s += h1 * w1[i] if z[i] < c1 else zero
+                s += h2 * w2[i] if z[i] < c2 else zero
+                s += h3 * w3[i] if z[i] < c3 else zero
                 total[i] = s
         dz_in[b, i0:i1] = total

@@ -16,7 +16,7 @@ from ._in_time import in_time
 from .conv import add_patches, gather
 
 _WINDOWS = 16_000_000            # bytes of windows at a time
-_INPUTS, _OUTPUTS = 512, 8       # of a block of the sums over places
+_INPUTS, _OUTPUTS, _PLACES = 512, 8, 256         # of a block of the sums over places
 
 
 class Cache(NamedTuple):
@@ -64,40 +64,43 @@ def _deal(z_in, spikes, seen, how, size, b0, b1):
     order, z_sorted, n_spikes = spikes
     kh, kw, n_c, _, stride, padding, has_b = how
     n_h, n_w = size
-    n_places = n_h * n_w
+    n_places, n_in = n_h * n_w, seen[0].shape[1]
+    behind = np.empty(n_places, np.uint32)                               # where the next spike of a window goes
     for s in range(b0, b1):
-        first, behind = s * n_places, (s + 1) * n_places
-        taps, times, count = seen[0][first:behind], seen[1][first:behind], np.zeros(n_places, np.uint32)
+        taps, times = seen[0][s * n_places:(s + 1) * n_places].reshape(-1), seen[1][s * n_places:(s + 1) * n_places].reshape(-1)
+        behind[:] = np.arange(n_places) * n_in
         waits_b = has_b
         for k in range(n_spikes[s, 1]):
             z = z_sorted[s, k]
             if waits_b and z > 1:
-                _extra(taps, times, count, kh * kw * n_c)
+                _extra(taps, times, behind, kh * kw * n_c)
                 waits_b = False
             i = np.int64(order[s, k])
             c, v, h = i % n_c, i // n_c % z_in.shape[2] + padding, i // (n_c * z_in.shape[2]) + padding
+            u0, u1 = max(0, (v - kw) // stride + 1), min(n_w, v // stride + 1)
             for q in range(max(0, (h - kh) // stride + 1), min(n_h, h // stride + 1)):
-                for u in range(max(0, (v - kw) // stride + 1), min(n_w, v // stride + 1)):
+                tap = np.uint32(((h - q * stride) * kw + v - u0 * stride) * n_c + c)
+                for u in range(u0, u1):
                     p = np.uint64(q * n_w + u)                           # unsigned: no index is asked whether it is negative
-                    at = np.uint64(count[p])
-                    taps[p, at] = ((h - q * stride) * kw + v - u * stride) * n_c + c
-                    times[p, at] = z
-                    count[p] = np.uint32(at + np.uint64(1))
+                    at = np.uint64(behind[p])
+                    taps[at], times[at + p] = tap, z                     # a row of times is one longer
+                    behind[p] = np.uint32(at + np.uint64(1))
+                    tap = np.uint32(tap - np.uint32(stride * n_c))
         if waits_b:
-            _extra(taps, times, count, kh * kw * n_c)
+            _extra(taps, times, behind, kh * kw * n_c)
         for p in range(n_places):
-            n_all = np.int64(count[p])
-            seen[2][first + p, 0], seen[2][first + p, 1] = n_all, n_all
-            times[p, n_all] = times[p, n_all - 1] if n_all > 0 else np.inf           # time stands still behind the last
+            n_all, at = np.int64(behind[p]) - p * n_in, np.int64(behind[p]) + p
+            seen[2][s * n_places + p, 0], seen[2][s * n_places + p, 1] = n_all, n_all
+            times[at] = times[at - 1] if n_all > 0 else np.inf           # time stands still behind the last
 
 
 @njit
-def _extra(taps, times, count, tap):
+def _extra(taps, times, behind, tap):
     """Hand the extra spike, at z = 1, to all windows."""
-    for p in range(len(count)):
-        at = np.int64(count[p])
-        taps[p, at], times[p, at] = tap, 1
-        count[p] = at + 1
+    for p in range(len(behind)):
+        at = np.int64(behind[p])
+        taps[at], times[at + p] = tap, 1
+        behind[p] = at + 1
 
 
 def backward(dz_out, cache, need_dz=True):
@@ -125,35 +128,36 @@ def backward(dz_out, cache, need_dz=True):
 
 
 def _weights(windows, h, z_out):
-    """(T14) Sum the gradients of the weights over all places; the rows of windows are long, those of h are short."""
-    (n_places, n_in), n_out = windows.shape, h.shape[1]
-    more = (0, -n_places % 4), (0, -n_out % 4)
-    windows = np.pad(windows, (more[0], (0, 0)), constant_values=np.inf) if more[0][1] else windows
-    h, z_out = (np.pad(x, more) for x in (h, z_out))
-    dw = np.zeros((h.shape[1], n_in), h.dtype)
+    """(T14) Sum the gradients of the weights over all places."""
+    n_in, n_out = windows.shape[1], h.shape[1]
+    dw = np.zeros((n_out, n_in), h.dtype)
     spread(lambda i0, i1, j0, j1: _sum_w(windows, h, z_out, dw, (i0, i1, j0, j1)),
-           [(*i, *j) for i in cut(n_in, _INPUTS) for j in cut(len(dw), _OUTPUTS)])
-    return np.ascontiguousarray(dw[:n_out].T)
+           [(*i, *j) for i in cut(n_in, _INPUTS) for j in cut(n_out, _OUTPUTS)])
+    return np.ascontiguousarray(dw.T)
 
 
 @njit
 def _sum_w(windows, h, z_out, dw, block):
-    """(T7) dw_ji = -sum_b h_bj max(z_out_bj - z_bi, 0), 0 outside the causal set by itself; 4 neurons by 4 places a pass."""
+    """(T7) dw_ji = -sum_b h_bj max(z_out_bj - z_bi, 0), 0 outside the causal set by itself; places that want nothing are left out."""
     i0, i1, j0, j1 = block
     zero = dw.dtype.type(0)
-    for j in range(j0, j1, 4):
-        s0, s1, s2, s3 = dw[j, i0:i1], dw[j + 1, i0:i1], dw[j + 2, i0:i1], dw[j + 3, i0:i1]
-        for b in range(0, len(windows), 4):
-            p, q, u, v = h[b], h[b + 1], h[b + 2], h[b + 3]
-            e, f, g, k = z_out[b], z_out[b + 1], z_out[b + 2], z_out[b + 3]
-            p0, p1, p2, p3, e0, e1, e2, e3 = p[j], p[j + 1], p[j + 2], p[j + 3], e[j], e[j + 1], e[j + 2], e[j + 3]
-            q0, q1, q2, q3, f0, f1, f2, f3 = q[j], q[j + 1], q[j + 2], q[j + 3], f[j], f[j + 1], f[j + 2], f[j + 3]
-            u0, u1, u2, u3, g0, g1, g2, g3 = u[j], u[j + 1], u[j + 2], u[j + 3], g[j], g[j + 1], g[j + 2], g[j + 3]
-            v0, v1, v2, v3, k0, k1, k2, k3 = v[j], v[j + 1], v[j + 2], v[j + 3], k[j], k[j + 1], k[j + 2], k[j + 3]
-            z0, z1, z2, z3 = windows[b, i0:i1], windows[b + 1, i0:i1], windows[b + 2, i0:i1], windows[b + 3, i0:i1]
-            for i in range(i1 - i0):
-                a, c, d, m = z0[i], z1[i], z2[i], z3[i]
-                s0[i] -= p0 * max(e0 - a, zero) + q0 * max(f0 - c, zero) + u0 * max(g0 - d, zero) + v0 * max(k0 - m, zero)
-                s1[i] -= p1 * max(e1 - a, zero) + q1 * max(f1 - c, zero) + u1 * max(g1 - d, zero) + v1 * max(k1 - m, zero)
-                s2[i] -= p2 * max(e2 - a, zero) + q2 * max(f2 - c, zero) + u2 * max(g2 - d, zero) + v2 * max(k2 - m, zero)
-                s3[i] -= p3 * max(e3 - a, zero) + q3 * max(f3 - c, zero) + u3 * max(g3 - d, zero) + v3 * max(k3 - m, zero)
+    at = np.empty(_PLACES, np.int64)
+    for first in range(0, len(windows), _PLACES):                        # so many stay in the cache for all neurons
+        for j in range(j0, j1):
+            s, n = dw[j, i0:i1], 0
+            for b in range(first, min(first + _PLACES, len(windows))):
+                if h[b, j] != 0:
+                    at[n] = b
+                    n += 1
+            for k in range(0, n // 4 * 4, 4):
+                b0, b1, b2, b3 = at[k], at[k + 1], at[k + 2], at[k + 3]
+                h0, h1, h2, h3 = h[b0, j], h[b1, j], h[b2, j], h[b3, j]
+                t0, t1, t2, t3 = z_out[b0, j], z_out[b1, j], z_out[b2, j], z_out[b3, j]
+                z0, z1, z2, z3 = windows[b0, i0:i1], windows[b1, i0:i1], windows[b2, i0:i1], windows[b3, i0:i1]
+                for i in range(i1 - i0):
+                    s[i] -= (h0 * max(t0 - z0[i], zero) + h1 * max(t1 - z1[i], zero)
+                             + h2 * max(t2 - z2[i], zero) + h3 * max(t3 - z3[i], zero))
+            for k in range(n // 4 * 4, n):
+                h0, t0, z0 = h[at[k], j], z_out[at[k], j], windows[at[k], i0:i1]
+                for i in range(i1 - i0):
+                    s[i] -= h0 * max(t0 - z0[i], zero)
