@@ -36,7 +36,8 @@ HERE = Path(__file__).resolve().parent
 JAX = HERE.parent / ".venv-jax/bin/python"
 PRESET = Contender("pysnn, preset: biases in both layers, tau_m = 4, maxima of potentials", "pysnn")
 OURS = Contender("pysnn", "pysnn")
-TOLERANCE = 5e-3        # of gradients, norm of the difference over the norm, and of first spikes: float32, and spikes near tangents
+TOLERANCE = 0.02        # of gradients, norm of the difference over the norm, and of first spikes: float32, and spikes near tangents
+COUNT_TOLERANCE = 1e-3  # of the hidden spikes: near a tangent rounding decides
 FULL = {"hidden": 200, "batch": 50, "n_batches": 4, "rounds": 11, "turn": 0.5, "pause": 0.2, "few": 4, "skip": ()}
 QUICK = {"hidden": 12, "batch": 6, "n_batches": 2, "rounds": 2, "turn": 0.0, "pause": 0.0, "few": 2, "skip": ("jaxsnn 1",)}
 
@@ -123,7 +124,8 @@ def compare(pipes, jobs):
                      "first": float(np.abs(ours["first"][both] - theirs["first"][both]).max()), "loss": theirs["loss"],
                      "loss_ours": float(ours["loss"]), **apart})
         misses = jobs[name].contender.kind == "exact-event-adjoint"
-        same = theirs["hidden"] == ours["hidden"] and not rows[-1]["only_one_fires"] and max(rows[-1]["first"], *apart.values()) < TOLERANCE
+        same = abs(theirs["hidden"] / ours["hidden"] - 1) < COUNT_TOLERANCE and not rows[-1]["only_one_fires"]
+        same &= max(rows[-1]["first"], *apart.values()) < TOLERANCE
         assert same or (misses and 0.8 * ours["hidden"] < theirs["hidden"] <= ours["hidden"]), f"pysnn and {name} differ: {rows[-1]}"
     return rows
 
