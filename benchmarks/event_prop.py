@@ -3,14 +3,14 @@
 Run: make bench      or: python benchmarks/event_prop.py [--json FILE] [--threads N] [--quick]
 
 How it measures. Every contender lives in a process of its own, jaxsnn's in the environment .venv-jax (without it that row is left out, and
-the record says so). They take turns, in random order in each round: a step that is not timed, then as many as take half a second. A figure
-is the median over rounds of a round's mean step; a ratio is the median over rounds of the ratios within a round. A step is forward, loss,
-backward and Adam on spike times in memory; jaxsnn's is compiled before. All have pysnn's weights and input times, tau_m = 2 tau_s (jaxsnn
-knows 1 and 2) and the loss of the outputs' first spikes: `many` with about as many spikes a neuron as the preset for Yin-Yang has, `one`
-with one at most. jaxsnn computes a fixed number of events for a layer; it gets the least that these samples need, and runs once more on one
-thread, which can be faster. exact-event-adjoint's trains take few samples of the batch, and their time is extrapolated. First spikes and
-gradients are compared with ours before anything is timed. exact-event-adjoint looks for a spike only where the potential is above the
-threshold at an input or a fixed time after one, and misses some: the record says how many.
+the record says so). They take turns, in random order in each round: a step that is not timed, then as many as take half a second (slower
+ones: a single step, timed). A figure is the median over rounds of a round's mean step; a ratio is the median over rounds of the ratios
+within a round. A step is forward, loss, backward and Adam on spike times in memory; jaxsnn's is compiled before. All have pysnn's weights
+and input times, tau_m = 2 tau_s (jaxsnn knows 1 and 2) and the loss of the outputs' first spikes: `many` with about as many spikes a
+neuron as the preset for Yin-Yang has, `one` with one at most. jaxsnn computes a fixed number of events for a layer; it gets the least that
+these samples need, and runs once more on one thread, which can be faster. exact-event-adjoint's trains take few samples of the batch, and
+their time is extrapolated. First spikes and gradients are compared with ours before anything is timed. exact-event-adjoint looks for a
+spike only where the potential is above the threshold at an input or a fixed time after one, and misses some: the record says how many.
 """
 
 import datetime
