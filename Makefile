@@ -123,11 +123,12 @@ SCALE := tests/scale/test_mpirun.py tests/scale/test_mpi_page.py tests/scale/tes
 figures: .venv/ready  ## draw the lecture figures of docs/figures anew
 	$(RUN) docs/figures/all.py
 
-bench: .venv-frameworks/ready  ## timings against PyTorch, SpikingJelly and snnTorch; close everything else first
+bench: .venv-frameworks/ready .venv-jax/ready  ## timings against PyTorch, SpikingJelly, snnTorch, jaxsnn; close everything else first
 	.venv-frameworks/bin/python benchmarks/temporal.py --json docs/results/benchmark-temporal.json
 	.venv-frameworks/bin/python benchmarks/rate.py --json docs/results/benchmark-rate.json
 	.venv-frameworks/bin/python benchmarks/deep.py --json docs/results/benchmark-deep.json
 	.venv-frameworks/bin/python benchmarks/time.py --json docs/results/benchmark-time.json
+	.venv-frameworks/bin/python benchmarks/event_prop.py --json docs/results/benchmark-event-prop.json
 	.venv-frameworks/bin/python benchmarks/memory.py --json docs/results/benchmark-memory.json
 
 golden: .venv/ready  ## rebuild the golden vectors from the oracles; the arrays come out the same

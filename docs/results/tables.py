@@ -88,6 +88,22 @@ def conv_speed():
     return rows
 
 
+def event_speed():
+    """Time of a training step of EventProp beside public codes."""
+    if (r := load("benchmark-event-prop")) is None:
+        return ["not measured yet"]
+    lines = [f"{r['cpu']}, {r['threads']} threads, batch {r['batch']}, float32, medians of {r['rounds']} rounds in turns, {r['date']}, "
+             f"load {r['machine']['load']:.2f} before the start. Ratio: to pysnn, within a round."]
+    for s in r["sections"]:
+        lines += ["", f"| a neuron fires at most: {s['n_spikes']} | room for spikes | hidden spikes a neuron | gradients differ by "
+                  "| ms a step | ratio |", "|---|---|---|---|---|---|"]
+        lines += [f"| {row['what']} | {row['room']} | {row['spikes']:.2f} | {'-' if row['apart'] is None else format(row['apart'], '.0e')} "
+                  f"| {1e3 * row['s']:.1f} | {row['ratio']:.1f} |" for row in s["rows"]]
+        fastest = next(row for row in s["rows"] if row["name"] == s["fastest"])
+        lines += ["", f"pysnn is {fastest['ratio']:.1f} times as fast as the fastest of them ({fastest['what']}).", *s["left_out"]]
+    return lines
+
+
 def accuracy(labels=LABELS):
     """Test accuracy by data set and preset."""
     rows = ["| network | seeds | epochs | validation % | test % | strict % | training time |", "|---|---|---|---|---|---|---|"]
@@ -554,7 +570,7 @@ TABLES = {**{f"conformance-{name}": conformance(name) for name in ("how", "frame
           "real": real, "ten-lines": ten_lines, "gpu": gpu, "real-steps": real_steps,
           "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy,
           "steps": steps, "deep": deep, "through-time": through_time, "slopes": slopes, "vowels": vowels, "bridge": bridge,
-          "exact": exact, "limits": limits, "alpha": alpha, "conv-speed": conv_speed,
+          "exact": exact, "limits": limits, "alpha": alpha, "conv-speed": conv_speed, "event-speed": event_speed,
           "c-program": c_program,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
           "compare-fair": compare_fair, "fair-tuning": fair_tuning, "tandem": tandem,

@@ -31,14 +31,14 @@ def run(*args):
     return subprocess.run([sys.executable, *map(str, args)], capture_output=True, text=True, timeout=400, env=environment, cwd=ROOT)
 
 
-@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "time", "memory"])
+@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "time", "event_prop", "memory"])
 def test_imports_without_torch(name):
     done = run("-W", "error", "-c", WITHOUT_TORCH, BENCHMARKS / f"{name}.py")
     assert done.returncode == 0 and done.stdout == done.stderr == ""
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
-@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "time"])
+@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "time", "event_prop"])
 def test_missing_torch_is_one_clear_line(name):
     done = run(BENCHMARKS / f"{name}.py", "--quick")
     assert done.returncode == 1 and done.stdout == ""
@@ -228,3 +228,22 @@ def test_quick_time_benchmark(tmp_path):
         assert all(c["rate"] > 0 for c in section["checks"]) and "hoisted" in section["hoisted"] and "hoisted" not in section["peer"]
         assert {row["name"] for row in section["rows"]} >= {"pysnn", "products", section["peer"], section["hoisted"]}
         assert min(section["times_faster"], section["times_faster_hoisted"], section["bytes_needed"], *section["limit"].values()) > 0
+
+
+@pytest.mark.frameworks
+def test_quick_event_prop_benchmark(tmp_path):
+    """pysnn has the spikes and gradients of the public codes, and all contenders are recorded; jaxsnn where its environment is."""
+    missing = [name for name in ("torch", "exact_event_adjoint", "exact_snn") if importlib.util.find_spec(name) is None]
+    if missing:
+        (pytest.fail if os.environ.get("CI", "").lower() == "true" else pytest.skip)(f"not installed: {missing}")
+    done = run(BENCHMARKS / "event_prop.py", "--quick", "--json", tmp_path / "record.json")
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "record.json").read_text())
+    jaxsnn = {"jaxsnn"} if (ROOT / ".venv-jax/bin/python").is_file() else set()
+    for section, own in zip(record["sections"], ({"pysnn", "preset"}, {"pysnn"}), strict=True):
+        peers = {"adjoint", *jaxsnn} | ({"exact-snn"} if section["name"] == "one" else set())
+        assert {r["name"] for r in section["rows"]} == own | peers and {c["peer"] for c in section["checks"]} == peers
+        assert bool(section["left_out"]) == (not jaxsnn) and section["fastest"] in peers
+        assert all(r["s"] > 0 and r["ratio"] > 0 and r["what"] in done.stdout for r in section["rows"])
+        assert all(c["hidden_spikes"] > 0 and c["samples"] > 0 for c in section["checks"])
+    assert {"torch", "exact-event-adjoint", "exact-snn-nn", *jaxsnn} <= set(record["versions"])
