@@ -57,6 +57,7 @@ class Marks(NamedTuple):
     items: tuple
     hints: tuple
     remarks: tuple = ()  # what somebody should look at, although it is not wrong
+    builds_on: dict = {}     # as of the exercise
 
     @property
     def ok(self):
@@ -127,9 +128,12 @@ class Marks(NamedTuple):
             right = [i.case for i in of_output if i.ok]
             places[output] = f"wrong in {len(wrong)} of {len(of_output)} cases, first in '{wrong[0]}'" + (
                 f"; right in '{right[-1]}'" if right else "")
+            before = [o for o in self.builds_on.get(output, ()) if o in places]
+            if before:
+                places[output] += f"; it is computed from {', '.join(before)}: correct that first"
             if hints > 0:
                 places[output] += f"; see {of_output[0].equation}"
-            if hints == HINTS[-1] and any("got " in i.note for i in of_output if not i.ok):
+            if hints == HINTS[-1] and not before and any("got " in i.note for i in of_output if not i.ok):
                 places[output] += TWO
         return places
 
@@ -150,7 +154,7 @@ def mark_answers(exercise, seed, answers):
     hints = [*_mistakes(exercise, seed, answers, {(k, out) for k, out in wrong if out in alive}, n_wrong)]
     hinted = {output for hint in hints for output in hint.outputs}
     hints += _simple(right, answers, {output for _, output in wrong} - hinted)
-    return Marks(exercise.name, tuple(items), tuple(hints))
+    return Marks(exercise.name, tuple(items), tuple(hints), builds_on=exercise.builds_on)
 
 
 def _mark_error(error):

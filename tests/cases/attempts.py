@@ -72,6 +72,11 @@ WRONG = {
         ("note", ".sum(axis=2)", ".sum(axis=1)"),
         ("with_respect_to_t", "dz_in = (causal", "dz_in = np.where(np.isfinite(z_in), z_in, 0) * (causal"),
         ("", "dw = (late", "late = late / z_in[:, :, None]\n    dw = (late"),
+        ("outside_the_causal_set", "dz_in = (causal * w * h[:, None, :]).sum(axis=2)", "dz_in = h @ w.T"),
+        ("last_sample_only", "dw = (late * h[:, None, :]).sum(axis=0)",
+         "dw = np.zeros_like(w)\n    for b, inside in enumerate(causal):\n        dw[inside] = (late * h[:, None, :])[b][inside]"),
+        ("last_output_only", "dz_in = (causal * w * h[:, None, :]).sum(axis=2)", "dz_in = np.zeros_like(z_in)\n"
+         "    for j in range(w.shape[1]):\n        dz_in[causal[:, :, j]] = (w * h[:, None, :])[:, :, j][causal[:, :, j]]"),
     ],
     "spike_loss": [
         ("softmax_sign", "-(p - one_hot)", "(p - one_hot)"),
@@ -126,6 +131,9 @@ WRONG = {
         ("surrogate_off_centre", "surrogate_grad(u[t] - threshold,", "surrogate_grad(u[t],"),
         ("twice_as_high", "slope / 2 /", "slope /"),
         ("half_pi_forgotten", "np.pi / 2 * slope * x", "slope * x"),
+        ("one_for_half_k", "slope / 2 /", "1 /"),
+        ("over_threshold", "surrogate_grad(u[t] - threshold,", "surrogate_grad(u[t] / threshold - 1,"),
+        ("surrogate_on_both", SPIKE, "dv = g * (dv + dspikes[t])"),
         ("one_over_pi", ATAN, "g = 1 / np.pi / (1 + (np.pi / 2 * slope * x) ** 2)"),
         ("one_over_pi", ATAN, "g = 1 / np.pi / (1 + (np.pi * x) ** 2)"),
         ("one_over_pi", ATAN, "g = slope / np.pi / (1 + (slope * x) ** 2)"),
