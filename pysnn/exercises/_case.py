@@ -140,7 +140,7 @@ class Exercise(NamedTuple):
     functions: dict          # name of a function that the student's file defines -> ours, from pysnn.reference
     cases: object            # cases(rng) -> list of Case
     mistakes: tuple = ()
-    builds_on: dict = {}     # output of a function -> outputs of another one, from which it is computed
+    builds_on: dict | None = None     # output of a function -> outputs of another one, from which it is computed
 
     def __hash__(self):
         return hash(self.name)

@@ -57,7 +57,7 @@ class Marks(NamedTuple):
     items: tuple
     hints: tuple
     remarks: tuple = ()  # what somebody should look at, although it is not wrong
-    builds_on: dict = {}     # as of the exercise
+    builds_on: dict | None = None     # as of the exercise
 
     @property
     def ok(self):
@@ -128,7 +128,7 @@ class Marks(NamedTuple):
             right = [i.case for i in of_output if i.ok]
             places[output] = f"wrong in {len(wrong)} of {len(of_output)} cases, first in '{wrong[0]}'" + (
                 f"; right in '{right[-1]}'" if right else "")
-            before = [o for o in self.builds_on.get(output, ()) if o in places]
+            before = [o for o in (self.builds_on or {}).get(output, ()) if o in places]
             if before:
                 places[output] += f"; it is computed from {', '.join(before)}: correct that first"
             if hints > 0:
