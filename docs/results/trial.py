@@ -58,7 +58,7 @@ AGAIN = {                                # a second time, with mistakes made on 
     "stumbles": (
         ("on the site the link just before the jump opened the page without that state", "links keep their state, and a test"),
         ("on a busy machine a notebook had 0 %, for it did not run to its end within 2 seconds", "it is marked a second time"),
-        ("twelve common mistakes had no hint, such as `=` in the place of `+=`", "twelve hints"),
+        ("fourteen common mistakes had no hint, such as `=` in the place of `+=`", "fourteen hints"),
         ("an answer on delays was that of another question", "computed again"),
         ("nothing said that the wheel for students has the solutions", "the page on grading says it"),
         ("results in float32 lost an item, although the page says that they are right", "they are right"),
@@ -78,6 +78,7 @@ AGAIN = {                                # a second time, with mistakes made on 
         ("`delay by one more millisecond` where a derivative was meant", "by a little"),
         ("(T11) divided a gradient by 1/tau", "1/tau on the other side"),
         ("points of a student with 15 digits", "rounded"),
+        ("the script behind the time for a class of 100 had stopped with an error since exercises were added", "it runs, and a test"),
         ("a note on a slide named a link on another page", "the page that has it"),
         ("remarks on an item were promised and are not in the table", "the page says where"),
     ),

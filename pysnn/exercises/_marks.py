@@ -121,14 +121,14 @@ class Marks(NamedTuple):
 
     def _places(self, hints):
         """Say of each output whose numbers are wrong where they are, which equation is about it, and that no one mistake is known."""
-        places = {}
-        for output in dict.fromkeys(i.output for i in self.items if i.note != NOT_WRITTEN and not i.ok):
+        places, outputs = {}, dict.fromkeys(i.output for i in self.items if i.note != NOT_WRITTEN and not i.ok)
+        for output in outputs:
             of_output = [i for i in self.items if i.output == output]
             wrong = [i.case for i in of_output if not i.ok]
             right = [i.case for i in of_output if i.ok]
             places[output] = f"wrong in {len(wrong)} of {len(of_output)} cases, first in '{wrong[0]}'" + (
                 f"; right in '{right[-1]}'" if right else "")
-            before = [o for o in (self.builds_on or {}).get(output, ()) if o in places]
+            before = [o for o in (self.builds_on or {}).get(output, ()) if o in outputs]
             if before:
                 places[output] += f"; it is computed from {', '.join(before)}: correct that first"
             if hints > 0:

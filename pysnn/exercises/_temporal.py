@@ -382,6 +382,8 @@ LOSS_MISTAKES = (
             _of_label(lambda p, one_hot: p)),
     Mistake("no_probability", "p is missing: the gradient with respect to a score is p minus 1 for the label, and p for the others",
             _of_label(lambda p, one_hot: one_hot)),
+    Mistake("label_alone", "you give a gradient to the label alone; the p of the others fall and rise with it: [k = g] - p_k for every k",
+            _of_label(lambda p, one_hot: one_hot * (1 - p))),
     Mistake("softmax_diagonal", "that is the derivative of one probability; the loss is the logarithm of p of the label: p minus one-hot",
             _of_label(lambda p, one_hot: -p * (1 - p))),
     Mistake("squared_error", "that is the gradient of a squared error; the loss is a cross-entropy",

@@ -88,6 +88,7 @@ WRONG = {
         ("no_probability", "-(p - one_hot)", "one_hot"),
         ("flipped_scores", "-(p - one_hot)", "(one_hot - np.exp(-scores) / np.exp(-scores).sum(axis=1, keepdims=True))"),
         ("flipped_scores", "-(p - one_hot)", "(np.exp(-scores) / np.exp(-scores).sum(axis=1, keepdims=True) - one_hot)"),
+        ("label_alone", "-(p - one_hot)", "one_hot * (1 - p)"),
         ("softmax_diagonal", "-(p - one_hot)", "(-p * (1 - p))"),
         ("simple", "-(p - one_hot)", "-2 * (p - one_hot)"),
         ("squared_error", "-(p - one_hot)", "-2 * (p - one_hot) * p * (1 - p)"),
