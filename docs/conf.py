@@ -31,6 +31,7 @@ root_doc = "index"
 
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence", "deflist", "attrs_inline", "attrs_block"]
 myst_heading_anchors = 4
+myst_url_schemes = ["http", "https", "mailto", "ftp", "repository"]       # the last: links that _ext/repository.py has marked
 myst_dmath_double_inline = True
 suppress_warnings = ["config.cache"]          # the settings of the gallery hold functions
 

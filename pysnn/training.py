@@ -324,9 +324,10 @@ def _stuck(record, n):
     if record.get("train_accuracy", record.get("train_r2")) > 0.99:
         return ""
     shares = [record.get(name, []) for name in ("silent", "ceiling", "movable")]
-    for k, (silent, ceiling, movable) in enumerate(zip_longest(*shares, fillvalue=0.5)):
-        if silent == 1 or ceiling == 1 or movable < 0.01:
-            return f"layer {k + 1} cannot learn ({silent:.0%} silent, {ceiling:.0%} at the ceiling, {movable:.0%} can move): {cure}"
+    layers = [(k, *row) for k, row in enumerate(zip_longest(*shares, fillvalue=0.5), 1)]
+    closed = [row for row in layers if 1 in row[1:3]][:1]               # the first: nothing new comes to those behind it
+    for k, silent, ceiling, movable in closed or [row for row in layers if row[3] < 0.01][-1:]:     # the last: no gradient passes it
+        return f"layer {k} cannot learn ({silent:.0%} silent, {ceiling:.0%} at the ceiling, {movable:.0%} can move): {cure}"
     if record.get("distance", 0) > 0.05 and record.get("agreement", 1) < 0.8:
         return f"the networks part: the ReLU network is right for {record['distance']:.1%} more, and they decide alike in " \
                f"{record['agreement']:.1%}: try more steps, or, of proxy, pooling=inside and calibrate=0.05"

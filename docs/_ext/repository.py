@@ -12,6 +12,7 @@ The [source] links of the API reference lead to the same source pages.
 
 import importlib
 import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,16 @@ def list_findings(app, docname, source):
     """Put the pages of single findings below their overview, whose text stays plain Markdown for readers of the repository."""
     if docname == "findings/README":
         source[0] += "\n```{toctree}\n:hidden:\n:glob:\n\n[a-z]*\n```\n"
+
+
+def keep_states(app, docname, source):
+    """Mark links to a state of a self-contained page, `neuron.html#t=0,1&w=2,1`: of a link to a file, MyST keeps the file alone."""
+    here = (ROOT / "docs" / docname).parent
+
+    def marked(link):
+        path = (here / link[1]).resolve()
+        return f"]({SCHEME}{path.relative_to(ROOT).as_posix()}#{link[2]})" if path.is_file() else link[0]
+    source[0] = re.sub(r"\]\(([\w./-]+\.html)#([^()\s]*=[^()\s]*)\)", marked, source[0])
 
 
 def remember(app, doctree):
@@ -196,6 +207,7 @@ def setup(app):
     """Register the transform and the events."""
     app.add_transform(FileLinks)
     app.connect("source-read", list_findings)
+    app.connect("source-read", keep_states)
     app.connect("doctree-read", remember, priority=900)
     app.connect("env-purge-doc", forget)
     app.connect("env-merge-info", merge)

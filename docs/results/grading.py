@@ -28,7 +28,7 @@ WRONG = {"spike_time": ("<= z_next", "< z_next"), "temporal_backward": (" - thre
          "integrate_and_fire": (">= threshold", "> threshold"), "surrogate_backward": ("slope / 2 /", "slope /"),
          "conv_backward": ("dpadded[at] +=", "dpadded[at] ="), "max_pool_backward": ("free &= ~first", "pass"),
          "batch_norm_backward": ("- x_hat * dgamma", "+ x_hat * dgamma"), "proxy_step": ("2 * error /", "error /"),
-         "conversion": (" + 1e-9", ""), "find_the_bug": ("w[order, j]", "w[:, j]")}
+         "conversion": (" + 1e-9", ""), "find_the_bug": ("w[order, j]", "w[:, j]"), "encode": ("(1 - x)", "x"), "stdp": ("dw -=", "dw +=")}
 
 
 def files():

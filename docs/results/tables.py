@@ -450,7 +450,10 @@ def trial():
             f"All this was gone through by {r['tried_by']}. {len(r['exercises'])} exercises were done from the stub to full marks,",
             "and the answers of polls and problems computed again.",
             f"What was unclear on the way was changed: {n['teacher']} things for a teacher, {n['student']} for a student, {n['editor']} in "
-            "the texts ([the record](../results/trial.json))."]
+            "the texts ([the record](../results/trial.json)).", "",
+            f"A second time, {r['again']['date']}, with {len(r['again']['exercises'])} exercises and mistakes made on purpose: "
+            f"{len(r['again']['stumbles'])} things more. Most cost:", "",
+            *(f"- {what}: {change}" for what, change in r["again"]["stumbles"][:r["shown"]])]
 
 
 def rate_speed():

@@ -71,12 +71,12 @@ def _list(args, exercises):
 
 def _mark(args, exercises):
     """Mark files; what cannot be marked is said in one line, and the others are marked all the same."""
-    results, errors, shown = [], [], []
+    results, errors, shown, files = [], [], [], []
 
     def fail(file, why, **more):
-        errors.append(why)
+        name = Path(file).name
+        errors.append(f"{file}{why.removeprefix(name)}" if len(files) > 1 and why.startswith(name) else why)      # in which folder
         results.append({"file": str(file), **more, "error": why})
-    files = []
     for target in args.target:
         try:
             files += exercises.submissions([target])

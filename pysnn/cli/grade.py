@@ -42,6 +42,8 @@ def grade(args):
     """Mark all files, show the table, write what was asked for."""
     from .. import exercises
     check_limit(args)
+    if args.jobs == 0:
+        raise ValueError("--jobs: expected at least 1, got 0")
     taken = {path.resolve() for path in map(Path, args.folder)}
     for folder in args.folder:
         with contextlib.suppress(ValueError):                            # an empty folder has a row of its own

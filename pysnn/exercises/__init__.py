@@ -33,7 +33,8 @@ __all__ = ["MODULES", "NAMES", "NOT_WRITTEN", "Case", "Exercise", "Grades", "Ite
 
 NAMES = tuple(MODULES)
 MAX_LATE = 3             # cases without an answer that are waited for
-PATIENCE = 5             # a file that is late in fewer cases gets so many times the limit in a second try: the machine may be busy
+PATIENCE = 5             # a file that is late, or in fewer cases, gets so many times the limit in a second try: the machine may be busy
+UNFINISHED = "; it did not"      # how the message about a file ends that does not run to its end in time
 
 
 @functools.cache
@@ -199,7 +200,7 @@ def _mark_part(path, part, seed, limit):
                 answers.append(case.answer(functions))
                 n_late += "no answer" in (room.why or "")
         except ValueError as error:
-            why = part.place(str(error))
+            why = part.place(str(error)).replace(clean(file.name), clean(path.name), 1)
     if why:
         return Marked(part.exercise, None, why, room.printed, part.text)
     marks = mark_answers(exercise, seed, answers)
@@ -208,9 +209,10 @@ def _mark_part(path, part, seed, limit):
 
 
 def _patiently(path, seed, limit):
-    """Mark each exercise of a file; a second time, with more patience, where some cases gave an answer in time and some did not."""
+    """Mark each exercise of a file; a second time, with more patience, where it did not run to its end in time, or some cases did not."""
     def late(marked):
-        return sum(i.note.startswith(NO_ANSWER) for m in marked if m.marks for i in m.marks.items)
+        notes = [note for m in marked for note in ([i.note for i in m.marks.items] if m.marks else [m.why])]
+        return sum(note.startswith(NO_ANSWER) or note.endswith(UNFINISHED) for note in notes)
     marked = mark_each(path, seed, limit)
     if not late(marked) or any(i.note.startswith("not run") for m in marked if m.marks for i in m.marks.items):
         return marked
@@ -230,7 +232,7 @@ def grade(files, weights=None, seed=0, limit=2.0, jobs=None):
         Of the random numbers in the cases; with one that only the teacher knows, nobody can write the results down.
     limit : float
         Seconds that a case may take; with n times as many jobs as the default n times as much, for then each waits for the others. A file
-        that answers some cases in time and few not is marked again with five times as much.
+        that does not run to its end in time, or answers few cases too late, is marked again with five times as much.
     jobs : int, optional
         Files that are marked at the same time; default: two for each processor, for much of the time is waiting.
 

@@ -101,4 +101,5 @@ MISTAKES = (
 )
 
 EXERCISES = {"find_the_bug": Exercise("find_the_bug", "four functions, four mistakes: correct them", "(T3) to (T8), (L1)", RIGHT, _cases,
-                                      MISTAKES)}
+                                      MISTAKES, {"loss": ("z_out",), "new_w1": ("z_out", "dz_in", "dw", "dz"),
+                                                 "new_w2": ("z_out", "dw", "dz")})}

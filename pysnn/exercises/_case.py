@@ -117,6 +117,12 @@ def as_array(value):
     return value
 
 
+def stacked(results):
+    """Stack results; float32 if one of them is, for the others, such as inf, may not show it."""
+    found = np.stack(results)
+    return found.astype(np.float32) if np.float32 in {np.asarray(x).dtype.type for x in results} else found
+
+
 class Mistake(NamedTuple):
     """A known mistake: how it changes the functions of an exercise, and a hint for a student who made it."""
 
@@ -134,6 +140,7 @@ class Exercise(NamedTuple):
     functions: dict          # name of a function that the student's file defines -> ours, from pysnn.reference
     cases: object            # cases(rng) -> list of Case
     mistakes: tuple = ()
+    builds_on: dict | None = None     # output of a function -> outputs of another one, from which it is computed
 
     def __hash__(self):
         return hash(self.name)

@@ -75,7 +75,8 @@ class Grades(NamedTuple):
             tests.append(_test(f"{Path(row.file).name}: {name}", row.scores[name], weights.get(name, 0.0),
                                f"the best of {len(tries)} files\n" * (len(tries) > 1) + (m.marks.text(hints) if m.marks else m.why)))
         tests += [_test(Path(row.file).name, 0.0, 0.0, row.why) for row in self.rows if row.why]
-        tests += [_test(name, 0.0, weight, "not handed in") for name, weight in weights.items() if name not in handed_in]
+        absent = "not handed in" if all(row.marked for row in self.rows) else "not found: see the file that could not be read"
+        tests += [_test(name, 0.0, weight, absent) for name, weight in weights.items() if name not in handed_in]
         return {"score": sum(test["score"] for test in tests), "tests": tests}
 
     def to_dict(self):

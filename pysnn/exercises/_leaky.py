@@ -367,6 +367,8 @@ LAYER_MISTAKES = (
             _changed(inward=lambda du, di: du + di)),
     Mistake("same_step", "your dW pairs spikes and currents of the same step; a spike comes back one step later, (D11)",
             _changed(gather=lambda u, spikes, t, di: spikes[t].T @ di)),
+    Mistake("wraps_around", "in the first step your dW takes spikes[-1], those of the last one; before the first step nothing has fired",
+            _changed(gather=lambda u, spikes, t, di: spikes[t - 1].T @ di)),
     Mistake("wrong_neighbour", "your dW pairs the spikes of a step with the currents of the step before; it is the other way round, (D11)",
             _changed(gather=lambda u, spikes, t, di: spikes[t + 1].T @ di if t + 1 < len(u) else 0)),
     Mistake("dw_transposed", "your dW is transposed: rows are the neurons that spike, columns those that receive, (D11)",

@@ -109,9 +109,9 @@ PROXY_MISTAKES = (
             _fault("updated_early")),
     Mistake("unseen_regulariser", "your gradient has a term proportional to the weights, like weight decay; the loss has no such term",
             _fault("unseen_regulariser")),
-    Mistake("own_error",
-            "you take the error at the output of the ReLU network; take it at the spike counts, (P1). The step does not use that output",
-            _own(output=lambda p: p.a2)),
+    *(Mistake("own_error",
+              "you take the error at the output of the ReLU network; take it at the spike counts, (P1). The step does not use that output",
+              _own(output=lambda p: p.a2, loss_of=loss_of)) for loss_of in (lambda p: p.r2, lambda p: p.a2)),
     Mistake("with_respect_to_rates",
             "that is the error with respect to the rates; with respect to the counts there is another factor 1/N_STEPS, (P1)",
             _own(scale=1.0)),
@@ -123,6 +123,8 @@ PROXY_MISTAKES = (
             _own(mask=lambda p: p.a1 > 0)),
     Mistake("mean_over_samples", "the loss is a mean over samples and outputs; you divide the error by the number of samples only",
             _of_step(lambda step, w1, w2, x, labels, lr: step(w1, w2, x, labels, lr * w2.shape[1]))),
+    Mistake("loss_over_samples", "the loss is a mean over samples and outputs; yours is a sum over the outputs", _of_step(
+        lambda step, w1, w2, x, labels, lr: (step(w1, w2, x, labels, lr)[0] * w2.shape[1], *step(w1, w2, x, labels, lr)[1:]))),
     Mistake("no_factor_2", "the derivative of a square has a factor 2",
             _of_step(lambda step, w1, w2, x, labels, lr: step(w1, w2, x, labels, lr / 2))),
     Mistake("factor_2_and_mean", "the factor 2 of the square is missing, and you divide by the number of samples only; the loss is a mean "

@@ -57,6 +57,7 @@ class Marks(NamedTuple):
     items: tuple
     hints: tuple
     remarks: tuple = ()  # what somebody should look at, although it is not wrong
+    builds_on: dict | None = None     # as of the exercise
 
     @property
     def ok(self):
@@ -120,16 +121,19 @@ class Marks(NamedTuple):
 
     def _places(self, hints):
         """Say of each output whose numbers are wrong where they are, which equation is about it, and that no one mistake is known."""
-        places = {}
-        for output in dict.fromkeys(i.output for i in self.items if i.note != NOT_WRITTEN and not i.ok):
+        places, outputs = {}, dict.fromkeys(i.output for i in self.items if i.note != NOT_WRITTEN and not i.ok)
+        for output in outputs:
             of_output = [i for i in self.items if i.output == output]
             wrong = [i.case for i in of_output if not i.ok]
             right = [i.case for i in of_output if i.ok]
             places[output] = f"wrong in {len(wrong)} of {len(of_output)} cases, first in '{wrong[0]}'" + (
                 f"; right in '{right[-1]}'" if right else "")
+            before = [o for o in (self.builds_on or {}).get(output, ()) if o in outputs]
+            if before:
+                places[output] += f"; it is computed from {', '.join(before)}: correct that first"
             if hints > 0:
                 places[output] += f"; see {of_output[0].equation}"
-            if hints == HINTS[-1] and any("got " in i.note for i in of_output if not i.ok):
+            if hints == HINTS[-1] and not before and any("got " in i.note for i in of_output if not i.ok):
                 places[output] += TWO
         return places
 
@@ -150,7 +154,7 @@ def mark_answers(exercise, seed, answers):
     hints = [*_mistakes(exercise, seed, answers, {(k, out) for k, out in wrong if out in alive}, n_wrong)]
     hinted = {output for hint in hints for output in hint.outputs}
     hints += _simple(right, answers, {output for _, output in wrong} - hinted)
-    return Marks(exercise.name, tuple(items), tuple(hints))
+    return Marks(exercise.name, tuple(items), tuple(hints), builds_on=exercise.builds_on)
 
 
 def _mark_error(error):

@@ -227,5 +227,6 @@ EXERCISES = {exercise.name: exercise for exercise in (
     Exercise("max_pool_backward", "backpropagate through max-pooling, with ties", "(R5)",
              {"forward": pool.max_pool2d_forward, "backward": pool.max_pool2d_backward}, _pool_cases, POOL_MISTAKES),
     Exercise("batch_norm_backward", "backpropagate through batch normalisation, of two kinds", "(R8), (R9)",
-             {"forward": batch_norm.batch_norm_forward, "backward": batch_norm.batch_norm_backward}, _norm_cases, NORM_MISTAKES),
+             {"forward": batch_norm.batch_norm_forward, "backward": batch_norm.batch_norm_backward}, _norm_cases, NORM_MISTAKES,
+             {"dx": ("dgamma", "dbeta")}),
 )}

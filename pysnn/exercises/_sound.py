@@ -113,4 +113,4 @@ MISTAKES = (
 
 
 EXERCISES = {"localise": Exercise("localise", "find where a sound comes from, by coincidences behind delays", "(H5), (H6)",
-                                  {"coincidences": _coincidences, "direction": _direction}, _cases, MISTAKES)}
+                                  {"coincidences": _coincidences, "direction": _direction}, _cases, MISTAKES, {"late": ("counts",)})}

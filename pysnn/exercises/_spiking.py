@@ -242,15 +242,22 @@ def _factor_after(dspikes, u, threshold, g, dv, detach_reset):
     return _loop(dspikes if detach_reset else dspikes * (1 - threshold * g), threshold, g, dv, detach_reset)
 
 
+def _g_on_both(dspikes, u, threshold, g, dv, detach_reset):
+    dcurrent = np.zeros_like(g)
+    for t in reversed(range(len(g))):
+        dv = dcurrent[t] = g[t] * (dspikes[t] + dv * (1 if detach_reset else 1 - threshold * g[t]))
+    return dcurrent, dv
+
+
 def _loop_late(dspikes, threshold, g, dv, detach_reset):
     dcurrent, dv = _loop(dspikes, threshold, g, dv, detach_reset)
     return dcurrent - g * dspikes, dv
 
 
-def _off_centre(right):
-    """Like the fault of the zoo, which is about atan, but for any kind, and in backward only."""
-    inject = zoo.own_surrogate(lambda v, threshold, surrogate: _curve(v, *surrogate))
-    return {**_functions(inject(_operation(right))), "surrogate_grad": right["surrogate_grad"]}
+def _argument(argument):
+    """Give the surrogate another argument in backward only, for any kind: argument(u, threshold)."""
+    inject = zoo.own_surrogate(lambda v, threshold, surrogate: _curve(argument(v, threshold), *surrogate))
+    return lambda right: {**_functions(inject(_operation(right))), "surrogate_grad": right["surrogate_grad"]}
 
 
 def _own_curve(kind, curve):
@@ -267,9 +274,13 @@ BACKWARD_MISTAKES = (
     Mistake("sigmoid_overflow", "exp() overflows there, and inf/inf is NaN: use exp(-k |x|), because g' is even",
             _back_fault("sigmoid_overflow", ("sigmoid",))),
     Mistake("surrogate_off_centre", OFF_CENTRE, _back_fault("surrogate_off_centre", ("atan",))),
-    Mistake("surrogate_off_centre", OFF_CENTRE, _off_centre),
+    Mistake("surrogate_off_centre", OFF_CENTRE, _argument(lambda u, threshold: u)),
+    Mistake("over_threshold", "your surrogate's argument is divided by the threshold; (I6) has U - threshold, in units of the potential",
+            _argument(lambda u, threshold: u / threshold - 1)),
     Mistake("twice_as_high", "your atan surrogate is too high by a factor of 2: its numerator is k/2",
             _own_curve("atan", lambda x, k: k / (1 + (np.pi / 2 * k * x) ** 2))),
+    Mistake("one_for_half_k", "your atan surrogate has 1 in its numerator; it is k/2, so its peak is k/2",
+            _own_curve("atan", lambda x, k: 1 / (1 + (np.pi / 2 * k * x) ** 2))),
     Mistake("half_pi_forgotten", "in the denominator of the atan surrogate the factor of x is k pi/2, not k",
             _own_curve("atan", lambda x, k: k / 2 / (1 + (k * x) ** 2))),
     *(Mistake("one_over_pi", "your atan surrogate has 1/pi in its numerator, which belongs to another curve; here it is k/2, and its peak "
@@ -293,6 +304,7 @@ BACKWARD_MISTAKES = (
             _own_backward(lambda dspikes, u, threshold, g, dv, detach_reset: _loop(dspikes, 1.0, g, dv, detach_reset))),
     Mistake("factor_after_spike", "the factor of the reset multiplies only the dV that comes from the next step: first (I8), then the term "
             "with dS, (I9)", _own_backward(_factor_after)),
+    Mistake("surrogate_on_both", "g' belongs to dS alone: dV goes on through U without it, (I9)", _own_backward(_g_on_both)),
     Mistake("reset_added", "a reset subtracts the threshold: the second summand of (I8) has a minus sign",
             _own_backward(lambda dspikes, u, threshold, g, dv, detach_reset: _loop(dspikes, -threshold, g, dv, detach_reset))),
     Mistake("no_surrogate", "you use the spike itself as its derivative; use g' of the potential minus the threshold, (I9)",
@@ -316,5 +328,5 @@ EXERCISES = {exercise.name: exercise for exercise in (
     Exercise("integrate_and_fire", "run an integrate-and-fire neuron over T steps", "(I1), (I2)",
              _neuron(integrate_fire), _cases, FORWARD_MISTAKES),
     Exercise("surrogate_backward", "backpropagate through time with a surrogate for the derivative of a spike", "(I7) to (I9)",
-             RIGHT, _back_cases, BACKWARD_MISTAKES),
+             RIGHT, _back_cases, BACKWARD_MISTAKES, dict.fromkeys(("dcurrent", "dv_init"), ("g",))),
 )}

@@ -8,7 +8,7 @@ from .. import _checks, losses
 from ..conventions import NO_SPIKE
 from ..reference import temporal
 from ..verify import zoo
-from ._case import Case, Exercise, Message, Mistake, as_array, differences, run_backward, run_forward
+from ._case import Case, Exercise, Message, Mistake, as_array, differences, run_backward, run_forward, stacked
 
 INF = NO_SPIKE
 
@@ -28,7 +28,7 @@ def _times(functions, z_in, w, threshold):
     for t in times:
         if not isinstance(t, (float, int, np.generic)) and getattr(t, "size", None) != 1:
             return Message(f"expected one number for each neuron, got {_checks.describe(t)}") if isinstance(t, np.ndarray) else t
-    return np.array([np.reshape(t, ()) for t in times])
+    return stacked([np.reshape(t, ()) for t in times])
 
 
 def _neuron(name, z_in, w, threshold=1.0):
@@ -237,6 +237,26 @@ def _not_causal(backward, dz_out, cache, args):
     return _sums(came, w, late, h)
 
 
+def _unmasked_dz_in(dz_in, causal, h, z_in, w, threshold, z_out):
+    """Sum over all weights, also those of inputs that never come."""
+    return h @ w.T
+
+
+def _last_of(parts, causal, axis):
+    """Take for each synapse the last causal part along an axis, as a loop with = in the place of += does."""
+    last = causal.shape[axis] - 1 - np.flip(causal, axis).argmax(axis, keepdims=True)
+    return np.take_along_axis(np.where(causal, parts, 0), last, axis).squeeze(axis)
+
+
+def _last_output(dz_in, causal, h, z_in, w, *_):
+    return _last_of(w * h[:, None, :], causal, 2)
+
+
+def _last_sample(dz_in, dw, causal, h, z_in, w, threshold, z_out):
+    late = z_in[:, :, None] - np.where(np.isfinite(z_out), z_out, 0)[:, None, :]
+    return dz_in, _last_of(np.where(causal, late, 0) * h[:, None, :], causal, 0)
+
+
 def _every_weight(backward, dz_out, cache, args):
     """Sum the weights of inputs that never come, too."""
     _, w, threshold, _ = args
@@ -271,8 +291,12 @@ BACKWARD_MISTAKES = (
       for how in (lambda right: zoo.FAULTS["denominator_all_weights"].inject(zoo.Op(**right))._asdict(), _own_backward(_every_weight))),
     Mistake("denominator_without_threshold", "your denominator is the sum of the causal weights only; subtract the threshold from it",
             _scaled(lambda total, threshold: (total - threshold) / total)),
-    Mistake("outside_the_causal_set", "you give a gradient to inputs that come after the output spike; theirs is 0",
-            _own_backward(_not_causal)),
+    *(Mistake("outside_the_causal_set", "you give a gradient to inputs that come after the output spike; theirs is 0", how)
+      for how in (_own_backward(_not_causal), _only_dz_in(_unmasked_dz_in))),
+    Mistake("last_sample_only", "your dw is that of one sample, the last; add up over the batch: += in the place of =",
+            _then(_last_sample)),
+    Mistake("last_output_only", "your dz_in is that of one output, the last; add up over the outputs: += in the place of =",
+            _only_dz_in(_last_output)),
     Mistake("inf_times_zero",
             "inf times 0 is NaN: before you multiply, replace inputs that never come and silent outputs, by numpy.where",
             _own_backward(_without_where)),
@@ -358,6 +382,8 @@ LOSS_MISTAKES = (
             _of_label(lambda p, one_hot: p)),
     Mistake("no_probability", "p is missing: the gradient with respect to a score is p minus 1 for the label, and p for the others",
             _of_label(lambda p, one_hot: one_hot)),
+    Mistake("label_alone", "you give a gradient to the label alone; the p of the others fall and rise with it: [k = g] - p_k for every k",
+            _of_label(lambda p, one_hot: one_hot * (1 - p))),
     Mistake("softmax_diagonal", "that is the derivative of one probability; the loss is the logarithm of p of the label: p minus one-hot",
             _of_label(lambda p, one_hot: -p * (1 - p))),
     Mistake("squared_error", "that is the gradient of a squared error; the loss is a cross-entropy",

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..conventions import NO_SPIKE, Rule, Surrogate
 from ..reference import delays, event_prop, leaky
-from ._case import Case, Exercise, Mistake, as_array, differences, run_backward, run_forward
+from ._case import Case, Exercise, Mistake, as_array, differences, run_backward, run_forward, stacked
 
 INF = NO_SPIKE
 
@@ -152,7 +152,7 @@ def _of_several(functions, dt_out, t_in, w, *how):
             return pair
         if any(np.shape(as_array(x)) != t_in[0].shape for x in pair):
             return pair
-    return tuple(np.stack([as_array(pair[k]) for pair in found]) for k in range(2))
+    return tuple(stacked([as_array(pair[k]) for pair in found]) for k in range(2))
 
 
 def _one_time(functions):
@@ -227,6 +227,12 @@ def _dw(change):
     return _event(lambda p, found: (found[0], np.where(p.causal, -p.dt * p.tau_m / (p.current - p.threshold) * change(p), 0)))
 
 
+def _late_part(p, found):
+    """Compute dt_in with the q of a p that has decayed first."""
+    slope = (p.current - p.threshold) / p.tau_m
+    return np.where(p.causal, p.dt * p.w / slope * (p.membrane / p.tau_m - p.kappa * p.membrane / p.tau_s), 0)
+
+
 def _silent(change):
     """Give a silent neuron other gradients than 0."""
     def inject(right):
@@ -280,9 +286,13 @@ EVENT_MISTAKES = (
             "potential", _dw(lambda p: p.synapse)),
     Mistake("from_above_forgotten", "you leave out dt_out, the gradient that comes from above", _event(
         lambda p, found: tuple(g / p.dt for g in found))),
-    Mistake("late_inputs", "you give a gradient to inputs that come after the spike; theirs is 0", _event(
-        lambda p, found: (np.where(p.came, p.dt * p.w * p.tau_m / (p.current - p.threshold) * p.rise, 0),
-                          np.where(p.came, -p.dt * p.tau_m / (p.current - p.threshold) * p.kappa, 0)))),
+    *(Mistake("late_inputs", "you give a gradient to inputs that come after the spike; theirs is 0", _event(
+        lambda p, found, of=of: (np.where(p.came, p.dt * p.w * p.tau_m / (p[of] - p.threshold) * p.rise, 0),
+                                 np.where(p.came, -p.dt * p.tau_m / (p[of] - p.threshold) * p.kappa, 0))))
+      for of in ("current", "all_current")),
+    Mistake("p_decayed_first", "your q has the p that has decayed already; in (V6) the p of the spike feeds it: q first, then p",
+            _event(lambda p, found: (_late_part(p, found), found[1] * np.where(p.causal, p.membrane, 0)))),
+    Mistake("tau_s_forgotten", "your dt_in has q alone; (V8) divides it by tau_s", _dt_in(lambda p: p.membrane / p.tau_m - p.kappa)),
     Mistake("silent_is_nan", "a silent neuron gives NaN: its spike time does not move, so its gradients are 0",
             _silent(lambda dt_in, dw: (dt_in + np.nan, dw + np.nan))),
 )
@@ -437,6 +447,7 @@ def _tutorial_cases(rng):
         run("neurons, one spike in the last step", np.array([0.25, 0.5, 1.0]).reshape(3, 1, 1), 0.5),
         run("neurons, one spike in the first step", np.array([1.5, 0.25, 0.25]).reshape(3, 1, 1), 0.5),
         run("neurons, threshold 0.5", np.full((6, 1, 1), 0.375), 0.5, 0.5),
+        run("neurons, exactly at the threshold", np.array([0.5, 0.75, 0.25]).reshape(3, 1, 1), 0.5),
         run("neurons, 20 steps", current),
         cost("loss, one step", u[:1], labels),
         cost("loss, nothing but the last step differs", np.concatenate([np.zeros((3, 5, 3)), u[:1]]), labels),
@@ -445,13 +456,13 @@ def _tutorial_cases(rng):
     ]
 
 
-def _own_loop(reset):
+def _own_loop(reset, fires=np.greater_equal):
     """Replace the neurons by a loop with its own reset: v = reset(u, this step's spikes, those of the step before, threshold)."""
     def neurons(current, beta=BETA, threshold=THRESHOLD):
         spikes, u, v = np.zeros_like(current), np.zeros_like(current), np.zeros_like(current[0])
         for t in range(len(current)):
             u[t] = beta * v + current[t]
-            spikes[t] = u[t] >= threshold
+            spikes[t] = fires(u[t], threshold)
             v = reset(u[t], spikes[t], spikes[t - 1] if t else 0 * spikes[t], threshold)
         return spikes, u
     return lambda right: {**right, "neurons": neurons}
@@ -487,6 +498,8 @@ TUTORIAL_MISTAKES = (
             _own_loop(lambda u, now, before, threshold: u - now)),
     Mistake("clue_reset_added", "a spike makes the potential higher. Which sign has the reset?",
             _own_loop(lambda u, now, before, threshold: u + threshold * now)),
+    Mistake("clue_strict", "wrong only where a potential is exactly at the threshold. Does a neuron fire there?",
+            _own_loop(lambda u, now, before, threshold: u - threshold * now, np.greater)),
     Mistake("clue_loss", LAST_STEP, _own_loss(_of_last)),
     Mistake("clue_half_of_loss", "the value is right, and du is 0 in all steps but the last. Which steps does the value depend on?",
             _own_loss(lambda value, du, u, labels: (value, _of_last(value, du, u, labels)[1]))),
@@ -509,6 +522,6 @@ EXERCISES = {exercise.name: exercise for exercise in (
              {"forward": _first_spike, "backward": _first_spike_backward}, _event_cases, EVENT_MISTAKES),
     Exercise("stdp", "change weights by spike times, online, with traces", "(H1) to (H3)", {"stdp": _by_pairs}, _stdp_cases, STDP_MISTAKES),
     Exercise("repair_tutorial", "a training script that runs and does not do what it says: correct it",
-             "its sentences 1 to 3, (D2), (D3)", TUTORIAL,
-             _tutorial_cases, TUTORIAL_MISTAKES),
+             "sentences 1 to 3 of its text, (D2), (D3)", TUTORIAL, _tutorial_cases, TUTORIAL_MISTAKES,
+             dict.fromkeys(("value", "new_w1", "new_w2"), ("spikes", "u", "loss", "du"))),
 )}

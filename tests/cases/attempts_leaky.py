@@ -102,6 +102,7 @@ WRONG = {
         ("reset_added", "ds - threshold * dv", "ds + threshold * dv"),
         ("attached_by_one", "ds - threshold * dv", "ds - dv"),
         ("surrogate_off_centre", "u[t] - threshold, slope", "u[t], slope"),
+        ("wraps_around", "if t:", "if True:"),
         ("stale_membrane", "u[t] - threshold, slope", "u[max(t - 1, 0)] - threshold, slope"),
         ("surrogate_on_everything", "* ds + dv", "* (ds + dv)"),
         ("no_surrogate", "surrogate_grad(u[t] - threshold, slope) * ds", "spikes[t] * ds"),

@@ -63,6 +63,9 @@ WRONG = {
         ("note", "return dt_in, dw", "return dw"),
         ("note", "dw = q", "dw = q.sum()"),
         ("", DT8, "dt_in = w * (q / tau_s - p / tau_m) * np.exp(-x / tau_m)"),
+        ("p_decayed_first", "q = np.where(causal, p * kappa", "q = np.where(causal, p * np.exp(-x / tau_m) * kappa"),
+        ("late_inputs", "causal = t_in < t_out if np.isfinite(t_out)", "causal = np.isfinite(t_in) if np.isfinite(t_out)"),
+        ("tau_s_forgotten", DT8, "dt_in = w * (q - p / tau_m)"),
     ],
     "stdp": [
         ("signs_swapped", PLUS, PLUS.replace("+=", "-="), MINUS, MINUS.replace("-=", "+=")),
@@ -107,6 +110,7 @@ WRONG = {
         ("clue_uphill", "w1 - lr * dw1, w2 - lr * dw2", "w1 + lr * dw1, w2 + lr * dw2"),
         ("clue_uphill simple", "return value, du", "return value, -du"),
         ("note", "return value, du", "return value"),
+        ("clue_strict", "u[t] >= threshold", "u[t] > threshold"),
         ("clue_reset_twice", RESET, "u[t] = u[t] - threshold * spikes[t - 1]\n        v = u[t] - threshold * spikes[t]"),
     ],
     "localise": [

@@ -148,7 +148,7 @@ def test_plasticity_by_hand():
     marks = Fraction(1, 4), Fraction(3, 4) * Fraction(1, 4) - Fraction(1, 8)
     assert marks[1] == Fraction(1, 16) and marks[0] == 4 * marks[1]
     assert len({m.name for m in exercises.get("stdp").mistakes}) == 14
-    assert len({m.name for m in exercises.get("event_prop_spike").mistakes}) == 20
+    assert len({m.name for m in exercises.get("event_prop_spike").mistakes}) == 22
     assert len({m.name for m in exercises.get("delay_backward").mistakes}) == 18
 
 

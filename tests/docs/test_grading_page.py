@@ -39,6 +39,15 @@ def test_commands_and_options_are_there():
         assert cli.parser().parse_args(["grade", "x", *shlex.split(option)])
 
 
+def test_the_script_behind_the_time_still_makes_its_class(monkeypatch):
+    """One hundred files; each mistake is one."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs/results"))
+    import grading
+    made = dict(grading.files())
+    assert len(made) == 100 and sum(name.startswith("broken_") for name in made) == 20
+    assert all(old in exercises.text(name, True) for name, (old, _) in grading.WRONG.items())
+
+
 def test_the_time_is_that_of_the_record():
     record = json.loads((ROOT / "docs/results/grading.json").read_text())
     assert f"took {record['seconds']:.0f} seconds" in " ".join(PAGE.split())

@@ -202,10 +202,18 @@ def test_links_inside_the_site_lead_somewhere(site, pages):
             target = ((site / name).parent / unquote(parts.path)).resolve() if parts.path else (site / name).resolve()
             target = target / "index.html" if target.is_dir() else target
             inside = target.relative_to(site).as_posix() if target.is_relative_to(site) else None
-            known = inside in pages and (not parts.fragment or unquote(parts.fragment) in pages[inside].ids)
+            state = "=" in parts.fragment and target.parent.name == "interactive"
+            known = inside in pages and (not parts.fragment or state or unquote(parts.fragment) in pages[inside].ids)
             if not (target.is_file() and (known or target.suffix != ".html")):
                 dead.append(f"{name}: {link}")
     assert not dead
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("name", ["teach/exact-spike-times", "teach/exact-spike-times-lab", "interactive/index"])
+def test_links_keep_the_state_of_an_interactive_page(name, pages):
+    (state,) = re.findall(r"neuron\.html(#t=[^)]+)\)", (DOCS / f"{name}.md").read_text(encoding="utf-8"))
+    assert sum(link.endswith(f"neuron.html{state}") for link in pages[f"{name}.html"].links) == 1
 
 
 @pytest.mark.docs

@@ -185,6 +185,7 @@ def test_the_trial_is_of_these_pages():
     for page, n in record["words"].items():
         assert abs(readability.measure(ROOT / "docs" / page, [])["words"] - n) < 60, f"{page}: run {record['command']}"
     assert record["stumbles"] == json.loads(json.dumps(trial.STUMBLES)) and set(record["exercises"]) < set(exercises.NAMES)
+    assert record["again"] == json.loads(json.dumps(trial.AGAIN)) and set(record["again"]["exercises"]) < set(exercises.NAMES)
     scores, files = record["scores"], {f"{who}/{name}.py" for who, made in trial.submissions().items() for name in made}
     assert set(scores) == files and len(trial.submissions()) == 10
     assert {file for file, score in scores.items() if score == 100} == {"ben/all.py", *(f"ada/{name}.py" for name in trial.LAB)}

@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import pytest
 
 from pysnn import exercises
@@ -112,3 +113,19 @@ def test_hints_grow(level):
     if level < 2:
         assert lines[0].startswith("hint for dz_in: wrong in 6 of 6 cases, first in 'one neuron'")
         assert [line.split("; see ")[1:] for line in lines] == ([["(T8)"], ["(T7)"]] if level else [[], []])
+
+
+def test_what_is_computed_from_something_wrong_says_so():
+    """The gradient uses the surrogate: two mistakes in the surrogate do not ask for the gradient by hand."""
+    names = {}
+    exec(exercises.text("surrogate_backward", True).replace("g = slope / 2 / (1 + ", "g = slope / 3 / (2 + "), names)
+    marks = exercises.mark("surrogate_backward", names)
+    assert "hint for dcurrent: " in str(marks) and "; it is computed from g: correct that first; see (I8)" in str(marks)
+    assert "perhaps two together do" not in str(marks).split("hint for dcurrent: ")[1]
+
+
+def test_float32_is_right_also_where_some_numbers_are_not():
+    """A silent neuron gives inf, which is a Python float, the others float32."""
+    right = exercises.get("spike_time").functions["spike_time"]
+    marks = exercises.mark("spike_time", {"spike_time": lambda *args: np.float32(z) if np.isfinite(z := right(*args)) else z})
+    assert marks.ok and not marks.hints and "float32 instead of float64" in str(marks).split("200 random neurons")[1]

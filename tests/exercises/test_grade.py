@@ -200,6 +200,23 @@ def test_a_right_file_that_was_late_once_is_marked_again(folder, tmp_path):
     assert twice.scores["spike_loss"] < 1 and any("no answer within" in line for line in twice.errors)
 
 
+def test_a_file_that_ran_late_once_is_marked_again(folder, tmp_path):
+    """Before any case: the file itself did not come to its end in time. A message names the file that was handed in."""
+    right, late = exercises.text("spike_loss", True), str(tmp_path / "late")
+    wait = f"import os, time\nif not os.path.exists({late!r}):\n    open({late!r}, 'w').close()\n    time.sleep(60)\n"
+    folder(a__py=wait + right, b__ipynb=notebook("import time", "def loss(z, y):\n    pass\n\n\ntime.sleep(60)", "EXERCISE = 'spike_loss'"))
+    once, never = exercises.grade([tmp_path / "class"], limit=1.0).rows
+    assert once.scores == {"spike_loss": 1.0} and not once.errors
+    assert never.errors == ["b.ipynb: expected it to run to its end within 1 s; it did not"]
+
+
+def test_what_could_not_be_read_is_not_said_to_be_missing(folder, tmp_path):
+    for text, words in (("def f(:", "not found: see the file that could not be read"), (exercises.text("spike_loss"), "not handed in")):
+        folder(a__py=text)
+        tests = exercises.grade([tmp_path / "class"], {"spike_time": 1}).gradescope(0)["tests"]
+        assert tests[-1]["name"] == "spike_time" and tests[-1]["output"] == words
+
+
 @pytest.mark.slow
 def test_marks_do_not_depend_on_how_many_are_marked_at_once(folder, tmp_path):
     for name in exercises.NAMES:
@@ -212,6 +229,7 @@ def test_marks_do_not_depend_on_how_many_are_marked_at_once(folder, tmp_path):
 @pytest.mark.parametrize("args, message", [
     (["nothing"], "expected a folder or a file, got 'nothing', which does not exist"),
     (["class"], "expected files such as spike_time.py in the folder 'class', found none"),
+    (["class", "--jobs", "0"], "--jobs: expected at least 1, got 0"),
     (["class", "--limit", "0"], "--limit: expected a positive number of seconds, got 0"),
     (["a.py", "--weights", "spike=1"], "exercise: expected one of spike_time"),
     (["a.py", "--weights", "spike_time=-1"], "weight of spike_time: expected a number of at least 0, got -1.0"),
@@ -336,6 +354,12 @@ def test_json_is_written_whatever_happens(text, why, folder, tmp_path, capsys):
     place = folder(**({} if text is None else {"a.py": text}))
     assert cli.main(["check", str(place / "a.py"), "--json", "marks.json", "--limit", "4"]) == 2
     assert why in json.loads((tmp_path / "marks.json").read_text())["error"] and why in capsys.readouterr().err
+
+
+def test_check_says_which_of_several_files_is_broken(folder, capsys):
+    place = folder(a__py="def f(:", b__py=TWO[0])
+    assert cli.main(["check", str(place)]) == 2
+    assert capsys.readouterr().err == f"pysnn: error: {place / 'a.py'}, line 1: invalid syntax\n"
 
 
 def test_half_filled_in_is_said(folder, capsys):

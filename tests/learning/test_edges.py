@@ -140,6 +140,13 @@ def test_a_temporal_network_in_which_nothing_can_move_says_so():
     assert record["warning"].startswith("layer 1 cannot learn (100% silent, 0% at the ceiling, 0% can move): ")
 
 
+def test_the_layer_that_stops_the_gradient_is_named():
+    """Silent outputs send nothing back: layer 1 cannot move, and the cause is layer 2."""
+    record = {"train_accuracy": 0.4, "silent": [0.002, 0.985], "ceiling": [0.0, 0.0], "movable": [0.0, 0.0]}
+    assert training._stuck(record, 9).startswith("layer 2 cannot learn (98% silent, 0% at the ceiling, 0% can move): ")
+    assert training._stuck(record | {"silent": [1.0, 1.0]}, 9).startswith("layer 1 ")
+
+
 def test_what_is_learnt_is_not_stuck():
     none = {"train_accuracy": 1.0, "silent": [1.0], "ceiling": [0.0], "movable": [0.0], "n_silent": 9}
     assert training._stuck(none, 9) == "" and training._stuck(none | {"train_accuracy": 0.5}, 9).startswith("layer 1 ")
