@@ -25,6 +25,10 @@ for (const formula of document.querySelectorAll("span.math")) {
 for (const list of document.querySelectorAll("article ul"))
     if ([...list.children].every((item) => /^\s*[A-Da-d]\. /.test(item.textContent))) list.classList.add("lettered");
 
+// A number and its deviation stay on one line, where there are not too many of them.
+for (const cell of document.querySelectorAll("td"))
+    if (cell.parentElement.children.length < 10 && /^[\d.]+ ± [\d.]+$/.test(cell.textContent.trim())) cell.style.whiteSpace = "nowrap";
+
 // Long names break behind their punctuation: on a phone in titles and code, elsewhere in the code of a table that is wider than the page.
 const title = document.querySelector("h1")?.firstChild;
 if (phone && title?.nodeType === Node.TEXT_NODE)
