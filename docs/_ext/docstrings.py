@@ -3,12 +3,15 @@
 Before the first section (Parameters, Returns, ...) an indented block is shown as it stands: tables and formulas in ASCII. Everywhere
 else the characters of plain maths lose the meaning that reStructuredText gives them: |x| is an absolute value, a**2 a square, w_ a name.
 The path of a page, such as docs/notation.md, becomes a link; a path that leads nowhere is a warning, and so fails the build.
+A value that would fill a screen, such as a table of functions, is left out, and a block that is no Python has none of its colours.
 """
 
+import ast
 import re
 
 CODE = re.compile(r"(``.*?``|`.*?`)")
 PAGE = re.compile(r"docs/([\w/-]+)\.md")
+LONGEST_VALUE = 300        # characters
 UNDERLINE = re.compile(r"\s*-{3,}\s*$")
 
 
@@ -56,8 +59,23 @@ def skip(app, what, name, thing, skip_it, options):
     return True if type(thing).__name__ == "_tuplegetter" else None
 
 
+def simplify(app, doctree):
+    """Leave out long values and functions as values, and the colours of Python where a block of a docstring is plain text."""
+    for value in list(doctree.findall(lambda node: node.tagname == "desc_annotation")):
+        text = value.astext()
+        if text.lstrip().startswith("=") and (len(text) > LONGEST_VALUE or "<function" in text):
+            value.parent.remove(value)
+    for block in doctree.findall(lambda node: node.tagname == "literal_block"):
+        if "language" not in block:
+            try:
+                ast.parse(block.astext())
+            except SyntaxError:
+                block["language"] = "text"
+
+
 def setup(app):
     """Connect to autodoc."""
     app.connect("autodoc-process-docstring", translate, priority=400)
     app.connect("autodoc-skip-member", skip)
+    app.connect("doctree-read", simplify)
     return {"parallel_read_safe": True, "parallel_write_safe": True, "version": "1"}

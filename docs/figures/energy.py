@@ -40,7 +40,7 @@ def draw():
     ax.barh(y, arithmetic, color=BLUE, label="arithmetic")
     ax.barh(y, reads, left=arithmetic, color=BLUE, alpha=0.35, label="and one weight read for each operation")
     for k, a, b in zip(y, arithmetic, reads, strict=True):
-        ax.text(a + b + 5, k, f"{a:.0f} and {b:.0f}", va="center", fontsize=12)
+        ax.text(a + b + 5, k, f"{a:.0f} and {b:.0f}", va="center", fontsize=12, bbox={"fc": "white", "ec": "none", "pad": 1})
     ax.axvline(arithmetic[0], color=BLACK, ls=":", lw=1.2)
     ax.axvline(arithmetic[0] + reads[0], color=GREY, ls=":", lw=1.2)
     ax.set_yticks(y, SHOWN)

@@ -43,6 +43,7 @@ def crossings():
 def draw():
     """Return the figure."""
     fig, axes = panels(2, 6, size=(11.5, 6.6), sharey=False)
+    fig.get_layout_engine().set(h_pad=0.12)
     grid = axes[0, 0].get_gridspec()
     for ax in axes.ravel():
         ax.remove()

@@ -44,7 +44,7 @@ def draw():
     left.axhline(0, color=GREY, lw=0.8)
     left.axvline(0, color=GREY, lw=0.8)
     left.text(5, 0.85, "pre before post", color=BLUE)
-    left.text(-3, -0.95, "post before pre", color=VERMILLION, ha="right")
+    left.text(-7, -0.95, "post before pre", color=VERMILLION, ha="right")
     left.set(xlabel="post minus pre (steps)", ylabel="change of the weight", ylim=(-1.3, 1.3))
     (x, y, w), steps = online(), np.arange(N_STEPS)
     right.plot(steps, x + 3.2, color=BLUE)

@@ -116,6 +116,13 @@ def test_exercises_page_names_every_exercise():
     assert [name for name, notebook in rows if not (DOCS / notebook).is_file() or name not in notebook] == []
 
 
+def test_no_words_are_lost_as_a_comment():
+    """MyST takes a line that begins with % for a comment: the words of the line would be missing from the page."""
+    lost = [path.name for path in DOCS.rglob("*.md") if "_build" not in path.parts
+            and re.search(r"^\s*%", re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.S), re.M)]
+    assert not lost
+
+
 def test_docstrings_become_markup(monkeypatch):
     monkeypatch.syspath_prepend(DOCS / "_ext")
     import docstrings
@@ -230,6 +237,9 @@ def test_nothing_is_loaded_from_a_network(site, pages):
 def test_search_index_and_what_is_on_the_site(site, pages):
     index = (site / "searchindex.js").read_text(encoding="utf-8")
     assert index.startswith("Search.setIndex(") and "derivations/temporal" in index and "causal" in index
+    values = [value for name in pages if name.startswith("api/")
+              for value in re.findall(r'<span class="p"><span class="pre">=</span>.*?</dt>', (site / name).read_text(encoding="utf-8"))]
+    assert len(values) > 10 and max(map(len, values)) < 10_000 and not [value for value in values if "&lt;function" in value]
     assert (site / "_static/mathjax/tex-svg.js").stat().st_size > 1e6 and (site / "_static/mathjax/LICENSE").is_file()
     assert {*EIGHT, "search.html", "benchmarks.html", "exercises.html", "interactive/index.html"} <= set(pages)
 
@@ -336,6 +346,17 @@ def test_every_page_fits_a_phone_and_can_be_read(site, pages, browser):
         found = page.evaluate(WORDS)
         assert found["markup"] == ["the cost, $x$"] and len(found["faint"]) == 1       # the measure sees what it should
     assert displayed > 150 and len(scrolling) < 0.06 * displayed, scrolling
+
+
+@pytest.mark.docs
+def test_no_line_begins_with_the_punctuation_behind_a_formula(site, browser):
+    with opened(browser, "light", 390) as (page, _):
+        for name in ("derivations/temporal.html", "derivations/proxy.html"):
+            seen(page, site / name)
+            below = page.evaluate("""() => [...document.querySelectorAll('.tied')].filter(e => e.getClientRects().length).map(e => {
+                const end = document.createRange(); end.selectNodeContents(e.lastChild);
+                return end.getBoundingClientRect().top - e.querySelector('mjx-container').getBoundingClientRect().bottom; })""")
+            assert len(below) > 20 and max(below) < 0, name
 
 
 @pytest.mark.docs
