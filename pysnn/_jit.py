@@ -132,7 +132,7 @@ class _SayOnce(event.Listener):
     when = "only the first time"
 
     def on_start(self, event):
-        if "pysnn" in getattr(event.data["dispatcher"].py_func, "__module__", ""):
+        if "pysnn" in (getattr(event.data["dispatcher"].py_func, "__module__", None) or ""):     # None of what exec made
             _say_once("compile", f"compiling kernels for this machine (some 20 s, {self.when}) ...")
 
     def on_end(self, event):

@@ -81,6 +81,13 @@ def test_without_a_folder_to_write_in_the_message_says_how_to_help(monkeypatch):
     assert _jit.njit(lambda n: n + 1)(1) == 2 and "NUMBA_CACHE_DIR" in _jit._SayOnce.when
 
 
+def test_functions_of_others_that_have_no_module_compile():
+    names = {}
+    exec("def twice(n):\n    return 2 * n\n", names)
+    names["twice"].__module__ = None
+    assert numba.njit(names["twice"])(21) == 42
+
+
 def test_a_change_in_any_kernels_file_compiles_anew(compiled, monkeypatch):
     name, size, time = _jit._SOURCES[0]
     monkeypatch.setattr(_jit, "_SOURCES", [(name, size + 1, time), *_jit._SOURCES[1:]])
