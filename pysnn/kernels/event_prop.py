@@ -27,7 +27,7 @@ class Cache(NamedTuple):
     """What backward needs of forward; opaque, but for `stopped`."""
 
     stopped: np.ndarray       # (B, N_out) bool: whether a neuron would have fired once more than n_spikes times
-    inputs: tuple             # shape of t_in; (B, E) sorted times, their places in a row of t_in, (B,) how many came
+    inputs: tuple             # shape of t_in; (B, E) sorted times of what came, their places in a row of t_in, (B,) how many
     weights: tuple            # w, w_rec
     t_out: np.ndarray         # (B, N_out, largest number of spikes)
     current: np.ndarray       # the current of the neuron at each spike
@@ -49,17 +49,39 @@ def forward(t_in, w, w_rec=None, threshold=1.0, tau_m=4.0, tau_s=1.0, n_spikes=N
         capacity = min(4 * capacity, n_most)
     t_out, current, n_before, stopped, *log = found
     _checks.ends(stopped, n_spikes)
-    n = max(1, int(np.isfinite(t_out).sum(axis=2).max()))
+    n = max(1, int(np.isfinite(t_out).reshape(-1, capacity).any(axis=0).sum()))                      # a neuron's spikes come first
     t_out, current, n_before = (np.ascontiguousarray(x[:, :, :n]) for x in (t_out, current, n_before))
     cache = Cache(stopped, inputs, (w, w_rec), t_out, current, n_before, tuple(log), how, n_spikes, dtype)
     return _checks.padded(t_out, n_spikes, dtype), cache
 
 
 def _sort(t_in):
-    """Sort the inputs of each sample by time."""
+    """Sort the inputs of each sample by time; those that never come are left out."""
     flat = t_in.reshape(len(t_in), -1)
-    order = flat.argsort(axis=1, kind="stable")
-    return t_in.shape, np.take_along_axis(flat, order, axis=1), order, np.isfinite(flat).sum(axis=1)
+    n_events = np.isfinite(flat).sum(axis=1)
+    times, places = np.full((len(flat), n_events.max()), np.inf), np.zeros((len(flat), n_events.max()), np.int64)
+    _gather(flat, times, places)
+    order = times.argsort(axis=1, kind="stable")
+    return t_in.shape, np.take_along_axis(times, order, axis=1), np.take_along_axis(places, order, axis=1), n_events
+
+
+@njit
+def _gather(flat, times, places):
+    """Take the finite times of each row, and their places in it."""
+    for b in range(len(flat)):
+        n = 0
+        for i in range(flat.shape[1]):
+            if flat[b, i] < np.inf:
+                times[b, n], places[b, n] = flat[b, i], i
+                n += 1
+
+
+@njit
+def _scatter(dt, order, n_events, dt_in):
+    """Put what belongs to sorted inputs where they came from."""
+    for b in range(len(dt)):
+        for k in range(n_events[b]):
+            dt_in[b, order[b, k]] = dt[b, k]
 
 
 def _simulate(inputs, w, w_rec, how, capacity):
@@ -87,6 +109,16 @@ def _psp(x, ratio):
 
 
 @njit
+def _fading(x, ratio):
+    """Return what a potential 1 and a current 1 become within x time constants of the synapse, and (V2), with two exponentials."""
+    rate = abs(1 - 1 / ratio)
+    long, lost = math.exp(-x / max(ratio, 1.0)), math.expm1(-rate * x)
+    short = long + long * lost                                           # as exact as 1 is
+    rise = long * (x if rate == 0 else -lost / rate) / ratio
+    return (long, short, rise) if ratio >= 1 else (short, long, rise)
+
+
+@njit
 def _gap(begin, end, units):
     """Return an interval in time constants of the synapse; of a long one, a number whose exponentials are 0."""
     return min((end - begin) / units[1], _FORGOTTEN * max(units[2], 1.0))
@@ -107,7 +139,8 @@ def _crossing(v, current, threshold, gap, ratio):
         return 0.0
     until = math.log(current / threshold)                                # the current is at the threshold then
     high = min(until, gap)
-    at_end = v * math.exp(-high / ratio) + current * _psp(high, ratio)
+    held, _, rise = _fading(high, ratio)
+    at_end = v * held + current * rise
     if not (at_end > threshold or (at_end == threshold and gap <= until)):
         return np.inf
     low = x = min((threshold - v) * ratio / (current - v), high)         # by the tangent: never too late
@@ -115,8 +148,8 @@ def _crossing(v, current, threshold, gap, ratio):
         over = at_end / threshold - 1
         x = max(x, until - over - math.sqrt(over * (over + 2 * ratio)))
     for _ in range(100):                                                 # Halley's method, between bounds
-        i = current * math.exp(-x)
-        f = v * math.exp(-x / ratio) + current * _psp(x, ratio) - threshold
+        held, kept, rise = _fading(x, ratio)
+        i, f = current * kept, v * held + current * rise - threshold
         slope = (i - f - threshold) / ratio
         bend = (-i - slope) / ratio
         low, high = (low, x) if f >= 0 else (x, high)
@@ -247,8 +280,8 @@ def _pull(cache, kernel, marks):
     dw_rec = np.zeros((len(parts), w.shape[1] if w_rec is not None else 0, w.shape[1]))
     given = (times, order, n_events, shape[2]), (w, w if w_rec is None else w_rec), (threshold, tau_s, tau_m / tau_s)
     spread(lambda s, b0, b1: kernel(*given, marks, (dw[s], dw_rec[s], dt), (b0, b1)), [(s, *part) for s, part in enumerate(parts)])
-    dt_in = np.zeros(order.shape)
-    np.put_along_axis(dt_in, order, dt, axis=1)
+    dt_in = np.zeros((shape[0], shape[1] * shape[2]))
+    _scatter(dt, order, n_events, dt_in)
     return dt_in.reshape(shape), dw.sum(axis=0), None if w_rec is None else dw_rec.sum(axis=0)
 
 

@@ -165,8 +165,9 @@ def gradients(nets, x, y, rng=None, weight=None):
     _, grads = net.backward(d, caches)
     fired = [np.isfinite(t) for t, layer in zip(outputs, net.layers, strict=True) if layer.fires]
     stopped = sum(int(cache.stopped.sum()) for cache, layer in zip(caches, net.layers, strict=True) if layer.fires)
-    stats = {"silent": [float(1 - spikes.any(axis=2).mean()) for spikes in fired], "spikes": [float(spikes.sum(axis=2).mean())
-             for spikes in fired], "n_stopped": stopped, "n_silent": int((~np.isfinite(out)).all(axis=1).sum())}
+    stats = {"silent": [float(1 - spikes[:, :, 0].mean()) for spikes in fired],
+             "spikes": [float(np.count_nonzero(spikes) / spikes[:, :, 0].size) for spikes in fired],
+             "n_stopped": stopped, "n_silent": int((~np.isfinite(out)).all(axis=1).sum())}
     return Step(loss, out, {name: np.ascontiguousarray(dw, net.params[name].dtype) for name, dw in grads.items()}, stats)
 
 
