@@ -59,7 +59,7 @@ class TemporalClassifier(Classifier):
 
     _method = "temporal"
 
-    def __init__(self, hidden=(100,), beta=20.0, drop=0.0, epochs=None, batch=20, lr=5e-3, random_state=None, class_weight=None):
+    def __init__(self, hidden=(100,), beta=20.0, drop=0.0, epochs=None, batch=20, lr=7e-3, random_state=None, class_weight=None):
         self.hidden, self.beta, self.drop, self.epochs, self.batch, self.lr = hidden, beta, drop, epochs, batch, lr
         self.random_state, self.class_weight = random_state, class_weight
 

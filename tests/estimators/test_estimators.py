@@ -218,7 +218,7 @@ def test_pickle_and_copy(kind):
 def test_parameters():
     model = TemporalClassifier(hidden=[30], drop=0.1)
     assert repr(model) == "TemporalClassifier(hidden=[30], drop=0.1)" and repr(ProxyClassifier()) == "ProxyClassifier()"
-    assert model.get_params() == {"hidden": [30], "beta": 20.0, "drop": 0.1, "epochs": None, "batch": 20, "lr": 5e-3, "random_state": None,
+    assert model.get_params() == {"hidden": [30], "beta": 20.0, "drop": 0.1, "epochs": None, "batch": 20, "lr": 7e-3, "random_state": None,
                                   "class_weight": None}
     assert model.set_params(lr=np.float32(0.25), epochs=np.int64(1), hidden=np.array([4, 3])) is model
     settings = model.fit(*three_clouds(30)).settings_
