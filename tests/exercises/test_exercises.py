@@ -173,7 +173,8 @@ def test_conversion_is_that_of_the_learning_rule():
 
 # ---- hints
 
-@pytest.mark.parametrize("seeds", [(0, 1), pytest.param((1, 0), marks=pytest.mark.slow)], ids=str)
+@pytest.mark.slow                                                         # test_attempts has the hints by default
+@pytest.mark.parametrize("seeds", [(0, 1), (1, 0)], ids=str)
 @pytest.mark.parametrize("name, mistake", EVERY)
 def test_each_mistake_gets_its_own_hint(name, mistake, seeds, tmp_path):
     """Put into ours and into the solution; a seed for each."""
