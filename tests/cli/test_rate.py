@@ -80,8 +80,8 @@ def test_all_figures(method, few, capsys, monkeypatch):
     assert method != "proxy" or all(Path("pictures", f"{name}.png").stat().st_size > 5000 for name in drawn)
 
 
-@pytest.mark.parametrize("extra", [[], *(pytest.param(extra, marks=pytest.mark.slow) for extra in (
-    ["--set", "readout=potential"], ["--set", "reset=zero", "--set", "threshold=0.3"]))], ids=" ".join)
+@pytest.mark.slow
+@pytest.mark.parametrize("extra", [[], ["--set", "readout=potential"], ["--set", "reset=zero", "--set", "threshold=0.3"]], ids=" ".join)
 def test_figures_of_convolutions(extra, capsys, monkeypatch):
     pytest.importorskip("matplotlib")
     few_images(monkeypatch, 400, 200)

@@ -137,6 +137,7 @@ def test_animation_of_yin_yang(monkeypatch, tmp_path):
         assert image.n_frames >= len(pictures)
 
 
+@pytest.mark.slow
 def test_notes_example(monkeypatch, tmp_path):
     names = run("11_order_of_notes.py", monkeypatch, tmp_path, "1")
     assert names["accuracy"] > 0.5 > 0.3 > names["by_counts"] and (tmp_path / "figures/11-melody.png").is_file()

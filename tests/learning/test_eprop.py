@@ -124,6 +124,7 @@ def test_random_feedback(rng):
     assert all((dw == ref.grads[name]).all() for name, dw in eprop.gradients(nets, x, y).grads.items())
 
 
+@pytest.mark.slow
 def test_training_resumes_with_the_same_bits(rng, tmp_path):
     """With random feedback, clipped, on two threads; the order of two spikes is learnt."""
     first = rng.integers(0, 2, 160)
