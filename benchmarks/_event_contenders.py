@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 import numpy as np
+from _contenders import seconds
 
 TAU_M, BETA, LR = 2.0, 5.0, 1e-6     # a learning rate so small that the weights, and with them the work, stay as they are
 T_MAX, SILENT = 20.0, np.log(1e3)    # peers look for spikes up to T_MAX; a silent output counts in the loss as one at SILENT, as in pysnn
@@ -197,15 +198,6 @@ class ExactSnn(InTorch):
 KINDS = {"pysnn": Pysnn, "jaxsnn": Jaxsnn, "exact-event-adjoint": Adjoint, "exact-snn-nn": ExactSnn}
 PACKAGES = {"pysnn": (), "jaxsnn": ("jax", "jaxlib", "jaxsnn", "optax"), "exact-event-adjoint": ("torch", "exact-event-adjoint"),
             "exact-snn-nn": ("torch", "exact-snn-nn")}
-
-
-def seconds(contender, k):
-    """Time one step, unless the contender knows better."""
-    if hasattr(contender, "seconds"):
-        return contender.seconds(k)
-    began = time.perf_counter()
-    contender.step(k)
-    return time.perf_counter() - began
 
 
 def serve(descriptor):

@@ -101,14 +101,6 @@ def _simulate(inputs, w, w_rec, how, capacity):
 
 
 @njit
-def _psp(x, ratio):
-    """(V2) The potential that a current 1 leaves, x time constants of the synapse later."""
-    rate = abs(1 - 1 / ratio)
-    slow = math.exp(-x / max(ratio, 1.0))
-    return slow * (x if rate == 0 else -math.expm1(-rate * x) / rate) / ratio
-
-
-@njit
 def _fading(x, ratio):
     """Return what a potential 1 and a current 1 become within x time constants of the synapse, and (V2), with two exponentials."""
     rate = abs(1 - 1 / ratio)
@@ -116,6 +108,12 @@ def _fading(x, ratio):
     short = long + long * lost                                           # as exact as 1 is
     rise = long * (x if rate == 0 else -lost / rate) / ratio
     return (long, short, rise) if ratio >= 1 else (short, long, rise)
+
+
+@njit
+def _psp(x, ratio):
+    """(V2) The potential that a current 1 leaves, x time constants of the synapse later."""
+    return _fading(x, ratio)[2]
 
 
 @njit

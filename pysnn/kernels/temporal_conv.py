@@ -65,7 +65,7 @@ def _deal(z_in, spikes, seen, how, size, b0, b1):
     kh, kw, n_c, _, stride, padding, has_b = how
     n_h, n_w = size
     n_places, n_in = n_h * n_w, seen[0].shape[1]
-    behind = np.empty(n_places, np.uint32)                               # where the next spike of a window goes
+    behind = np.empty(n_places, np.uint64)                               # where the next spike of a window goes
     for s in range(b0, b1):
         taps, times = seen[0][s * n_places:(s + 1) * n_places].reshape(-1), seen[1][s * n_places:(s + 1) * n_places].reshape(-1)
         behind[:] = np.arange(n_places) * n_in
@@ -79,13 +79,13 @@ def _deal(z_in, spikes, seen, how, size, b0, b1):
             c, v, h = i % n_c, i // n_c % z_in.shape[2] + padding, i // (n_c * z_in.shape[2]) + padding
             u0, u1 = max(0, (v - kw) // stride + 1), min(n_w, v // stride + 1)
             for q in range(max(0, (h - kh) // stride + 1), min(n_h, h // stride + 1)):
-                tap = np.uint32(((h - q * stride) * kw + v - u0 * stride) * n_c + c)
+                tap = ((h - q * stride) * kw + v - u0 * stride) * n_c + c
                 for u in range(u0, u1):
                     p = np.uint64(q * n_w + u)                           # unsigned: no index is asked whether it is negative
-                    at = np.uint64(behind[p])
+                    at = behind[p]
                     taps[at], times[at + p] = tap, z                     # a row of times is one longer
-                    behind[p] = np.uint32(at + np.uint64(1))
-                    tap = np.uint32(tap - np.uint32(stride * n_c))
+                    behind[p] = at + np.uint64(1)
+                    tap -= stride * n_c
         if waits_b:
             _extra(taps, times, behind, kh * kw * n_c)
         for p in range(n_places):
