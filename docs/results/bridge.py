@@ -1,6 +1,6 @@
-"""Train ReLU networks on MNIST, and read them, and the one that ships for Fashion-MNIST, as first spikes and as rates.
+"""Train ReLU networks on MNIST and Fashion-MNIST, and read them, and `fashion-fast`, which ships, as first spikes and as rates.
 
-Run: python docs/results/bridge.py train [NAME]    bridge-mnist, convolutional, or bridge-dense; a run that was stopped goes on
+Run: python docs/results/bridge.py train [NAME]    bridge-mnist, bridge-fashion, bridge-dense; a run that was stopped goes on
      python docs/results/bridge.py record          evaluates on the test sets, in float64, writes bridge.json
 
 The settings of the training were chosen beforehand; the test set is seen once, by `record`.
@@ -17,7 +17,10 @@ from pysnn.learning import conversion
 N_VAL = 5000
 MODEL = "28x28x1-24C3-24C3-A2-48C3-48C3-A2-200-10"
 CHOSEN = {"lr": 2e-3, "drop": 0.3, "smoothing": 0.1, "percentile": 99.99}
-MODELS = {"bridge-mnist": {"model": MODEL, "epochs": 10, "shift": 2}, "bridge-dense": {"model": "784-400-10", "epochs": 6}}
+MODELS = {   # name: (data, chosen)
+    "bridge-mnist": ("mnist", {"model": MODEL, "epochs": 10, "shift": 2}),
+    "bridge-fashion": ("fashion-mnist", {"model": MODEL, "epochs": 15}),
+    "bridge-dense": ("mnist", {"model": "784-400-10", "epochs": 6})}
 STEPS, SET_BY = (1, 2, 4, 8, 16, 32), 5000            # of the rates; training samples that set windows and scales
 OWN = [str(Path(__file__).parent / "sparse.py")]
 
@@ -25,10 +28,10 @@ OWN = [str(Path(__file__).parent / "sparse.py")]
 def train(name="bridge-mnist"):
     """Train, or go on."""
     import record
-    path, data = record.RUNS / f"{name}-0.npz", datasets.load("mnist")
-    settings = conversion.settings_for("mnist", penalty=f"{OWN[0]}:sparse", **MODELS[name], **CHOSEN)
+    path, (data_name, chosen) = record.RUNS / f"{name}-0.npz", MODELS[name]
+    data, settings = datasets.load(data_name), conversion.settings_for(data_name, penalty=f"{OWN[0]}:sparse", **chosen, **CHOSEN)
     run = training.load(path, OWN) if path.is_file() else training.start(
-        "conversion", settings, 0, {"name": "mnist", "n_val": N_VAL, "split_seed": 0})
+        "conversion", settings, 0, {"name": data_name, "n_val": N_VAL, "split_seed": 0})
     if run.nets.settings.plain() != settings.plain():
         raise SystemExit(f"{path} was trained with other settings: remove it to start again")
     for r in training.epochs(run, *datasets.held_out(data, N_VAL)):

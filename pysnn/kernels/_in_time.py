@@ -35,8 +35,8 @@ def _sort(z, spikes, b0, b1):
     order, z_sorted, n_spikes = spikes
     if z.dtype == np.float32:       # positive floats sort like their bits: bits and index in one integer is what NumPy sorts fastest
         keys = np.empty(z[b0:b1].shape, np.uint64)
-        _pack(z.view(np.uint32)[b0:b1], keys)
-        keys.sort(axis=1)
+        most = _pack(z[b0:b1], z.view(np.uint32)[b0:b1], keys)
+        keys[:, :most].sort(axis=1)
         _unpack(keys, order[b0:b1], z_sorted.view(np.uint32)[b0:b1])
     else:
         order[b0:b1] = z[b0:b1].argsort(axis=1, kind="stable")
@@ -45,10 +45,18 @@ def _sort(z, spikes, b0, b1):
 
 
 @njit
-def _pack(bits, keys):
+def _pack(z, bits, keys):
+    """Pack times and indices, those that never come last; return how many come in the sample with the most spikes."""
+    most, n_in = 0, bits.shape[1]
     for b in range(bits.shape[0]):
-        for i in range(bits.shape[1]):
-            keys[b, i] = np.uint64(bits[b, i]) << np.uint64(32) | np.uint64(i)
+        n, rest = 0, n_in
+        for i in range(n_in - 1, -1, -1):                   # from the end, so that the rest is in order
+            key, comes = np.uint64(bits[b, i]) << np.uint64(32) | np.uint64(i), z[b, i] < np.inf
+            rest -= not comes
+            keys[b, n if comes else rest] = key
+            n += comes
+        most = max(most, n)
+    return most
 
 
 @njit

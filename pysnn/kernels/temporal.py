@@ -84,11 +84,14 @@ def _last_arrivals(z_in, w, spikes):
     In images these are the many dark pixels. Where every input of every sample fires, the column sums of w say the same for less work; then
     the sum of all weights is returned, as an array of one row.
     """
-    _, z_sorted, count = spikes
-    n_all = count[:, 1]
+    order, z_sorted, count = spikes
+    n_head, n_all = count.T
     if n_all.min() == z_in.shape[1]:
         return w.sum(axis=0, keepdims=True), True
-    z_last = z_sorted[np.arange(len(z_in)), np.maximum(n_all, 1) - 1]
+    last = np.arange(len(z_in)), np.maximum(n_all, 1) - 1
+    if (n_all - n_head).max() <= 1:
+        return w[order[last]], False
+    z_last = z_sorted[last]
     return matmul((z_in == z_last[:, None]).astype(w.dtype), w), False
 
 
@@ -228,24 +231,33 @@ def scaled(dz_out, z_out, margin):
 
 @njit
 def _scale(dz_out, z_out, margin, h, z):
+    zero, inf = z.dtype.type(0), z.dtype.type(np.inf)
     for b in range(len(h)):
-        for j in range(h.shape[1]):
-            fires = z_out[b, j] < np.inf
-            h[b, j] = dz_out[b, j] / margin[b, j] if fires else 0
-            z[b, j] = z_out[b, j] if fires else 0
+        dz_b, z_b, margin_b, h_to, z_to = dz_out[b], z_out[b], margin[b], h[b], z[b]
+        for j in range(len(h_to)):
+            h_to[j] = dz_b[j] / margin_b[j] if z_b[j] < inf else zero
+            z_to[j] = z_b[j] if z_b[j] < inf else zero
 
 
 def _backward_w(h, z_out, cache):
     n_batch, n_in = cache.z_in.shape
     n_out = h.shape[1]
     batch, rows, cols = (-(-n // size) * size for n, size in ((n_batch, 4), (n_in, 4), (n_out, _LANES)))
-    z_in = np.full((rows, batch), np.inf, h.dtype)          # the padding: inputs that never come, neurons that want nothing
-    z_in[:n_in, :n_batch] = cache.z_in.T
-    h, z_out = (np.pad(x, ((0, batch - n_batch), (0, cols - n_out))) for x in (h, z_out))
+    z_in = _padded(cache.z_in, batch, rows, np.inf)         # the padding: inputs that never come, neurons that want nothing
+    h, z_out = _padded(h, batch, cols, 0), _padded(z_out, batch, cols, 0)
     dw = np.zeros((rows, cols), h.dtype)
     blocks = [(*i, *j) for i in cut(rows, 4 * _SAMPLES) for j in cut(cols, 32 * _LANES)]
     spread(lambda i0, i1, j0, j1: _sum_w(z_in, h, z_out, dw, (i0, i1, j0, j1)), blocks)
     return np.ascontiguousarray(dw[:n_in, :n_out])
+
+
+def _padded(x, n_rows, n_columns, value):
+    """Return x with as many rows and columns as asked for."""
+    if x.shape == (n_rows, n_columns):
+        return x
+    out = np.full((n_rows, n_columns), value, x.dtype)
+    out[:len(x), :x.shape[1]] = x
+    return out
 
 
 @njit
@@ -255,11 +267,12 @@ def _sum_w(z_in, h, z_out, dw, block):
     zero = dw.dtype.type(0)
     for i in range(i0, i1, 4):
         s0, s1, s2, s3 = dw[i, j0:j1], dw[i + 1, j0:j1], dw[i + 2, j0:j1], dw[i + 3, j0:j1]
-        for b in range(0, z_in.shape[1], 4):
-            a0, a1, a2, a3 = z_in[i, b], z_in[i, b + 1], z_in[i, b + 2], z_in[i, b + 3]
-            b0, b1, b2, b3 = z_in[i + 1, b], z_in[i + 1, b + 1], z_in[i + 1, b + 2], z_in[i + 1, b + 3]
-            c0, c1, c2, c3 = z_in[i + 2, b], z_in[i + 2, b + 1], z_in[i + 2, b + 2], z_in[i + 2, b + 3]
-            d0, d1, d2, d3 = z_in[i + 3, b], z_in[i + 3, b + 1], z_in[i + 3, b + 2], z_in[i + 3, b + 3]
+        for b in range(0, len(z_in), 4):
+            x0, x1, x2, x3 = z_in[b], z_in[b + 1], z_in[b + 2], z_in[b + 3]
+            a0, a1, a2, a3 = x0[i], x1[i], x2[i], x3[i]
+            b0, b1, b2, b3 = x0[i + 1], x1[i + 1], x2[i + 1], x3[i + 1]
+            c0, c1, c2, c3 = x0[i + 2], x1[i + 2], x2[i + 2], x3[i + 2]
+            d0, d1, d2, d3 = x0[i + 3], x1[i + 3], x2[i + 3], x3[i + 3]
             g0, g1, g2, g3 = h[b, j0:j1], h[b + 1, j0:j1], h[b + 2, j0:j1], h[b + 3, j0:j1]
             z0, z1, z2, z3 = z_out[b, j0:j1], z_out[b + 1, j0:j1], z_out[b + 2, j0:j1], z_out[b + 3, j0:j1]
             for j in range(j1 - j0):
