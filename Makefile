@@ -20,7 +20,7 @@ demo: .venv/ready  ## train on the shipped sample, evaluate, draw
 unexport PYTHONDONTWRITEBYTECODE
 
 # $(call both,OPTIONS): two processes of pytest, one for each core; the folders of the second take about half of the time.
-SECOND := tests/ops tests/verify tests/learning
+SECOND := tests/ops tests/verify tests/estimators
 define both
 @mkdir -p runs; echo "== two processes: first all but the folders $(notdir $(SECOND)), whose output follows"; \
 $(RUN) -m pytest -p no:cacheprovider $(1) $(SECOND) > runs/test-second.log 2>&1 & second=$$!; \
@@ -31,7 +31,7 @@ endef
 test: .venv/ready  ## the default tests: no framework, no download
 	$(call both,)
 
-SLOW_SECOND := $(SECOND) tests/exercises tests/scale tests/estimators
+SLOW_SECOND := tests/ops tests/verify tests/learning tests/exercises tests/scale tests/estimators
 SLOW := -m "(slow or data) and not frameworks and not cuda and not ptx and not docs"
 
 test-slow: .venv/ready  ## slow tests and tests on full data sets

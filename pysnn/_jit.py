@@ -161,5 +161,12 @@ def _watch(signal, place, seen):
             break
 
 
+@njit
+def copy(x, into):
+    """Copy a row of numbers into another, as into[:] = x does, for which Numba compiles text of an error message for seconds."""
+    for k in range(len(into)):
+        into[k] = x[k]
+
+
 if not numba.config.DISABLE_JIT:
     use_watcher(_watch)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._blas import matmul
-from .._jit import njit
+from .._jit import copy, njit
 from .._threads import cut, spread
 from ._event_conv import block_width, fire, padded
 from ._events import LANES, adder, count, squeeze
@@ -154,11 +154,11 @@ def _turn(columns, starts, rows, starts_of, size):
     cursor = starts_of[:, 0].copy()
     for r in range(starts.shape[0]):
         if r % size == 0:
-            starts_of[:, r // size] = cursor
+            copy(cursor, starts_of[:, r // size])
         for e in range(starts[r, 0], starts[r, -1]):
             rows[cursor[columns[e]]] = r
             cursor[columns[e]] += 1
-    starts_of[:, -1] = cursor
+    copy(cursor, starts_of[:, -1])
 
 
 @njit

@@ -121,20 +121,23 @@ def _total(table, total, j0, j1):
 @njit
 def _add(table, which, columns, total):
     """Sum some rows, one after the other: what goes off the sum of all then leaves no rest if it is all of it."""
-    j0, j1 = columns
-    total[:] = 0
+    flat, length, begin = table.reshape(-1), np.uint64(table.shape[1]), np.uint64(columns[0])
     n, k = len(which), 0
+    for j in range(len(total)):
+        total[j] = 0
     while k + 8 <= n:
-        w = which[k:k + 8]
-        t0, t1, t2, t3 = table[w[0], j0:j1], table[w[1], j0:j1], table[w[2], j0:j1], table[w[3], j0:j1]
-        t4, t5, t6, t7 = table[w[4], j0:j1], table[w[5], j0:j1], table[w[6], j0:j1], table[w[7], j0:j1]
-        for j in range(len(total)):
-            total[j] = total[j] + t0[j] + t1[j] + t2[j] + t3[j] + t4[j] + t5[j] + t6[j] + t7[j]
+        a0, a1, a2, a3 = (which[k] * length + begin, which[k + 1] * length + begin, which[k + 2] * length + begin,
+                          which[k + 3] * length + begin)
+        a4, a5, a6, a7 = (which[k + 4] * length + begin, which[k + 5] * length + begin, which[k + 6] * length + begin,
+                          which[k + 7] * length + begin)
+        for j in range(np.uint64(len(total))):
+            s = total[j] + flat[a0 + j] + flat[a1 + j] + flat[a2 + j] + flat[a3 + j]
+            total[j] = s + flat[a4 + j] + flat[a5 + j] + flat[a6 + j] + flat[a7 + j]
         k += 8
     for q in range(k, n):
-        row = table[which[q], j0:j1]
-        for j in range(len(total)):
-            total[j] += row[j]
+        a0 = which[q] * length + begin
+        for j in range(np.uint64(len(total))):
+            total[j] += flat[a0 + j]
 
 
 @njit

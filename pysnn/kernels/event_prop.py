@@ -373,11 +373,13 @@ def _back(given, weights, units, marks, grads, block, log, dt_out):
             at = t
             if k >= 0:
                 i = order[b, k] // n_times
-                dw[i] += q                                                                                       # (V8)
+                for m in range(n):
+                    dw[i, m] += q[m]                                                                             # (V8)
                 dt[b, k] = _of_time(w[i], p, q, units)
                 continue
             left[j] -= 1
-            dw_rec[j] += q                                                                                       # (V8)
+            for m in range(n):
+                dw_rec[j, m] += q[m]                                                                             # (V8)
             error, i_j = dt_out[b, j, left[j]] + _of_time(w_rec[j], p, q, units), current[b, j, left[j]]
             p[j] = (i_j * p[j] - tau * ratio * error) / (i_j - threshold)                                        # (V7)
 

@@ -268,74 +268,68 @@ def _slopes(u, threshold, how, d):
 @njit
 def _pull(arrays, carry, v_init, plan, how, span):
     """Backward for some steps of some neurons, block by block."""
-    t0, t1, i0, i1, width = span
-    for j in range(i0, i1, width):
-        _pull_block(arrays, carry, v_init, plan, how, (t0, t1, j, min(j + width, i1)))
-
-
-@njit
-def _pull_block(arrays, carry, v_init, plan, how, span):
-    """Backward for some steps of a block of neurons."""
-    (dspikes, u, i, dcurrent, given), (t0, t1, i0, i1) = arrays, span
+    (dspikes, u, i, dcurrent, given), (t0, t1, first, end, width) = arrays, span
     (beta, gain, threshold, bar, alpha), (kind, later, last, decays, leaks) = plan
-    dv, back, di, dbeta, dtheta, dalpha = (carry[0][i0:i1], carry[1][i0:i1], carry[2][i0:i1], carry[3][i0:i1], carry[4][i0:i1],
-                                           carry[5][i0:i1])
-    attached, _, _, _, for_beta, for_theta, for_alpha = how
-    d, own, zero, summed = np.empty(i1 - i0, u.dtype), np.empty(i1 - i0, u.dtype), u.dtype.type(0), dcurrent.shape[0] < u.shape[0]
-    for t in range(t1 - 1, t0 - 1, -1):
-        u_t, i_t, ds = u[t, i0:i1], i[min(t, i.shape[0] - 1), i0:i1], dspikes[min(t, dspikes.shape[0] - 1), i0:i1]
-        before, out = u[t - 1, i0:i1] if t > 0 else v_init[i0:i1], own if summed else dcurrent[t, i0:i1]
-        _slopes(u_t, threshold, how, d)
-        if not last and (not later or t < len(u) - 1):
-            _pull_reset(u_t, d, (dv, dtheta), plan, (attached, for_theta))      # (D8)
-        for k in range(i1 - i0):
-            back[k] += ds[k]                                                    # (D7)
-        if for_theta:
+    for i0 in range(first, end, width):
+        i1 = min(i0 + width, end)
+        dv, back, di, dbeta, dtheta, dalpha = (carry[0][i0:i1], carry[1][i0:i1], carry[2][i0:i1], carry[3][i0:i1], carry[4][i0:i1],
+                                               carry[5][i0:i1])
+        attached, _, _, _, for_beta, for_theta, for_alpha = how
+        d, own, zero, summed = np.empty(i1 - i0, u.dtype), np.empty(i1 - i0, u.dtype), u.dtype.type(0), dcurrent.shape[0] < u.shape[0]
+        for t in range(t1 - 1, t0 - 1, -1):
+            u_t, i_t, ds = u[t, i0:i1], i[min(t, i.shape[0] - 1), i0:i1], dspikes[min(t, dspikes.shape[0] - 1), i0:i1]
+            before, out = u[t - 1, i0:i1] if t > 0 else v_init[i0:i1], own if summed else dcurrent[t, i0:i1]
+            _slopes(u_t, threshold, how, d)
+            if not last and (not later or t < len(u) - 1):
+                _pull_reset(u_t, d, (dv, dtheta), plan, (attached, for_theta))      # (D8)
             for k in range(i1 - i0):
-                dtheta[k] -= d[k] * back[k]                                     # (D11)
-        for k in range(i1 - i0):
-            dv[k] = d[k] * back[k] + dv[k]                                      # (D9)
-            back[k] = zero
-        if how[3]:
-            more = given[t, i0:i1]
-            for k in range(i1 - i0):
-                dv[k] += more[k]
-        if last:
-            if attached:
-                for k in range(i1 - i0):
-                    now, bound = beta[k] * before[k] + gain[k] * i_t[k], threshold[k]
-                    dropped = bound if kind == 0 else now if kind == 1 else zero
-                    back[k] = -dropped * dv[k]                                  # (D8)
+                back[k] += ds[k]                                                    # (D7)
             if for_theta:
                 for k in range(i1 - i0):
-                    now = dv[k]
-                    dtheta[k] -= now if kind == 0 and before[k] >= bar[k] else zero
-            if kind == 1:
+                    dtheta[k] -= d[k] * back[k]                                     # (D11)
+            for k in range(i1 - i0):
+                dv[k] = d[k] * back[k] + dv[k]                                      # (D9)
+                back[k] = zero
+            if how[3]:
+                more = given[t, i0:i1]
                 for k in range(i1 - i0):
-                    now = dv[k]
-                    dv[k] = zero if before[k] >= bar[k] else now
-        if for_beta:
-            resets = not last and (t > 0 or later)
+                    dv[k] += more[k]
+            if last:
+                if attached:
+                    for k in range(i1 - i0):
+                        now, bound = beta[k] * before[k] + gain[k] * i_t[k], threshold[k]
+                        dropped = bound if kind == 0 else now if kind == 1 else zero
+                        back[k] = -dropped * dv[k]                                  # (D8)
+                if for_theta:
+                    for k in range(i1 - i0):
+                        now = dv[k]
+                        dtheta[k] -= now if kind == 0 and before[k] >= bar[k] else zero
+                if kind == 1:
+                    for k in range(i1 - i0):
+                        now = dv[k]
+                        dv[k] = zero if before[k] >= bar[k] else now
+            if for_beta:
+                resets = not last and (t > 0 or later)
+                for k in range(i1 - i0):
+                    now, x = before[k], i_t[k]
+                    after, on = _after(now, threshold[k], kind), now >= bar[k]
+                    kept = after if resets and on else now
+                    dbeta[k] += dv[k] * (kept - x if leaks else kept)               # (D11)
             for k in range(i1 - i0):
-                now, x = before[k], i_t[k]
-                after, on = _after(now, threshold[k], kind), now >= bar[k]
-                kept = after if resets and on else now
-                dbeta[k] += dv[k] * (kept - x if leaks else kept)               # (D11)
-        for k in range(i1 - i0):
-            out[k] = gain[k] * dv[k]                                            # (D10)
-            dv[k] = beta[k] * dv[k]
-        if decays:
-            for k in range(i1 - i0):
-                di[k] = out[k] + alpha[k] * di[k]
-                out[k] = di[k]
-        if decays and t > 0 and for_alpha:
-            sent = i[t - 1, i0:i1]
-            for k in range(i1 - i0):
-                dalpha[k] += di[k] * sent[k]                                    # (D11)
-        if summed:
-            total = dcurrent[0, i0:i1]
-            for k in range(i1 - i0):
-                total[k] += own[k]
+                out[k] = gain[k] * dv[k]                                            # (D10)
+                dv[k] = beta[k] * dv[k]
+            if decays:
+                for k in range(i1 - i0):
+                    di[k] = out[k] + alpha[k] * di[k]
+                    out[k] = di[k]
+            if decays and t > 0 and for_alpha:
+                sent = i[t - 1, i0:i1]
+                for k in range(i1 - i0):
+                    dalpha[k] += di[k] * sent[k]                                    # (D11)
+            if summed:
+                total = dcurrent[0, i0:i1]
+                for k in range(i1 - i0):
+                    total[k] += own[k]
 
 
 @njit

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._jit import njit
+from .._jit import copy, njit
 from .._threads import cut, spread
 
 
@@ -128,7 +128,7 @@ def _max(x, y, winner, window, b0, b1):
         for h in range(y.shape[1]):
             for v in range(y.shape[2]):
                 out, who = y[b, h, v], winner[b, h, v]
-                out[:] = x[b, h * stride, v * stride]
+                copy(x[b, h * stride, v * stride], out)
                 who[:] = 0
                 for k in range(1, size * size):
                     seen = x[b, h * stride + k // size, v * stride + k % size]
@@ -161,7 +161,7 @@ def _mean(x, y, window, b0, b1):
         for h in range(y.shape[1]):
             for v in range(y.shape[2]):
                 out = y[b, h, v]
-                out[:] = x[b, h * stride, v * stride]
+                copy(x[b, h * stride, v * stride], out)
                 for k in range(1, size * size):
                     seen = x[b, h * stride + k // size, v * stride + k % size]
                     for c in range(len(out)):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._jit import njit
+from .._jit import copy, njit
 from .._threads import cut, spread
 from ..conventions import RULES, SURROGATES, Rule, Surrogate
 from .integrate_fire import plan_of, surrogate_of
@@ -64,7 +64,7 @@ def _run(current, v, u, spikes, how, b0, b1):
             for h in range(spikes.shape[2]):
                 for w in range(spikes.shape[3]):
                     s = spikes[t, b, h, w]
-                    top[:] = u[t, b, h * size, w * size]
+                    copy(u[t, b, h * size, w * size], top)
                     for k in range(1, size * size):
                         seen = u[t, b, h * size + k // size, w * size + k % size]
                         for c in range(n_c):
@@ -99,7 +99,9 @@ def _pull(dspikes, u, du, dv, how, b0, b1):
         for b in range(b0, b1):
             for h in range(dspikes.shape[2]):
                 for w in range(dspikes.shape[3]):
-                    top[:], who[:], ds[:] = u[t, b, h * size, w * size], 0, dspikes[t, b, h, w]
+                    copy(u[t, b, h * size, w * size], top)
+                    copy(dspikes[t, b, h, w], ds)
+                    who[:] = 0
                     for k in range(1, size * size):
                         seen = u[t, b, h * size + k // size, w * size + k % size]
                         for c in range(n_c):
@@ -118,4 +120,6 @@ def _pull(dspikes, u, du, dv, how, b0, b1):
                         for c in range(n_c):
                             if who[c] == k:
                                 now[c] += d[c] * ds[c]
-            du[t, b] = dv[b]
+            for h in range(dv.shape[1]):
+                for w in range(dv.shape[2]):
+                    copy(dv[b, h, w], du[t, b, h, w])

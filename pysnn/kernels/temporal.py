@@ -109,6 +109,14 @@ def _step(a, r, bound, w, dz, z_next):
 
 
 @njit
+def _pack(w, j0, j1, packed):
+    """Copy some columns, number by number: Numba takes seconds to compile an assignment of one array to another."""
+    for i in range(len(w)):
+        for j in range(j1 - j0):
+            packed[i, j] = w[i, j0 + j]
+
+
+@njit
 def _scan(spikes, w, threshold, last, out, block):
     """Forward for outputs j0:j1 and samples b0:b1."""
     order, z_sorted, n_spikes = spikes
@@ -118,7 +126,7 @@ def _scan(spikes, w, threshold, last, out, block):
     n = j1 - j0
     width = (n + _LANES - 1) // _LANES * _LANES
     packed = np.zeros((w.shape[0] + 1, width), w.dtype)     # the last row stands for "no input"
-    packed[:-1, :n] = w[:, j0:j1]
+    _pack(w, j0, j1, packed)
     a, r, bound = np.empty(width, w.dtype), np.empty(width, w.dtype), np.empty(width, w.dtype)
     for b in range(b0, b1):
         n_head, n_all = n_spikes[b]
@@ -302,14 +310,14 @@ def _sum_z(z_in, z_bound, h, w, dz_in, block):
     n = i1 - i0
     zero = w.dtype.type(0)
     packed = np.zeros((n_out + 1, n), w.dtype)
-    packed[:n_out] = w[:, i0:i1]
+    _pack(w, i0, i1, packed)
     total = np.empty(n, w.dtype)
     z = np.empty(n, w.dtype)
     c = np.empty(8, w.dtype)
     who = np.empty(n_out + 3, np.int64)                     # neurons that want something; the rest wait behind them
     for b in range(b0, b1):
-        z[:] = z_in[b, i0:i1]
-        total[:] = zero
+        for i in range(n):
+            z[i], total[i] = z_in[b, i0 + i], zero
         m = 0
         for j in range(n_out):
             if h[b, j] != 0:
@@ -329,4 +337,5 @@ def _sum_z(z_in, z_bound, h, w, dz_in, block):
                 s += h2 * w2[i] if z[i] < c2 else zero
                 s += h3 * w3[i] if z[i] < c3 else zero
                 total[i] = s
-        dz_in[b, i0:i1] = total
+        for i in range(n):
+            dz_in[b, i0 + i] = total[i]

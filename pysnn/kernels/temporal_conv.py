@@ -68,7 +68,8 @@ def _deal(z_in, spikes, seen, how, size, b0, b1):
     behind = np.empty(n_places, np.uint64)                               # where the next spike of a window goes
     for s in range(b0, b1):
         taps, times = seen[0][s * n_places:(s + 1) * n_places].reshape(-1), seen[1][s * n_places:(s + 1) * n_places].reshape(-1)
-        behind[:] = np.arange(n_places) * n_in
+        for k in range(n_places):
+            behind[k] = k * n_in
         waits_b = has_b
         for k in range(n_spikes[s, 1]):
             z = z_sorted[s, k]

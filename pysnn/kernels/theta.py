@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _checks
 from .._blas import matmul
-from .._jit import njit
+from .._jit import copy, njit
 from .._threads import cut, spread
 
 _SAMPLES, _TILE = 16, 256      # samples and outputs a block, forward
@@ -93,7 +93,7 @@ def _scan(fixed, how, out, block):
             ends = k == n or t_in[b, order[b, k]] >= t_end
             t = t_end if ends else t_in[b, order[b, k]]
             turn = _turn(t - t_last, speed)
-            start[:] = u
+            copy(u, start)
             if _move(u, before, late[b, j0:j1] if ends else w[order[b, k], j0:j1], kick, turn):
                 for j in range(j1 - j0):
                     if t_out[b, j0 + j] == np.inf and turn[0] - turn[1] * start[j] <= 0:

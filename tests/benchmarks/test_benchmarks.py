@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from tests.cases import ROOT
+from tests.cases import ROOT, few
 
 BENCHMARKS = ROOT / "benchmarks"
 WITHOUT_TORCH = "import runpy, sys; sys.modules['torch'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='imported')"
@@ -31,14 +31,14 @@ def run(*args):
     return subprocess.run([sys.executable, *map(str, args)], capture_output=True, text=True, timeout=400, env=environment, cwd=ROOT)
 
 
-@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "time", "event_prop", "memory"])
+@pytest.mark.parametrize("name", few(["temporal", "rate", "deep", "time", "event_prop", "memory"], 3))
 def test_imports_without_torch(name):
     done = run("-W", "error", "-c", WITHOUT_TORCH, BENCHMARKS / f"{name}.py")
     assert done.returncode == 0 and done.stdout == done.stderr == ""
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="PyTorch is installed")
-@pytest.mark.parametrize("name", ["temporal", "rate", "deep", "time", "event_prop"])
+@pytest.mark.parametrize("name", few(["temporal", "rate", "deep", "time", "event_prop"], 3))
 def test_missing_torch_is_one_clear_line(name):
     done = run(BENCHMARKS / f"{name}.py", "--quick")
     assert done.returncode == 1 and done.stdout == ""

@@ -75,6 +75,7 @@ def test_mnist_example_on_the_shipped_sample(monkeypatch, tmp_path):
     assert (tmp_path / "figures/04-raster.png").is_file()
 
 
+@pytest.mark.slow
 def test_proxy_example(monkeypatch, tmp_path):
     pytest.importorskip("numba")
     assert run("05_proxy.py", monkeypatch, tmp_path, "1", "2000")["accuracy"] > 0.6
@@ -148,6 +149,7 @@ def test_notes_example_in_full(monkeypatch, tmp_path):
     assert run("11_order_of_notes.py", monkeypatch, tmp_path)["accuracy"] > 0.9
 
 
+@pytest.mark.slow
 def test_no_jumps_example(monkeypatch, tmp_path):
     names = run("13_no_jumps.py", monkeypatch, tmp_path, "3")
     assert names["accuracy"] > 0.7 and names["moved"]["theta"].max() < 3e-5 and (tmp_path / "figures/13-no-jumps.png").is_file()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pysnn import exercises
+from tests.cases import few
 from tests.cases.attempts import WRONG, write
 from tests.cases.attempts_right import RIGHT
 
@@ -42,7 +43,8 @@ def test_there_are_enough_attempts():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name, words, changes", EVERY_WRONG)
+@pytest.mark.parametrize("name, words, changes", [pytest.param(*p.values, id=p.id, marks=[pytest.mark.slow] * (k % 3 > 0))
+                                                  for k, p in enumerate(EVERY_WRONG)])
 def test_a_wrong_attempt_is_wrong_and_explained(name, words, changes):
     marks = mark(name, changes)
     assert not marks.ok and marks.score < 1 and said(marks) == set(words.split()), str(marks)
@@ -89,7 +91,7 @@ def test_a_broken_given_part_counts():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize("name", exercises.NAMES)
+@pytest.mark.parametrize("name", few(exercises.NAMES, 4))
 def test_each_exercise_has_three_levels_of_hints(name):
     """Each hinted attempt: the sentence at level 2 alone, the equation from level 1 on, the place from level 0 on."""
     for said, *changes in WRONG[name]:

@@ -51,6 +51,7 @@ def folder(tmp_path, monkeypatch):
     return add
 
 
+@pytest.mark.slow
 def test_one_row_a_file_whatever_is_in_it(folder, tmp_path, capsys):
     place = folder(**{name: text for name, (text, _) in BROKEN.items()})
     folder(right__py=exercises.text("spike_loss", True), stub__py=exercises.text("spike_loss"))
@@ -189,6 +190,7 @@ def test_an_item_without_an_answer_is_among_the_errors(folder, tmp_path):
     assert any(line.startswith("spike_loss, ") and "no answer within 0.5 s" in line for line in row.errors), row.errors
 
 
+@pytest.mark.slow
 def test_a_right_file_that_was_late_once_is_marked_again(folder, tmp_path):
     """A busy machine: one case waits for longer than the limit. What is late twice stays without an answer."""
     right = exercises.text("spike_loss", True)
@@ -200,6 +202,7 @@ def test_a_right_file_that_was_late_once_is_marked_again(folder, tmp_path):
     assert twice.scores["spike_loss"] < 1 and any("no answer within" in line for line in twice.errors)
 
 
+@pytest.mark.slow
 def test_a_file_that_ran_late_once_is_marked_again(folder, tmp_path):
     """Before any case: the file itself did not come to its end in time. A message names the file that was handed in."""
     right, late = exercises.text("spike_loss", True), str(tmp_path / "late")

@@ -117,7 +117,7 @@ def test_against_50_digits(op, tau_m, tau_s, recurrent, rng):
             np.testing.assert_allclose(got, rounded(wanted), rtol=1e-10, atol=1e-10 * max(1, np.abs(rounded(wanted)).max()))
 
 
-@pytest.mark.parametrize("tau_m, tau_s", TAUS)
+@pytest.mark.parametrize("tau_m, tau_s", [pytest.param(*taus, marks=[pytest.mark.slow] * (0 < k < 4)) for k, taus in enumerate(TAUS)])
 def test_maxima_against_50_digits(op, tau_m, tau_s, rng):
     """(V9), (V10), (V11): maxima and gradients, the oracle's by differences with 60 digits."""
     t_in, w, _ = layer(rng, (1, 3, 2, 3), mean=0.5)

@@ -53,9 +53,8 @@ def test_all_operations_of_the_page_are_here():
 
 
 def by_turns(name, n):
-    """Mark as slow: of neurons with spike times all lengths but the full one, and two that share the code of the third."""
-    shorter = name in ("leaky_equal", "temporal_delays", "temporal_conv") and n < len(OPERATIONS[name].arguments)
-    return [pytest.mark.slow] * (shorter or name in ("leaky_double", "alpha", "event_prop", "event_max"))
+    """Mark as slow: neurons with spike times, but for Mostafa's and theta."""
+    return [pytest.mark.slow] * (name.startswith(("leaky_", "alpha", "temporal_", "event_")))
 
 
 @pytest.mark.parametrize("name, n", [pytest.param(name, n, marks=by_turns(name, n)) for name, n in LENGTHS])
