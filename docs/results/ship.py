@@ -1,4 +1,4 @@
-"""Make the networks that ship with pysnn from the runs of docs/results/record.py, and record what they score after rounding to float16.
+"""Make the networks that ship with pysnn from the runs of record.py, deep.py and bridge.py, and record what they score as float16.
 
 Run: python docs/results/ship.py [NAME ...]          (needs the runs of SHIPPED)
 """
@@ -6,10 +6,21 @@ Run: python docs/results/ship.py [NAME ...]          (needs the runs of SHIPPED)
 import sys
 
 from pysnn import checkpoint, datasets, training
+from pysnn.learning import ann
 
 SHIPPED = {"mnist": ("mnist", "mnist-still-0"), "fashion-mnist": ("fashion-mnist", "fashion-ours-0"),
            "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist-0"), "fashion-fast": ("fashion-mnist", "fashion-warm-0"),
-           "cifar-fast": ("cifar10", "cifar-warm-0")}
+           "cifar-fast": ("cifar10", "cifar-warm-0"),
+           "mnist-relu": ("mnist", "bridge-mnist-0"), "fashion-relu": ("fashion-mnist", "bridge-fashion-0")}
+
+
+def as_relu(run):
+    """Return a run of conversion as one of the ReLU network alone, without the regulariser of bridge.py."""
+    relu = training.start("ann", ann.settings_for(run.data["name"], model=run.nets.settings.model, epochs=run.epoch), run.seed, run.data)
+    for mine, given in ((relu.nets.net.params, run.nets.net.params), (relu.nets.state, run.nets.state)):
+        for name, x in mine.items():
+            x[...] = given[name]
+    return relu
 
 
 def main(*names):
@@ -17,8 +28,8 @@ def main(*names):
     import record
     for name in names or SHIPPED:
         data_name, run_name = SHIPPED[name]
-        run = training.load(record.RUNS / f"{run_name}.npz")
-        training.save(run, checkpoint.PRETRAINED / f"{name}.npz", weights_only=True)
+        run = training.load(record.RUNS / f"{run_name}.npz", [str(record.HERE / "sparse.py")] if name.endswith("-relu") else ())
+        training.save(as_relu(run) if name.endswith("-relu") else run, checkpoint.PRETRAINED / f"{name}.npz", weights_only=True)
         data = datasets.load(data_name)
         score = training.METHODS[run.method].score(training.load(name).nets, data.x_test, data.y_test)
         record.write(f"shipped-{name}", {"command": "python docs/results/ship.py", "seed": run.seed, "run": run_name,

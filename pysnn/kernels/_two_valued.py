@@ -33,6 +33,7 @@ class Levels(NamedTuple):
 
     z: tuple                # the two times, as exp(t/tau)
     kinds: np.ndarray       # (B, N_in) uint8: early, late or silent
+    rows: Rows              # of weights, that each sample's sums are made of
     has_late: np.ndarray    # (B,) bool, whether any input is late
 
 
@@ -41,9 +42,13 @@ def levels(z_in):
     z = first, last = _times(z_in)
     if not first < last < np.inf:
         return None
-    kinds, counts = np.empty(z_in.shape, np.uint8), np.empty((len(z_in), 2), np.int64)
-    spread(lambda b0, b1: _mark(z_in, z, kinds, counts, b0, b1), cut(len(z_in), _SUMS))
-    return None if counts[:, 1].any() else Levels(z, kinds, counts[:, 0] > 0)
+    kinds, counts, rows = np.empty(z_in.shape, np.uint8), np.empty((len(z_in), 2), np.int64), _rows(*z_in.shape)
+
+    def sort(b0, b1):
+        _mark(z_in, z, kinds, counts, b0, b1)
+        _list(kinds, z_in.dtype == np.float32, *rows, b0, b1)
+    spread(sort, cut(len(z_in), _SUMS))
+    return None if counts[:, 1].any() else Levels(z, kinds, rows, counts[:, 0] > 0)
 
 
 @njit
@@ -83,27 +88,27 @@ def _mark(z_in, times, kinds, counts, b0, b1):
         counts[b, 0], counts[b, 1] = n_late, n_other
 
 
-def _rows(kinds, dtype):
-    """List the rows of each sum; kinds (n, most)."""
-    n, most = kinds.shape
-    rows = Rows(np.empty((2, n, most), np.uint32), np.empty((2, n), np.int64), np.empty((2, n), np.bool_))
-    spread(lambda i0, i1: _list(kinds, dtype == np.float32, *rows, i0, i1), cut(n, _SUMS))
-    return rows
+def _rows(n, most):
+    """Make room for n sums of up to so many rows."""
+    return Rows(np.empty((2, n, most), np.uint32), np.empty((2, n), np.int64), np.empty((2, n), np.bool_))
 
 
 @njit
 def _list(kinds, either, which, count, others, i0, i1):
+    """List the rows of sums i0:i1."""
     for i in range(i0, i1):
         row, early, fired = kinds[i], which[0, i], which[1, i]
         n_early, n_fired = np.int32(0), np.int32(0)
         for k in range(len(row)):
             n_early += np.int32(row[k] == _EARLY)
             n_fired += np.int32(row[k] != _SILENT)
-        others[0, i], others[1, i] = either and 2 * n_early > len(row), either and 2 * n_fired > len(row)
+        others[0, i], others[1, i] = either and 2 * n_early > len(row), n_fired == len(row) or either and 2 * n_fired > len(row)
         n, m = 0, 0
         for k in range(len(row)):
-            early[n], fired[m] = k, k
+            early[n] = k
             n += (row[k] == _EARLY) != others[0, i]
+        for k in range(len(row) if n_fired < len(row) else 0):                          # where all fire there are no others
+            fired[m] = k
             m += (row[k] != _SILENT) != others[1, i]
         count[0, i], count[1, i] = n, m
 
@@ -157,10 +162,10 @@ def _sum(table, rows, place, total, columns, wide, out):
 def forward(levels, w, threshold):
     """Return z_out, margin and z_bound, as the cache of `temporal.forward` holds them."""
     n_batch, n_out = len(levels.has_late), w.shape[1]
-    out, total, rows = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3)), np.zeros(n_out), _rows(levels.kinds, w.dtype)
-    spread(lambda j0, j1: _total(w, total, j0, j1), cut(n_out, _OUTPUTS) if rows.others.any() else [])
+    out, total = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3)), np.zeros(n_out)
+    spread(lambda j0, j1: _total(w, total, j0, j1), cut(n_out, _OUTPUTS) if levels.rows.others.any() else [])
     blocks = [(*j, *b) for j in cut(n_out, _OUTPUTS) for b in cut(n_batch, _SAMPLES)]
-    spread(lambda *block: _decide(rows, levels.has_late, levels.z, w, total, threshold, out, block), blocks)
+    spread(lambda *block: _decide(levels.rows, levels.has_late, levels.z, w, total, threshold, out, block), blocks)
     return out
 
 
@@ -189,10 +194,12 @@ def _decide(rows, has_late, z, w, total, threshold, out, block):
 
 def backward_w(h, z_out, levels):
     """(T7) dw = -sum_b h max(z_out - z_in, 0): what all inputs that fire would get if they were late, and what early ones get besides."""
-    rows = _rows(np.ascontiguousarray(levels.kinds.T), h.dtype)
-    pulls, totals = np.empty((2, *h.shape), h.dtype), np.zeros((2, h.shape[1]))
-    dw = np.empty((levels.kinds.shape[1], h.shape[1]), h.dtype)
-    spread(lambda j0, j1: _pull(h, z_out, levels.z, pulls, totals, j0, j1), cut(h.shape[1], _OUTPUTS))
+    kinds = np.ascontiguousarray(levels.kinds.T)
+    rows, pulls, totals = _rows(*kinds.shape), np.empty((2, *h.shape), h.dtype), np.zeros((2, h.shape[1]))
+    dw = np.empty((len(kinds), h.shape[1]), h.dtype)
+    listing = [(_list, kinds, h.dtype == np.float32, *rows, *i) for i in cut(len(kinds), _INPUTS)]
+    pulling = [(_pull, h, z_out, levels.z, pulls, totals, *j) for j in cut(h.shape[1], _OUTPUTS)]
+    spread(lambda do, *args: do(*args), listing + pulling)
     blocks = [(*j, *i) for j in cut(dw.shape[1], _OUTPUTS) for i in cut(len(dw), _INPUTS)]
     spread(lambda *block: _sum_w(rows, pulls, totals, dw, block), blocks)
     return dw
