@@ -1,6 +1,6 @@
-"""Make the networks that ship with pysnn from the runs of record.py, deep.py and bridge.py, and record what they score as float16.
+"""Make the networks that ship with pysnn, and those beside this file, from the runs that are on record; record what they score as float16.
 
-Run: python docs/results/ship.py [NAME ...]          (needs the runs of SHIPPED)
+Run: python docs/results/ship.py [NAME ...]          (needs the runs of SHIPPED and BESIDE)
 """
 
 import sys
@@ -10,8 +10,8 @@ from pysnn.learning import ann
 
 SHIPPED = {"mnist": ("mnist", "mnist-still-0"), "fashion-mnist": ("fashion-mnist", "fashion-ours-0"),
            "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist-0"), "fashion-fast": ("fashion-mnist", "fashion-warm-0"),
-           "cifar-fast": ("cifar10", "cifar-warm-0"),
-           "mnist-relu": ("mnist", "bridge-mnist-0"), "fashion-relu": ("fashion-mnist", "bridge-fashion-0")}
+           "cifar-fast": ("cifar10", "cifar-warm-0")}
+BESIDE = {"mnist-relu": ("mnist", "bridge-mnist-0"), "fashion-relu": ("fashion-mnist", "bridge-fashion-0")}
 
 
 def as_relu(run):
@@ -26,12 +26,12 @@ def as_relu(run):
 def main(*names):
     """Round, write, load again, score, record."""
     import record
-    for name in names or SHIPPED:
-        data_name, run_name = SHIPPED[name]
-        run = training.load(record.RUNS / f"{run_name}.npz", [str(record.HERE / "sparse.py")] if name.endswith("-relu") else ())
-        training.save(as_relu(run) if name.endswith("-relu") else run, checkpoint.PRETRAINED / f"{name}.npz", weights_only=True)
+    for name in names or (*SHIPPED, *BESIDE):
+        (data_name, run_name), path = (SHIPPED | BESIDE)[name], (record.HERE if name in BESIDE else checkpoint.PRETRAINED) / f"{name}.npz"
+        run = training.load(record.RUNS / f"{run_name}.npz", [str(record.HERE / "sparse.py")] if name in BESIDE else ())
+        training.save(as_relu(run) if name in BESIDE else run, path, weights_only=True)
         data = datasets.load(data_name)
-        score = training.METHODS[run.method].score(training.load(name).nets, data.x_test, data.y_test)
+        score = (run := training.load(path)).rule.score(run.nets, data.x_test, data.y_test)
         record.write(f"shipped-{name}", {"command": "python docs/results/ship.py", "seed": run.seed, "run": run_name,
                                          "test": score._asdict()})
         print(name, score)
