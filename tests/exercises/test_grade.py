@@ -95,6 +95,7 @@ def test_a_file_with_several_exercises(folder):
         exercises.mark_file(place / "two.py")
 
 
+@pytest.mark.slow
 def test_one_of_several_that_loops_does_not_take_the_first_along(folder):
     place = folder(two__py=TWO[0] + "\n" + TWO[1] + "\nwhile True: pass\n")
     loss, conversion = exercises.mark_each(place / "two.py", limit=2.0)
