@@ -102,7 +102,7 @@ def _list(kinds, either, which, count, others, i0, i1):
         for k in range(len(row)):
             n_early += np.int32(row[k] == _EARLY)
             n_fired += np.int32(row[k] != _SILENT)
-        others[0, i], others[1, i] = either and 2 * n_early > len(row), n_fired == len(row) or either and 2 * n_fired > len(row)
+        others[0, i], others[1, i] = either and 2 * n_early > len(row), n_fired == len(row) or (either and 2 * n_fired > len(row))
         n, m = 0, 0
         for k in range(len(row)):
             early[n] = k
