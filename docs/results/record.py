@@ -55,6 +55,8 @@ TUTORIAL = THROUGH_TIME | {
     "fire": ">", "surrogate": "atan", "slope": 2.0, "lr": 5e-4, "lr_end": 5e-6, "batch": 128, "epochs": 10}
 SPIKE_CONVOLUTIONS = {"model": "28x28x1-16c5-N-P2-32c5-N-P2-10", "code": "latency", "shift": 1, "drop_in": 0.0, "drop_hidden": 0.0,
                       "epochs": 16}
+FASHION_CONVOLUTIONS = SPIKE_CONVOLUTIONS | {"model": "28x28x2-16c5-N-P2-32c5-N-P2-10", "code": on_and_off, "augment": mirrored, "shift": 0,
+                                             "late": 6.0, "beta": 40.0, "lr": 2e-3}
 LEAKS = {"model": "4-60-3", "init_mean": 8.0, "init_std": 3.0, "beta": 10.0, "weight_sum": 1.0, "lr": 0.02, "max_norm": 0.0, "epochs": 60}
 UNBOUND = {"max_norm": 0.0, "lr": 6e-3}
 WITHOUT = {"encode": "intensities", "smoothing": 0.0, "epochs": 40}           # the presets of JapaneseVowels as they were
@@ -66,9 +68,9 @@ EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the 
     "mnist-authors": ("temporal", "mnist", "authors", range(3), {}),
     "fashion-ours": ("temporal", "fashion-mnist", "ours", range(3), {}),
     "mnist-conv": ("temporal", "mnist", "ours", range(3), SPIKE_CONVOLUTIONS),
-    "fashion-conv": ("temporal", "fashion-mnist", "ours", range(1), SPIKE_CONVOLUTIONS | {
-        "model": "28x28x2-16c5-N-P2-32c5-N-P2-10", "code": on_and_off, "augment": mirrored, "shift": 0, "late": 6.0, "beta": 40.0,
-        "lr": 2e-3}),
+    "fashion-conv": ("temporal", "fashion-mnist", "ours", range(1), FASHION_CONVOLUTIONS),
+    "fashion-conv-wide": ("temporal", "fashion-mnist", "ours", range(1), FASHION_CONVOLUTIONS | {
+        "model": "28x28x2-32c5-N-P2-64c5-N-P2-10", "epochs": 24}),
     "yin-yang-ours": ("temporal", "yin-yang", "ours", range(5), {}),
     "yin-yang-eventprop": ("eventprop", "yin-yang", "ours", range(5), {}),
     "yin-yang-30": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3", **UNBOUND}),

@@ -13,7 +13,7 @@ from numba import config
 
 from .. import _checks
 from .._blas import matmul
-from .._jit import njit
+from .._jit import copy, njit
 from .._threads import cut, spread
 from . import _two_valued as two_valued
 from ._in_time import in_time
@@ -128,6 +128,7 @@ def _scan(spikes, w, threshold, last, out, block):
     packed = np.zeros((w.shape[0] + 1, width), w.dtype)     # the last row stands for "no input"
     _pack(w, j0, j1, packed)
     a, r, bound = np.empty(width, w.dtype), np.empty(width, w.dtype), np.empty(width, w.dtype)
+    eight = np.empty(8, np.uint32), np.empty(9, w.dtype)
     for b in range(b0, b1):
         n_head, n_all = n_spikes[b]
         if n_all == 0:
@@ -136,19 +137,33 @@ def _scan(spikes, w, threshold, last, out, block):
         a[:] = -threshold
         r[:] = 0                                            # the padding counts as fired
         r[:n] = -threshold * z_sorted[b, 0]
-        _advance(order[b], z_sorted[b], n_head, packed, a, r, bound)
-        z_last = z_sorted[b, n_all - 1]
-        for j in range(n):
-            a_j, r_j, bound_j = a[j], r[j], bound[j]
-            if r_j < 0:                                     # (T4) after the last input it fires exactly when a > 0
-                a_j = sums[0, j0 + j] - threshold if whole else a_j + sums[b, j0 + j]
-                bound_j = np.inf if a_j > 0 else 0
-            z = (z_last if bound_j == np.inf else bound_j) - r_j / a_j if bound_j > 0 else np.inf
-            if 8 * z < bound_j < np.inf:                    # long before the next input: the difference has lost digits
-                z = _ratio(order[b], z_sorted[b], packed, j, bound_j, a_j)
-            z_out[b, j0 + j] = z
-            margin[b, j0 + j] = a_j if bound_j > 0 else 1
-            z_bound[b, j0 + j] = bound_j
+        _advance(order[b], z_sorted[b], n_head, packed, a, r, bound, eight)
+        rest = sums[0 if whole else b, j0:j1]
+        n_long = _finish(z_sorted[b, n_all - 1], rest, whole, threshold, a, r, bound)
+        copy(r, z_out[b, j0:j1])
+        copy(a, margin[b, j0:j1])
+        copy(bound, z_bound[b, j0:j1])
+        for j in range(n if n_long else 0):                 # long before the next input: the difference has lost digits
+            if 8 * r[j] < bound[j] < np.inf:
+                z_out[b, j0 + j] = _ratio(order[b], z_sorted[b], packed, j, bound[j], a[j])
+
+
+@njit
+def _finish(z_last, rest, whole, threshold, a, r, bound):
+    """Let the last inputs arrive; turn a into margins and r into times. Return how many fire long before the next input.
+
+    It has no branches and few arrays, so that it fills vectors.
+    """
+    zero, one, inf, n_long = threshold - threshold, threshold / threshold, threshold * np.inf, np.int32(0)
+    for j in range(len(rest)):
+        live = r[j] < zero                                  # (T4) after the last input it fires exactly when a > 0
+        a_j = (rest[j] - threshold if whole else a[j] + rest[j]) if live else a[j]
+        b_j = (inf if a_j > zero else zero) if live else bound[j]
+        fires = b_j > zero
+        z = (z_last if b_j == inf else b_j) - r[j] / a_j if fires else inf
+        a[j], r[j], bound[j] = a_j if fires else one, z, b_j
+        n_long += np.int32(8 * z < b_j) & np.int32(b_j < inf)
+    return n_long
 
 
 @njit
@@ -163,19 +178,22 @@ def _ratio(order, z_sorted, packed, j, bound, a):
 
 
 @njit
-def _advance(order, z_sorted, n_head, packed, a, r, bound):
+def _advance(order, z_sorted, n_head, packed, a, r, bound, eight):
     """Take the first n_head inputs in, eight a pass so that the state stays in registers; stop early once all have fired."""
     none = packed.shape[0] - 1
     zero = packed.dtype.type(0)
     width = len(a)
-    e = np.empty(8, np.uint32)
-    t = np.empty(9, packed.dtype)
+    e, t = eight
     k = 0
     while k < n_head:
-        for q in range(8):
-            e[q] = order[k + q] if k + q < n_head else none
-            t[q] = z_sorted[min(k + q, n_head)]
-        t[8] = z_sorted[min(k + 8, n_head)]
+        if k + 8 <= n_head:
+            for q in range(8):
+                e[q], t[q] = order[k + q], z_sorted[k + q]
+            t[8] = z_sorted[k + 8]
+        else:
+            for q in range(8):
+                e[q], t[q] = order[k + q] if k + q < n_head else none, z_sorted[min(k + q, n_head)]
+            t[8] = z_sorted[n_head]
         e0, e1, e2, e3, e4, e5, e6, e7 = e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7]
         t0, t1, t2, t3, t4, t5, t6, t7, t8 = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8]
         d0, d1, d2, d3, d4, d5, d6, d7 = t1 - t0, t2 - t1, t3 - t2, t4 - t3, t5 - t4, t6 - t5, t7 - t6, t8 - t7
@@ -199,7 +217,7 @@ def _advance(order, z_sorted, n_head, packed, a, r, bound):
                 break
 
 
-def _advance_in_python(order, z_sorted, n_head, packed, a, r, bound):
+def _advance_in_python(order, z_sorted, n_head, packed, a, r, bound, eight):
     """Do what `_advance` does: one input at a time, for all outputs. Used under NUMBA_DISABLE_JIT=1."""
     for k in range(n_head):
         live = r < 0

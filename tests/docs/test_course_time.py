@@ -152,6 +152,7 @@ def test_plasticity_by_hand():
     assert len({m.name for m in exercises.get("delay_backward").mistakes}) == 18
 
 
+@pytest.mark.slow
 def test_mean_change_of_independent_trains():
     """Exercise 2 on plasticity, on long random trains."""
     rng, rates = np.random.default_rng(0), (0.2, 0.3)

@@ -485,7 +485,7 @@ def trained(method, own, **chosen):
 
 @pytest.mark.parametrize("kind, method, chosen", [(TemporalClassifier, "temporal", {}), (ProxyClassifier, "proxy", {}),
                                                   (ProxyClassifier, "proxy", {"readout": "potential"})])
-@pytest.mark.parametrize("words", [True, False])
+@pytest.mark.parametrize("words", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_a_checkpoint_becomes_a_classifier(kind, method, chosen, words, tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(60, 4)) * 9, np.arange(60) % 3

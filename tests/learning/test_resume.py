@@ -53,6 +53,7 @@ def straight(tmp_path_factory):
     return found, seconds
 
 
+@pytest.mark.slow
 def test_one_and_two_threads_agree(straight):
     found, _ = straight
     assert found[1] == found[2]

@@ -309,8 +309,8 @@ def test_the_plain_loop_does_what_the_unrolled_one_does(temporal_kernel, rng):
         order, packed = rng.permutation(n_head).astype(np.uint32), np.vstack([draw_weights(rng, n_head, 32), np.zeros((1, 32))])
         start = np.full(32, -1.0), np.full(32, -z[0]), np.zeros(32)
         ref, got = ([x.copy() for x in start] for _ in range(2))
-        temporal_kernel._advance_in_python(order, z, n_head, packed, *ref)
-        temporal_kernel._advance(order, z, n_head, packed, *got)
+        temporal_kernel._advance_in_python(order, z, n_head, packed, *ref, None)
+        temporal_kernel._advance(order, z, n_head, packed, *got, (np.empty(8, np.uint32), np.empty(9)))
         assert (ref[2] == got[2]).all() and (n_head < 40 or 0 < (ref[1] >= 0).sum() < 32)
         np.testing.assert_allclose(ref[:2], got[:2], rtol=1e-9, atol=1e-12)
 
