@@ -118,7 +118,7 @@ def _pack(w, j0, j1, packed):
 
 @njit
 def _scan(spikes, w, threshold, last, out, block):
-    """Forward for outputs j0:j1 and samples b0:b1."""
+    """Forward for outputs j0:j1 and samples b0:b1: (T9), and (T4) at the end."""
     order, z_sorted, n_spikes = spikes
     sums, whole = last
     z_out, margin, z_bound = out
