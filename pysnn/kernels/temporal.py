@@ -118,7 +118,7 @@ def _pack(w, j0, j1, packed):
 
 @njit
 def _scan(spikes, w, threshold, last, out, block):
-    """Forward for outputs j0:j1 and samples b0:b1: (T9), and (T4) at the end."""
+    """Forward for outputs j0:j1 and samples b0:b1."""
     order, z_sorted, n_spikes = spikes
     sums, whole = last
     z_out, margin, z_bound = out
@@ -137,9 +137,9 @@ def _scan(spikes, w, threshold, last, out, block):
         a[:] = -threshold
         r[:] = 0                                            # the padding counts as fired
         r[:n] = -threshold * z_sorted[b, 0]
-        _advance(order[b], z_sorted[b], n_head, packed, a, r, bound, eight)
+        _advance(order[b], z_sorted[b], n_head, packed, a, r, bound, eight)                         # (T9)
         rest = sums[0 if whole else b, j0:j1]
-        n_long = _finish(z_sorted[b, n_all - 1], rest, whole, threshold, a, r, bound)
+        n_long = _finish(z_sorted[b, n_all - 1], rest, whole, threshold, a, r, bound)               # (T4)
         copy(r, z_out[b, j0:j1])
         copy(a, margin[b, j0:j1])
         copy(bound, z_bound[b, j0:j1])
