@@ -16,11 +16,8 @@ BESIDE = {"mnist-relu": ("mnist", "bridge-mnist-0"), "fashion-relu": ("fashion-m
 
 def as_relu(run):
     """Return a run of conversion as one of the ReLU network alone, without the regulariser of bridge.py."""
-    relu = training.start("ann", ann.settings_for(run.data["name"], model=run.nets.settings.model, epochs=run.epoch), run.seed, run.data)
-    for mine, given in ((relu.nets.net.params, run.nets.net.params), (relu.nets.state, run.nets.state)):
-        for name, x in mine.items():
-            x[...] = given[name]
-    return relu
+    settings = ann.settings_for(run.data["name"], model=run.nets.settings.model, epochs=run.epoch)
+    return training.start("ann", settings, run.seed, run.data, weights=run)
 
 
 def main(*names):

@@ -3,7 +3,7 @@
 The forward pass is the running form (T9): going through the sorted inputs, a = sum w - threshold and r = z (V - threshold) cost one add
 and one multiply-add a synapse, and a neuron has fired as soon as r >= 0. A neuron that has fired keeps its a and r, so no branch is
 needed. A block of weights, `_tile` outputs wide, stays in the cache while the samples stream past it. Inputs of but two times, as in
-binary images, take the shorter way through matrix products, _two_valued.py.
+binary images, take the shorter way through sums of few weights, _two_valued.py.
 """
 
 from typing import NamedTuple
@@ -82,7 +82,7 @@ def _last_arrivals(z_in, w, spikes):
     """Sum the weights of each sample's last inputs, those that share its latest time.
 
     In images these are the many dark pixels. Where every input of every sample fires, the column sums of w say the same for less work; then
-    the sum of all weights is returned, as an array of one row.
+    the sum of all weights is returned, as an array of one row. Where no sample has more than one, they are rows of w.
     """
     order, z_sorted, count = spikes
     n_head, n_all = count.T
@@ -355,5 +355,4 @@ def _sum_z(z_in, z_bound, h, w, dz_in, block):
                 s += h2 * w2[i] if z[i] < c2 else zero
                 s += h3 * w3[i] if z[i] < c3 else zero
                 total[i] = s
-        for i in range(n):
-            dz_in[b, i0 + i] = total[i]
+        copy(total, dz_in[b, i0:i1])

@@ -136,6 +136,16 @@ def test_two_times_whichever_rows_are_summed(pair, rng, dtype, silent, early):
     np.testing.assert_allclose(dw[:150], right[1][:150], rtol=0, atol=10 * tol * np.abs(right[1][:150]).max())
 
 
+def test_two_times_with_a_large_weight_of_a_silent_input(pair):
+    """A million that goes off the sum of all leaves the last digits of the others."""
+    fast, ref = pair("temporal")
+    z_in, w = np.array([[1, 6, 1, INF, 1, 6, 6]], np.float32), np.full((7, 3), 0.3, np.float32)
+    w[3] = 1e6
+    z, cache = fast.forward(z_in, w + np.arange(3, dtype=np.float32) / 64)
+    assert cache.levels is not None and np.isfinite(z).all()
+    np.testing.assert_allclose(z, ref.forward(z_in.astype(float), cache.w.astype(float))[0], rtol=1e-5)
+
+
 # ---- integrate and fire
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
