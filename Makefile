@@ -20,7 +20,7 @@ demo: .venv/ready  ## train on the shipped sample, evaluate, draw
 unexport PYTHONDONTWRITEBYTECODE
 
 # $(call both,OPTIONS): two processes of pytest, one for each core; the folders of the second take about half of the time.
-SECOND := tests/ops tests/verify tests/estimators
+SECOND := tests/ops tests/verify tests/estimators tests/evaluation
 define both
 @mkdir -p runs; echo "== two processes: first all but the folders $(notdir $(SECOND)), whose output follows"; \
 $(RUN) -m pytest -p no:cacheprovider $(1) $(SECOND) > runs/test-second.log 2>&1 & second=$$!; \

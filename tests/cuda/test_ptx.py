@@ -57,6 +57,7 @@ def test_the_record_is_of_these_kernels_and_spills_nothing():
     assert {(r["dtype"], r["capability"]) for r in record["rows"]} == {(d, c) for d in PTX.DTYPES for c in ("8.0", "9.0")}
 
 
+@pytest.mark.slow
 def test_tables_of_the_page_are_those_of_record_and_script():
     page = (RESULTS.parent / "cuda.md").read_text(encoding="utf-8")
     rows = {(r["kernel"], r["dtype"]): r for r in json.loads((RESULTS / "ptx.json").read_text())["rows"] if r["capability"] == "9.0"}

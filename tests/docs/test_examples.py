@@ -59,6 +59,7 @@ def test_one_neuron(monkeypatch, tmp_path, capsys):
     assert "z_out = 6.077422742689" in said and "-12.69355686" in said
 
 
+@pytest.mark.slow
 def test_yin_yang(monkeypatch, tmp_path):
     assert run("02_yin_yang.py", monkeypatch, tmp_path, "8", "2000")["accuracy"] > 0.8
 

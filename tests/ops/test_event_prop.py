@@ -70,6 +70,7 @@ def test_how_often_it_fires(op, t_in, w, n):
     assert dt_in.sum() == pytest.approx(n) and dw.any() == (n > 0) and np.isfinite(dw).all()
 
 
+@pytest.mark.parametrize("op", few(BACKENDS[::-1], 2), indirect=True)
 def test_a_bound_of_spikes_is_said(op):
     t, w = np.zeros((1, 1, 1)), np.array([[60.0, 6.5]])
     t_out, cache = op.forward(t, w, n_spikes=3)
@@ -211,7 +212,8 @@ def test_threads_and_views_change_no_bit(rng):
 
 # ---------------------------------------------------------------------------------------------- maxima
 
-@pytest.mark.parametrize("case", [*(("numba", *taus) for taus in TAUS), *few([("reference", *taus) for taus in TAUS], len(TAUS))], ids=str)
+@pytest.mark.parametrize("case", [pytest.param((backend, *taus), marks=[pytest.mark.slow] * (backend == "reference"))
+                                  for backend in BACKENDS for taus in TAUS], ids=str)
 def test_maxima_by_differences_and_by_a_fine_grid(case, rng):
     """(V9), (V10), (V11): the maxima, and their gradients where they lie at a peak, at an input, or before all inputs."""
     op, tau_m, tau_s = operation("event_prop", case[0]), *case[1:]

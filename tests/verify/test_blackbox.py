@@ -174,6 +174,7 @@ def test_the_command_says_right_and_wrong(tmp_path, capsys):
     assert "state is lost" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_in_pytest(tmp_path):
     """Each layer is a test of its own."""
     written(tmp_path).rename(tmp_path / "right.py")

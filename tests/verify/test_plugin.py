@@ -141,6 +141,7 @@ LEAVING = {"exits": ("import sys; sys.exit()", "does not run: it exits (0)"),
            "interrupts": ("raise KeyboardInterrupt", "raises KeyboardInterrupt")}
 
 
+@pytest.mark.slow
 def test_a_file_that_leaves_is_a_failed_test_and_the_session_goes_on(write, tmp_path):
     for name, (what, _) in LEAVING.items():
         write(f"OPERATION = 'dense'\n{what}\n", f"{name}.py")

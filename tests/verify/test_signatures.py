@@ -168,7 +168,8 @@ def pooling_neuron(n_forward, n_backward, forward="pass", backward="pass"):
             f"    return dcurrent{', dv_init' * (n_forward > 3)}\n")
 
 
-@pytest.mark.parametrize("n_forward, n_backward", [(1, 2), (2, 3), (3, 2), (4, 4), (5, 5)])
+@pytest.mark.parametrize("n_forward, n_backward", [(1, 2), (5, 5), *(pytest.param(*n, marks=pytest.mark.slow)
+                                                                     for n in ((2, 3), (3, 2), (4, 4)))])
 def test_pooling_neurons_at_each_length(n_forward, n_backward, verdicts):
     found, said = verdicts(pooling_neuron(n_forward, n_backward))
     assert found == {"right"}, said

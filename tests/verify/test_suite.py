@@ -53,7 +53,7 @@ def few_checks(name, seed=0):
 EVENTS = ("event_prop", "event_max")                                         # plain Python takes seconds
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in EVENTS)) for name in suite.NAMES])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in (*EVENTS, "leaky_double", "alpha"))) for name in suite.NAMES])
 def test_ours_pass(name):
     found = few_checks(name)
     found.raise_if_failed()
