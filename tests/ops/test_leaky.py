@@ -96,7 +96,7 @@ def test_worked_gradient(leaky):
 # ------------------------------------------------------------------------------------- beta = 1, and other neurons in it
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("rule", EVERY_RULE, ids=spelt)
+@pytest.mark.parametrize("rule", few(EVERY_RULE, 2), ids=spelt)
 @pytest.mark.parametrize("backend", ["reference", "numba"])
 def test_beta_1_is_the_integrate_and_fire_neuron_bit_for_bit(backend, rule, dtype, rng):
     leaky, whole = operation("leaky", backend), operation("integrate_fire", backend)

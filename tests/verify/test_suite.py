@@ -51,9 +51,10 @@ def few_checks(name, seed=0):
 # ---- right passes
 
 EVENTS = ("event_prop", "event_max")                                         # plain Python takes seconds
+ALIKE = ("leaky_double", "alpha")                                            # they share the code of leaky_equal
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in (*EVENTS, "leaky_double", "alpha"))) for name in suite.NAMES])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in EVENTS + ALIKE)) for name in suite.NAMES])
 def test_ours_pass(name):
     found = few_checks(name)
     found.raise_if_failed()
