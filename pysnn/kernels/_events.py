@@ -16,7 +16,7 @@ COMPRESSES = bool(get_host_cpu_features().get("avx512f"))      # whether the mac
 UNUSED = 2**32 - 1    # in Python: what stands behind the numbers of a list, where the machine writes anything
 
 
-def _data(context, builder, signature, args, k):
+def data_of(context, builder, signature, args, k):
     """Return the address of an array's first number."""
     return context.make_array(signature.args[k])(context, builder, value=args[k]).data
 
@@ -24,7 +24,7 @@ def _data(context, builder, signature, args, k):
 def _set_flags(context, builder, signature, args):
     """Load LANES flags as the bits of an integer."""
     bytes_ = ir.VectorType(ir.IntType(8), LANES)
-    seen = builder.load(builder.bitcast(builder.gep(_data(context, builder, signature, args, 0), [args[1]]), bytes_.as_pointer()))
+    seen = builder.load(builder.bitcast(builder.gep(data_of(context, builder, signature, args, 0), [args[1]]), bytes_.as_pointer()))
     seen.align = 1
     return builder.bitcast(builder.icmp_unsigned("!=", seen, ir.Constant(bytes_, [0] * LANES)), ir.IntType(LANES))
 
@@ -48,7 +48,7 @@ def squeeze(typing, flags, at, number, events, cursor):
 
     def generate(context, builder, signature, args):
         found, long = _set_flags(context, builder, signature, args), ir.IntType(64)
-        place = builder.gep(_data(context, builder, signature, args, 3), [args[4]])
+        place = builder.gep(data_of(context, builder, signature, args, 3), [args[4]])
         (_compress if COMPRESSES else _one_by_one)(builder, found, args[2], place)
         return builder.zext(builder.ctpop(found), long)
 
@@ -124,7 +124,7 @@ def adder(width):
         integer = types.int64
 
         def generate(context, builder, signature, args):
-            data = {k: _data(context, builder, signature, args, k) for k in (0, 2, 3)}
+            data = {k: data_of(context, builder, signature, args, k) for k in (0, 2, 3)}
             at, first, last, shift, blank = (args[k] for k in (1, 4, 5, 6, 7))
             number, index = data[0].type.pointee, ir.IntType(64)
             vector, size = ir.VectorType(number, LANES), context.get_abi_sizeof(number)

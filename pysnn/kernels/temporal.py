@@ -1,26 +1,29 @@
 """The temporal neuron, written to be fast (Numba); the same names, arguments and results as reference/temporal.py.
 
 The forward pass is the running form (T9): going through the sorted inputs, a = sum w - threshold and r = z (V - threshold) cost one add
-and one multiply-add a synapse, and a neuron has fired as soon as r >= 0. A neuron that has fired keeps its a and r, so no branch is
-needed. A block of weights, `_tile` outputs wide, stays in the cache while the samples stream past it. Inputs of but two times, as in
-binary images, take the shorter way through sums of few weights, _two_valued.py.
+and one multiply-add a synapse, and a neuron has fired as soon as r >= 0. Up to 64 neurons go together, their state in registers,
+_running.py, and their weights stay in the cache while the samples stream past. Inputs of but two times, as in binary images, take the
+shorter way through sums of few weights, _two_valued.py.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import config
 
 from .. import _checks
 from .._blas import matmul
 from .._jit import copy, njit
 from .._threads import cut, spread
 from . import _two_valued as two_valued
+from ._events import LANES
 from ._in_time import in_time
+from ._running import runner
 
-_LANES = 16          # outputs are padded to whole vectors
+WIDTHS = 16, 32, 64  # neurons that are computed together
 _CACHE = 600_000     # bytes of weights that a core's second-level cache holds beside the rest
 _SAMPLES = 32        # samples a block
+
+_run16, _run32, _run64 = (runner(width) for width in WIDTHS)
 
 
 class Cache(NamedTuple):
@@ -36,7 +39,7 @@ class Cache(NamedTuple):
 
 def _tile(n_in, itemsize):
     """Outputs a block: as many as fit the cache, in whole vectors, at most 256."""
-    return max(_LANES, min(256, _CACHE // (n_in * itemsize) // _LANES * _LANES))
+    return max(LANES, min(256, _CACHE // (n_in * itemsize) // LANES * LANES))
 
 
 def forward(z_in, w, threshold=1.0):
@@ -72,8 +75,8 @@ def scan(spikes, w, threshold, last):
     """
     n_batch, n_out = len(spikes[0]), w.shape[1]
     out = tuple(np.empty((n_batch, n_out), w.dtype) for _ in range(3))
-    some = _SAMPLES if n_out <= 4 * _LANES else 4 * _SAMPLES          # a block packs its weights first: worth it for many samples
-    blocks = [(*j, *b) for j in cut(n_out, _tile(len(w), w.itemsize)) for b in cut(n_batch, some)]
+    some = _SAMPLES if n_out <= WIDTHS[-1] else 4 * _SAMPLES          # a block packs its weights first: worth it for many samples
+    blocks = [(*j, *b) for j in cut(n_out, WIDTHS[-1]) for b in cut(n_batch, some)]
     spread(lambda j0, j1, b0, b1: _scan(spikes, w, threshold, last, out, (j0, j1, b0, b1)), blocks)
     return out
 
@@ -96,19 +99,6 @@ def _last_arrivals(z_in, w, spikes):
 
 
 @njit
-def _step(a, r, bound, w, dz, z_next):
-    """Let one input arrive (a) and time run to the next (r); a neuron that has fired (r >= 0) keeps its state.
-
-    That is one step of (T9). (T5) r turns >= 0 only where the crossing comes before the next input.
-    (T6) Between equal times dz is 0, and r stays as it is.
-    """
-    live = r < 0
-    a = a + w if live else a
-    r = r + dz * a if live else r
-    return a, r, z_next if live else bound
-
-
-@njit
 def _pack(w, j0, j1, packed):
     """Copy some columns, number by number: Numba takes seconds to compile an assignment of one array to another."""
     for i in range(len(w)):
@@ -121,31 +111,61 @@ def _scan(spikes, w, threshold, last, out, block):
     """Forward for outputs j0:j1 and samples b0:b1."""
     order, z_sorted, n_spikes = spikes
     sums, whole = last
-    z_out, margin, z_bound = out
     j0, j1, b0, b1 = block
-    n = j1 - j0
-    width = (n + _LANES - 1) // _LANES * _LANES
-    packed = np.zeros((w.shape[0] + 1, width), w.dtype)     # the last row stands for "no input"
-    _pack(w, j0, j1, packed)
-    a, r, bound = np.empty(width, w.dtype), np.empty(width, w.dtype), np.empty(width, w.dtype)
-    eight = np.empty(8, np.uint32), np.empty(9, w.dtype)
+    n_in, n_out = w.shape
+    width = width_of(j1 - j0)
+    table, first = line_of(w, n_in * width)
+    _pack(w, j0, j1, table[first:first + n_in * width].reshape(n_in, width))
+    some, weights, state = (order.reshape(-1), z_sorted.reshape(-1)), (table, first), np.empty((3, width), w.dtype)
+    flat = out[0].reshape(-1), out[1].reshape(-1), out[2].reshape(-1)
     for b in range(b0, b1):
-        n_head, n_all = n_spikes[b]
-        if n_all == 0:
-            z_out[b, j0:j1], margin[b, j0:j1], z_bound[b, j0:j1] = np.inf, 1, 0
-            continue
-        a[:] = -threshold
-        r[:] = 0                                            # the padding counts as fired
-        r[:n] = -threshold * z_sorted[b, 0]
-        _advance(order[b], z_sorted[b], n_head, packed, a, r, bound, eight)                         # (T9)
         rest = sums[0 if whole else b, j0:j1]
-        n_long = _finish(z_sorted[b, n_all - 1], rest, whole, threshold, a, r, bound)               # (T4)
-        copy(r, z_out[b, j0:j1])
-        copy(a, margin[b, j0:j1])
-        copy(bound, z_bound[b, j0:j1])
-        for j in range(n if n_long else 0):                 # long before the next input: the difference has lost digits
-            if 8 * r[j] < bound[j] < np.inf:
-                z_out[b, j0 + j] = _ratio(order[b], z_sorted[b], packed, j, bound[j], a[j])
+        fire(some, (b * n_in, n_spikes[b, 0], n_spikes[b, 1]), weights, threshold, (rest, whole), state, flat, b * n_out + j0)
+
+
+@njit
+def width_of(n):
+    """Choose how many neurons are computed together where n are left."""
+    return WIDTHS[0] if n <= WIDTHS[0] else WIDTHS[1] if n <= WIDTHS[1] else WIDTHS[2]
+
+
+@njit
+def line_of(like, n):
+    """Make room for n numbers that begins at a cache line; return it and where: a vector across two lines takes twice as long to load."""
+    room = np.zeros(n + LANES, like.dtype)
+    return room, -(room.ctypes.data // room.itemsize) % LANES
+
+
+@njit
+def fire(spikes, which, weights, threshold, last, state, out, at):
+    """Find when a block of neurons fires: from a sample's spikes in the order of time, from one on, before the last time and in all.
+
+    (T5) r turns >= 0 only where the crossing comes before the next input. (T6) Between equal times r stays as it is.
+    """
+    order, times = spikes
+    begin, n_head, n_all = which
+    table, first = weights
+    rest, whole = last
+    z_out, margin, z_bound = out
+    n, width = len(rest), state.shape[1]
+    if n_all == 0:
+        for j in range(n):
+            z_out[at + j], margin[at + j], z_bound[at + j] = np.inf, 1, 0
+        return
+    a, r, bound = state
+    if width == WIDTHS[0]:
+        _run16(order, times, begin, n_head, table, first, threshold, n, state)                      # (T9)
+    elif width == WIDTHS[1]:
+        _run32(order, times, begin, n_head, table, first, threshold, n, state)
+    else:
+        _run64(order, times, begin, n_head, table, first, threshold, n, state)
+    n_long = _finish(times[begin + n_all - 1], rest, whole, threshold, a, r, bound)                 # (T4)
+    for source, to in ((r, z_out), (a, margin), (bound, z_bound)):
+        for j in range(n):
+            to[at + j] = source[j]
+    for j in range(n if n_long else 0):                     # long before the next input: the difference has lost digits
+        if 8 * r[j] < bound[j] < np.inf:
+            z_out[at + j] = _ratio(order, times, begin, (table, first + j, width), bound[j], a[j])
 
 
 @njit
@@ -154,7 +174,7 @@ def _finish(z_last, rest, whole, threshold, a, r, bound):
 
     It has no branches and few arrays, so that it fills vectors.
     """
-    zero, one, inf, n_long = threshold - threshold, threshold / threshold, threshold * np.inf, np.int32(0)
+    zero, one, inf, n_long = threshold - threshold, threshold / threshold, a.dtype.type(np.inf), np.int32(0)
     for j in range(len(rest)):
         live = r[j] < zero                                  # (T4) after the last input it fires exactly when a > 0
         a_j = (rest[j] - threshold if whole else a[j] + rest[j]) if live else a[j]
@@ -167,67 +187,14 @@ def _finish(z_last, rest, whole, threshold, a, r, bound):
 
 
 @njit
-def _ratio(order, z_sorted, packed, j, bound, a):
+def _ratio(order, times, k, weights, bound, a):
     """(T3) z_out as the ratio of two sums over the causal set."""
+    table, first, width = weights
     sum_wz = a * 0
-    k = 0
-    while z_sorted[k] < bound:
-        sum_wz += packed[order[k], j] * z_sorted[k]
+    while times[k] < bound:
+        sum_wz += table[first + np.int64(order[k]) * width] * times[k]
         k += 1
     return sum_wz / a
-
-
-@njit
-def _advance(order, z_sorted, n_head, packed, a, r, bound, eight):
-    """Take the first n_head inputs in, eight a pass so that the state stays in registers; stop early once all have fired."""
-    none = packed.shape[0] - 1
-    zero = packed.dtype.type(0)
-    width = len(a)
-    e, t = eight
-    k = 0
-    while k < n_head:
-        if k + 8 <= n_head:
-            for q in range(8):
-                e[q], t[q] = order[k + q], z_sorted[k + q]
-            t[8] = z_sorted[k + 8]
-        else:
-            for q in range(8):
-                e[q], t[q] = order[k + q] if k + q < n_head else none, z_sorted[min(k + q, n_head)]
-            t[8] = z_sorted[n_head]
-        e0, e1, e2, e3, e4, e5, e6, e7 = e[0], e[1], e[2], e[3], e[4], e[5], e[6], e[7]
-        t0, t1, t2, t3, t4, t5, t6, t7, t8 = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7], t[8]
-        d0, d1, d2, d3, d4, d5, d6, d7 = t1 - t0, t2 - t1, t3 - t2, t4 - t3, t5 - t4, t6 - t5, t7 - t6, t8 - t7
-        for j in range(width):
-            s = a[j], r[j], bound[j]
-            s = _step(s[0], s[1], s[2], packed[e0, j], d0, t1)
-            s = _step(s[0], s[1], s[2], packed[e1, j], d1, t2)
-            s = _step(s[0], s[1], s[2], packed[e2, j], d2, t3)
-            s = _step(s[0], s[1], s[2], packed[e3, j], d3, t4)
-            s = _step(s[0], s[1], s[2], packed[e4, j], d4, t5)
-            s = _step(s[0], s[1], s[2], packed[e5, j], d5, t6)
-            s = _step(s[0], s[1], s[2], packed[e6, j], d6, t7)
-            s = _step(s[0], s[1], s[2], packed[e7, j], d7, t8)
-            a[j], r[j], bound[j] = s
-        k += 8
-        if k % 32 == 0:
-            live = 0
-            for j in range(width):
-                live += np.int32(r[j] < zero)
-            if live == 0:
-                break
-
-
-def _advance_in_python(order, z_sorted, n_head, packed, a, r, bound, eight):
-    """Do what `_advance` does: one input at a time, for all outputs. Used under NUMBA_DISABLE_JIT=1."""
-    for k in range(n_head):
-        live = r < 0
-        a[live] += packed[order[k], live]
-        r[live] += (z_sorted[k + 1] - z_sorted[k]) * a[live]
-        bound[live] = z_sorted[k + 1]
-
-
-if config.DISABLE_JIT:
-    _advance = _advance_in_python
 
 
 def backward(dz_out, cache):
@@ -268,11 +235,11 @@ def _scale(dz_out, z_out, margin, h, z):
 def _backward_w(h, z_out, cache):
     n_batch, n_in = cache.z_in.shape
     n_out = h.shape[1]
-    batch, rows, cols = (-(-n // size) * size for n, size in ((n_batch, 4), (n_in, 4), (n_out, _LANES)))
+    batch, rows, cols = (-(-n // size) * size for n, size in ((n_batch, 4), (n_in, 4), (n_out, LANES)))
     z_in = _padded(cache.z_in, batch, rows, np.inf)         # the padding: inputs that never come, neurons that want nothing
     h, z_out = _padded(h, batch, cols, 0), _padded(z_out, batch, cols, 0)
     dw = np.zeros((rows, cols), h.dtype)
-    blocks = [(*i, *j) for i in cut(rows, 4 * _SAMPLES) for j in cut(cols, 32 * _LANES)]
+    blocks = [(*i, *j) for i in cut(rows, 4 * _SAMPLES) for j in cut(cols, 32 * LANES)]
     spread(lambda i0, i1, j0, j1: _sum_w(z_in, h, z_out, dw, (i0, i1, j0, j1)), blocks)
     return np.ascontiguousarray(dw[:n_in, :n_out])
 

@@ -1,7 +1,7 @@
 """Convolution of temporal neurons, written to be fast; the same names, arguments and results as reference/temporal_conv.py.
 
-The dense neuron's kernel takes the places of a map for samples. Forward, the spikes of an image are sorted once and handed to their
-windows in that order, so no window needs a sort of its own. Windows are laid out for a few samples at a time.
+The dense neuron's kernel takes the places of a map for samples. Forward, the spikes of an image are sorted once, and each window picks
+its own of them in that order: no window needs a sort. Backward, windows are laid out for a few samples at a time.
 """
 
 from typing import NamedTuple
@@ -12,10 +12,13 @@ from .. import _checks
 from .._jit import njit
 from .._threads import cut, spread
 from . import temporal
+from ._event_conv import aligned
+from ._events import LANES, squeeze
 from ._in_time import in_time
 from .conv import add_patches, gather
 
 _WINDOWS = 16_000_000            # bytes of windows at a time
+_EXTRA = 2**32 - 1               # stands for the extra spike, with the weights b
 _INPUTS, _OUTPUTS, _PLACES = 512, 8, 256         # of a block of the sums over places
 
 
@@ -35,16 +38,31 @@ class Cache(NamedTuple):
 def forward(z_in, w, b=None, stride=1, padding=0, threshold=1.0):
     """Find when each neuron of the map fires; see `pysnn.reference.temporal_conv.forward`."""
     z_in, w, b, stride, padding, threshold, shape = _checks.temporal_conv(z_in, w, (b, stride, padding, threshold))
-    rows, (n_places, n_out) = _rows(w, b), (shape[1] * shape[2], shape[3])
-    out = tuple(np.empty(shape, w.dtype) for _ in range(3))
-    for b0, b1 in _parts(shape, rows):
-        n = (b1 - b0) * n_places
-        seen = np.empty((n, len(rows)), np.uint32), np.empty((n, len(rows) + 1), w.dtype), np.empty((n, 2), np.int64)
-        some = z_in[b0:b1], in_time(z_in[b0:b1].reshape(b1 - b0, -1)), seen, (*w.shape, stride, padding, b is not None), shape[1:3]
-        spread(lambda s0, s1, some=some: _deal(*some, s0, s1), cut(b1 - b0, 1))
-        for whole, part in zip(out, temporal.scan(seen, rows, threshold, (np.zeros((n, n_out), w.dtype), False)), strict=True):
-            whole[b0:b1] = part.reshape(b1 - b0, *shape[1:])
+    padded, out = _padded(z_in, padding), tuple(np.empty(shape, w.dtype) for _ in range(3))
+    spikes, table = in_time(padded.reshape(len(z_in), -1)), _lay_out(w, b, padded.shape[2])
+    how = *w.shape, stride, b is not None, padded.shape[2]
+    spread(lambda b0, b1: _maps(spikes, table, how, threshold, out, b0, b1), cut(shape[0], 1))
     return out[0], Cache(z_in, w, b, stride, padding, *out)
+
+
+def _padded(z_in, padding):
+    """Surround maps with inputs that never spike."""
+    return np.pad(z_in, ((0, 0), (padding, padding), (padding, padding), (0, 0)), constant_values=np.inf) if padding else z_in
+
+
+def _lay_out(w, b, n_wide):
+    """Lay the weights out in blocks of outputs, for maps n_wide pixels wide.
+
+    There is a row for each pixel and channel from the first to the last of a window; those outside the window are not used. The last row
+    holds the weights of the extra input.
+    """
+    kh, kw, n_c, n_out = w.shape
+    width = temporal.width_of(n_out)
+    table = np.zeros((((kh - 1) * n_wide + kw) * n_c + 1, -(-n_out // width) * width), w.dtype)
+    for y in range(kh):
+        table[y * n_wide * n_c:][:kw * n_c, :n_out] = w[y].reshape(-1, n_out)
+    table[-1, :n_out] = 0 if b is None else b
+    return aligned(table.reshape(len(table), -1, width).transpose(1, 0, 2)).reshape(-1, len(table) * width)
 
 
 def _rows(w, b):
@@ -59,49 +77,92 @@ def _parts(shape, rows):
 
 
 @njit
-def _deal(z_in, spikes, seen, how, size, b0, b1):
-    """(T13) Hand each spike of samples b0:b1, in the order of time, to the windows that see it."""
+def _maps(spikes, table, how, threshold, out, b0, b1):
+    """Forward for samples b0:b1: of each the spikes that a row of windows sees are listed first, and of those the spikes of each window."""
     order, z_sorted, n_spikes = spikes
-    kh, kw, n_c, _, stride, padding, has_b = how
-    n_h, n_w = size
-    n_places, n_in = n_h * n_w, seen[0].shape[1]
-    behind = np.empty(n_places, np.uint64)                               # where the next spike of a window goes
+    kh, kw, n_c, n_out, stride, has_b, n_wide = how
+    n_h, n_w = out[0].shape[1:3]
+    n_line, most, width = n_wide * n_c, kh * kw * n_c + 1, temporal.width_of(n_out)
+    image, line = _room(order.shape[1], z_sorted), _room(kh * n_line, z_sorted)
+    windows, counts = _room(n_w * (most + 1), z_sorted)[:2], np.empty(n_w, np.int64)
+    state, none = np.empty((3, width), z_sorted.dtype), np.zeros(width, z_sorted.dtype)
+    flat = out[0].reshape(-1), out[1].reshape(-1), out[2].reshape(-1)
     for s in range(b0, b1):
-        taps, times = seen[0][s * n_places:(s + 1) * n_places].reshape(-1), seen[1][s * n_places:(s + 1) * n_places].reshape(-1)
-        for k in range(n_places):
-            behind[k] = k * n_in
-        waits_b = has_b
-        for k in range(n_spikes[s, 1]):
-            z = z_sorted[s, k]
-            if waits_b and z > 1:
-                _extra(taps, times, behind, kh * kw * n_c)
-                waits_b = False
-            i = np.int64(order[s, k])
-            c, v, h = i % n_c, i // n_c % z_in.shape[2] + padding, i // (n_c * z_in.shape[2]) + padding
-            u0, u1 = max(0, (v - kw) // stride + 1), min(n_w, v // stride + 1)
-            for q in range(max(0, (h - kh) // stride + 1), min(n_h, h // stride + 1)):
-                tap = ((h - q * stride) * kw + v - u0 * stride) * n_c + c
-                for u in range(u0, u1):
-                    p = np.uint64(q * n_w + u)                           # unsigned: no index is asked whether it is negative
-                    at = behind[p]
-                    taps[at], times[at + p] = tap, z                     # a row of times is one longer
-                    behind[p] = at + np.uint64(1)
-                    tap -= stride * n_c
-        if waits_b:
-            _extra(taps, times, behind, kh * kw * n_c)
-        for p in range(n_places):
-            n_all, at = np.int64(behind[p]) - p * n_in, np.int64(behind[p]) + p
-            seen[2][s * n_places + p, 0], seen[2][s * n_places + p, 1] = n_all, n_all
-            times[at] = times[at - 1] if n_all > 0 else np.inf           # time stands still behind the last
+        n = _copy(order[s], z_sorted[s], n_spikes[s, 1], has_b, image)
+        n_image = n, _note_ranks(image, n)
+        for q in range(n_h):
+            n = _pick(image, n_image, (q * stride * n_line, 1, kh * n_line, n_line), _EXTRA, line, 0)
+            n_line_of = n, _note_ranks(line, n)
+            for p in range(n_w):
+                window = p * stride * n_c, kh, kw * n_c, n_line
+                counts[p] = _pick(line, n_line_of, window, len(table[0]) // width - 1, windows, p * (most + 1))
+            for k in range(len(table)):
+                rest = none[:min(width, n_out - k * width)], False
+                for p in range(n_w):
+                    temporal.fire(windows, (p * (most + 1), counts[p], counts[p]), (table[k], 0), threshold, rest, state, flat,
+                                  ((s * n_h + q) * n_w + p) * n_out + k * width)
 
 
 @njit
-def _extra(taps, times, behind, tap):
-    """Hand the extra spike, at z = 1, to all windows."""
-    for p in range(len(behind)):
-        at = np.int64(behind[p])
-        taps[at], times[at + p] = tap, 1
-        behind[p] = at + 1
+def _room(n, like):
+    """Make room to list n spikes and the extra one: inputs, times; the rank of each input; marks of ranks, and ranks that are marked."""
+    return (np.empty(n + 1, np.uint32), np.empty(n + 1 + LANES, like.dtype), np.empty(n, np.uint32), np.zeros(n + 3 * LANES, np.uint8),
+            np.empty(n + 1 + LANES, np.uint32))
+
+
+@njit
+def _copy(order, z_sorted, n, has_b, image):
+    """List the spikes of a sample, the extra one at z = 1 among them; return how many there are."""
+    inputs, times = image[:2]
+    k = 0
+    for i in range(n):
+        if has_b and k == i and z_sorted[i] > 1:
+            inputs[k], times[k] = _EXTRA, 1
+            k += 1
+        inputs[k], times[k] = order[i], z_sorted[i]
+        k += 1
+    if has_b and k == n:
+        inputs[k], times[k] = _EXTRA, 1
+        k += 1
+    return k
+
+
+@njit
+def _note_ranks(spikes, n):
+    """Note for each input where in the list it stands; return where the extra spike stands. Who is silent stands behind all."""
+    inputs, _, rank, flags, _ = spikes
+    silent = len(flags) - 1
+    extra = silent
+    for i in range(len(rank)):
+        rank[i] = silent
+    for k in range(n):
+        if inputs[k] == _EXTRA:
+            extra = k
+        else:
+            rank[inputs[k]] = k
+    return extra
+
+
+@njit
+def _pick(spikes, size, window, of_extra, out, to):
+    """(T13) List the spikes that a window sees, in the order of time: mark their ranks, and go through the marks. Return how many."""
+    inputs, times, rank, flags, ranks = spikes
+    n, extra = size
+    at, n_rows, length, step = window
+    flags[extra] = 1
+    for first in range(at, at + n_rows * step, step):
+        for i in range(first, first + length):
+            flags[rank[i]] = 1
+    count = 0
+    for k in range(0, n, LANES):
+        count += squeeze(flags, k, k, ranks, count)
+    for k in range(n):
+        flags[k] = 0
+    for k in range(count):
+        i = inputs[ranks[k]]
+        out[0][to + k], out[1][to + k] = of_extra if i == _EXTRA else i - at, times[ranks[k]]
+    out[1][to + count] = out[1][to + count - 1] if count > 0 else np.inf               # time stands still behind the last
+    return count
 
 
 def backward(dz_out, cache, need_dz=True):
@@ -113,7 +174,7 @@ def backward(dz_out, cache, need_dz=True):
     dz_in, drows = np.zeros_like(z_in) if need_dz else None, np.zeros_like(rows)
     n_places, size = z_out[0, ..., 0].size, z_out.shape[1:3]
     for b0, b1 in _parts(z_out.shape, rows):
-        padded = np.pad(z_in[b0:b1], ((0, 0), (padding, padding), (padding, padding), (0, 0)), constant_values=np.inf)
+        padded = _padded(z_in[b0:b1], padding)
         windows = np.empty(((b1 - b0) * n_places, n), w.dtype)
         gather(padded, windows, (kh, kw, stride, 0), size, 0, (b1 - b0) * size[0])                   # (T13)
         if b is not None:

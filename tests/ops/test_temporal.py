@@ -7,10 +7,13 @@ definition (T2) in extended precision or in exact fractions and shares no code w
 from fractions import Fraction
 from itertools import pairwise
 
+import numba
 import numpy as np
 import pytest
 
 from pysnn import _threads
+from pysnn.kernels._running import runner, runner_in_python
+from pysnn.kernels.temporal import WIDTHS
 from pysnn.reference import temporal as reference
 from pysnn.verify.witness.temporal import check_definition
 from tests.cases.temporal import (
@@ -303,16 +306,25 @@ def test_same_bits_for_any_number_of_threads(temporal_kernel, rng, dtype, n_time
     assert runs[0] == runs[1] == runs[2]
 
 
-def test_the_plain_loop_does_what_the_unrolled_one_does(temporal_kernel, rng):
-    for n_head in (1, 7, 8, 40, 100):
-        z = np.sort(np.exp(rng.random(n_head + 1)))
-        order, packed = rng.permutation(n_head).astype(np.uint32), np.vstack([draw_weights(rng, n_head, 32), np.zeros((1, 32))])
-        start = np.full(32, -1.0), np.full(32, -z[0]), np.zeros(32)
-        ref, got = ([x.copy() for x in start] for _ in range(2))
-        temporal_kernel._advance_in_python(order, z, n_head, packed, *ref, None)
-        temporal_kernel._advance(order, z, n_head, packed, *got, (np.empty(8, np.uint32), np.empty(9)))
-        assert (ref[2] == got[2]).all() and (n_head < 40 or 0 < (ref[1] >= 0).sum() < 32)
-        np.testing.assert_allclose(ref[:2], got[:2], rtol=1e-9, atol=1e-12)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_loop_in_python_does_what_the_one_for_the_machine_does(dtype, width, rng):
+    run, ref, first = runner(width), runner_in_python(width), 5
+
+    @numba.njit
+    def compiled(*args):
+        run(*args)
+
+    for n, n_neurons in ((0, width), (1, width), (40, width), (100, width - 11)):
+        times, order = np.sort(np.exp(rng.random(3 + n + 1))).astype(dtype), rng.permutation(3 + n).astype(np.uint32)
+        table = np.append(np.full(first, np.nan, dtype), draw_weights(rng, 3 + n, width).astype(dtype))
+        a, b = (np.full((3, width), np.nan, dtype) for _ in range(2))
+        for loop, state in ((compiled, a), (ref, b)):
+            loop(order, times, 3, n, table, first, dtype(1), n_neurons, state)
+        fired = a[1] >= 0
+        assert (fired == (b[1] >= 0)).all() and fired[n_neurons:].all() and (n < 40 or 0 < fired.sum() < width)
+        assert (a[2][fired] == b[2][fired]).all()
+        np.testing.assert_allclose(a[:2], b[:2], rtol=1e-9 if dtype is np.float64 else 1e-4, atol=1e-6)
 
 
 # ---------------------------------------------------------------------------------------------- the definition, identities
