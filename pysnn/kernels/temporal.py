@@ -289,37 +289,39 @@ def backward_z(h, z_in, z_bound, w):
 
 @njit
 def _sum_z(z_in, z_bound, h, w, dz_in, block):
-    """(T8) dz_in_bi = sum over the neurons j whose causal set holds i of h_bj w_ij."""
+    """(T8) for inputs i0:i1 and samples b0:b1."""
     i0, i1, b0, b1 = block
-    n_out = w.shape[0]
-    n = i1 - i0
-    zero = w.dtype.type(0)
-    packed = np.zeros((n_out + 1, n), w.dtype)
+    n_out, n = w.shape[0], i1 - i0
+    packed, z, total = np.zeros((n_out + 1, n), w.dtype), np.empty(n, w.dtype), np.empty(n, w.dtype)
     _pack(w, i0, i1, packed)
-    total = np.empty(n, w.dtype)
-    z = np.empty(n, w.dtype)
-    c = np.empty(8, w.dtype)
-    who = np.empty(n_out + 3, np.int64)                     # neurons that want something; the rest wait behind them
+    who = np.empty(n_out + 3, np.int64)
     for b in range(b0, b1):
-        for i in range(n):
-            z[i], total[i] = z_in[b, i0 + i], zero
-        m = 0
-        for j in range(n_out):
-            if h[b, j] != 0:
-                who[m] = j
-                m += 1
-        who[m:m + 3] = n_out
-        for k in range(0, m, 4):
-            for q in range(4):
-                c[q] = z_bound[b, who[k + q]] if who[k + q] < n_out else zero
-                c[4 + q] = h[b, who[k + q]] if who[k + q] < n_out else zero
-            c0, c1, c2, c3, h0, h1, h2, h3 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
-            w0, w1, w2, w3 = packed[who[k]], packed[who[k + 1]], packed[who[k + 2]], packed[who[k + 3]]
-            for i in range(n):
-                s = total[i]
-                s += h0 * w0[i] if z[i] < c0 else zero
-                s += h1 * w1[i] if z[i] < c1 else zero
-                s += h2 * w2[i] if z[i] < c2 else zero
-                s += h3 * w3[i] if z[i] < c3 else zero
-                total[i] = s
+        copy(z_in[b, i0:i1], z)
+        pull(z, z_bound[b], h[b], packed, total, who)
         copy(total, dz_in[b, i0:i1])
+
+
+@njit
+def pull(z, z_bound, h, w, total, who):
+    """(T8) dz_in_i = sum over the neurons j whose causal set holds i of h_j w_ji, for one sample; w has a row of zeros at its end."""
+    n_out, zero, m = len(h), h.dtype.type(0), 0
+    for i in range(len(total)):
+        total[i] = zero
+    for j in range(n_out):                                  # neurons that want something; the rest wait behind them
+        who[m] = j
+        m += h[j] != 0
+    who[m:m + 3] = n_out
+    c = np.empty(8, h.dtype)
+    for k in range(0, m, 4):
+        for q in range(4):
+            c[q] = z_bound[who[k + q]] if who[k + q] < n_out else zero
+            c[4 + q] = h[who[k + q]] if who[k + q] < n_out else zero
+        c0, c1, c2, c3, h0, h1, h2, h3 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
+        w0, w1, w2, w3 = w[who[k]], w[who[k + 1]], w[who[k + 2]], w[who[k + 3]]
+        for i in range(len(total)):
+            s = total[i]
+            s += h0 * w0[i] if z[i] < c0 else zero
+            s += h1 * w1[i] if z[i] < c1 else zero
+            s += h2 * w2[i] if z[i] < c2 else zero
+            s += h3 * w3[i] if z[i] < c3 else zero
+            total[i] = s

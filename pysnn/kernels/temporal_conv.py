@@ -9,17 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import _checks
-from .._jit import njit
+from .._jit import copy, njit
 from .._threads import cut, spread
 from . import temporal
 from ._event_conv import aligned
 from ._events import LANES, squeeze
 from ._in_time import in_time
-from .conv import add_patches, gather
 
-_WINDOWS = 16_000_000            # bytes of windows at a time
 _EXTRA = 2**32 - 1               # stands for the extra spike, with the weights b
-_INPUTS, _OUTPUTS, _PLACES = 512, 8, 256         # of a block of the sums over places
+_WINDOWS = 400_000               # bytes of windows that are laid out at a time, backward
+_SAMPLES, _PARTS = 4, 8          # samples a block of sums over places, at least; sums that are added up at the end, at most
 
 
 class Cache(NamedTuple):
@@ -63,17 +62,6 @@ def _lay_out(w, b, n_wide):
         table[y * n_wide * n_c:][:kw * n_c, :n_out] = w[y].reshape(-1, n_out)
     table[-1, :n_out] = 0 if b is None else b
     return aligned(table.reshape(len(table), -1, width).transpose(1, 0, 2)).reshape(-1, len(table) * width)
-
-
-def _rows(w, b):
-    """Return the weights as a dense layer has them; those of the extra input are the last row."""
-    rows = w.reshape(-1, w.shape[3])
-    return rows if b is None else np.append(rows, b[None], axis=0)
-
-
-def _parts(shape, rows):
-    """Cut the batch into parts whose windows are a fixed number of bytes."""
-    return cut(shape[0], max(1, _WINDOWS // (shape[1] * shape[2] * len(rows) * rows.itemsize)))
 
 
 @njit
@@ -169,57 +157,76 @@ def backward(dz_out, cache, need_dz=True):
     """Pull a gradient back through `forward`; see `pysnn.reference.temporal_conv.backward`."""
     z_in, w, b, stride, padding, z_out, margin, z_bound = cache
     dz_out = _checks.temporal_backward(dz_out, z_out)
-    kh, kw, _, n_out = w.shape
-    n, rows = w[..., 0].size, _rows(w, b)
-    dz_in, drows = np.zeros_like(z_in) if need_dz else None, np.zeros_like(rows)
-    n_places, size = z_out[0, ..., 0].size, z_out.shape[1:3]
-    for b0, b1 in _parts(z_out.shape, rows):
-        padded = _padded(z_in[b0:b1], padding)
-        windows = np.empty(((b1 - b0) * n_places, n), w.dtype)
-        gather(padded, windows, (kh, kw, stride, 0), size, 0, (b1 - b0) * size[0])                   # (T13)
-        if b is not None:
-            windows = np.append(windows, np.ones_like(windows[:, :1]), axis=1)
-        z, dz, *kept = (x[b0:b1].reshape(-1, n_out) for x in (z_out, dz_out, margin, z_bound))
-        h, z = temporal.scaled(dz, z, kept[0])
-        drows += _weights(windows, h, z)
-        if need_dz:
-            dwindows = np.ascontiguousarray(temporal.backward_z(h, windows, kept[1], rows)[:, :n]).reshape(b1 - b0, n_places, n)
-            for s in range(b0, b1):
-                add_patches(dwindows[s - b0], dz_in[s], (kh, kw, stride, padding), size)             # (T14)
-    return dz_in, drows[:n].reshape(w.shape), drows[n] if b is not None else None
-
-
-def _weights(windows, h, z_out):
-    """(T14) Sum the gradients of the weights over all places."""
-    n_in, n_out = windows.shape[1], h.shape[1]
-    dw = np.zeros((n_out, n_in), h.dtype)
-    spread(lambda i0, i1, j0, j1: _sum_w(windows, h, z_out, dw, (i0, i1, j0, j1)),
-           [(*i, *j) for i in cut(n_in, _INPUTS) for j in cut(n_out, _OUTPUTS)])
-    return np.ascontiguousarray(dw.T)
+    kh, kw, n_c, n_out = w.shape
+    n, length = kh * kw * n_c, -(-(kh * kw * n_c + 1) // LANES) * LANES
+    across = np.zeros((n_out + 1, length), w.dtype)
+    across[:n_out, :n] = w.reshape(n, n_out).T
+    z_in = _padded(z_in, padding)
+    dz_in = np.zeros_like(z_in) if need_dz else z_in[:0]
+    h, z, z_bound = (*temporal.scaled(*(x.reshape(-1, n_out) for x in (dz_out, z_out, margin))), z_bound.reshape(-1, n_out))
+    blocks = cut(len(z_in), max(_SAMPLES, -(-len(z_in) // _PARTS)))
+    parts = np.zeros((len(blocks), n_out, length), w.dtype)
+    how = kh, kw, n_c, stride, b is not None, *z_out.shape[1:3]
+    spread(lambda k, b0, b1: _pull(z_in, (h, z, z_bound), across, how, (dz_in, parts[k]), b0, b1),
+           [(k, *block) for k, block in enumerate(blocks)])
+    drows = parts.sum(axis=0)
+    if need_dz and padding:
+        dz_in = np.ascontiguousarray(dz_in[:, padding:-padding, padding:-padding])
+    return dz_in if need_dz else None, np.ascontiguousarray(drows[:, :n].T).reshape(w.shape), drows[:, n].copy() if b is not None else None
 
 
 @njit
-def _sum_w(windows, h, z_out, dw, block):
-    """(T7) dw_ji = -sum_b h_bj max(z_out_bj - z_bi, 0), 0 outside the causal set by itself; places that want nothing are left out."""
-    i0, i1, j0, j1 = block
-    zero = dw.dtype.type(0)
-    at = np.empty(_PLACES, np.int64)
-    for first in range(0, len(windows), _PLACES):                        # so many stay in the cache for all neurons
-        for j in range(j0, j1):
-            s, n = dw[j, i0:i1], 0
-            for b in range(first, min(first + _PLACES, len(windows))):
-                if h[b, j] != 0:
-                    at[n] = b
-                    n += 1
-            for k in range(0, n // 4 * 4, 4):
-                b0, b1, b2, b3 = at[k], at[k + 1], at[k + 2], at[k + 3]
-                h0, h1, h2, h3 = h[b0, j], h[b1, j], h[b2, j], h[b3, j]
-                t0, t1, t2, t3 = z_out[b0, j], z_out[b1, j], z_out[b2, j], z_out[b3, j]
-                z0, z1, z2, z3 = windows[b0, i0:i1], windows[b1, i0:i1], windows[b2, i0:i1], windows[b3, i0:i1]
-                for i in range(i1 - i0):
-                    s[i] -= (h0 * max(t0 - z0[i], zero) + h1 * max(t1 - z1[i], zero)
-                             + h2 * max(t2 - z2[i], zero) + h3 * max(t3 - z3[i], zero))
-            for k in range(n // 4 * 4, n):
-                h0, t0, z0 = h[at[k], j], z_out[at[k], j], windows[at[k], i0:i1]
-                for i in range(i1 - i0):
-                    s[i] -= h0 * max(t0 - z0[i], zero)
+def _pull(z_in, pulls, across, how, grads, b0, b1):
+    """(T14) Pull back through samples b0:b1; windows are laid out for a few rows of places at a time."""
+    h, z_out, z_bound = pulls
+    dz_in, dw = grads
+    kh, kw, n_c, stride, has_b, n_h, n_w = how
+    n_wide, length, run = z_in.shape[2], across.shape[1], kw * n_c
+    some = min(n_h, max(1, _WINDOWS // (n_w * length * z_in.itemsize)))
+    windows, total = np.full((some * n_w, length), np.inf, z_in.dtype), np.empty(length, z_in.dtype)
+    if has_b:
+        windows[:, kh * run] = 1
+    who = np.empty(max(len(windows), len(dw) + 3), np.int64)
+    for s in range(b0, b1):
+        pixels = z_in[s].reshape(-1)
+        for q0 in range(0, n_h, some):
+            first, n_places = (s * n_h + q0) * n_w, (min(q0 + some, n_h) - q0) * n_w
+            for p in range(n_places):
+                at = ((q0 + p // n_w) * n_wide + p % n_w) * stride * n_c
+                for y in range(kh):
+                    copy(pixels[at + y * n_wide * n_c:at + y * n_wide * n_c + run], windows[p, y * run:(y + 1) * run])   # (T13)
+            for j in range(len(dw)):
+                _add_w(windows, h[first:first + n_places, j], z_out[first:first + n_places, j], dw[j], who)
+            for p in range(n_places if len(dz_in) > 0 else 0):
+                temporal.pull(windows[p], z_bound[first + p], h[first + p], across, total, who)
+                at = ((q0 + p // n_w) * n_wide + p % n_w) * stride * n_c
+                seen = dz_in[s].reshape(-1)
+                for y in range(kh):
+                    _add(total[y * run:(y + 1) * run], seen[at + y * n_wide * n_c:at + y * n_wide * n_c + run])
+
+
+@njit
+def _add(x, to):
+    for i in range(len(to)):
+        to[i] += x[i]
+
+
+@njit
+def _add_w(windows, h, z_out, dw, who):
+    """(T7) dw_i -= sum_b h_b max(z_out_b - z_bi, 0) of a neuron, 0 outside its causal set by itself, over places that want something."""
+    zero, n = dw.dtype.type(0), 0
+    for b in range(len(h)):
+        who[n] = b
+        n += h[b] != 0
+    for k in range(0, n // 4 * 4, 4):
+        b0, b1, b2, b3 = who[k], who[k + 1], who[k + 2], who[k + 3]
+        h0, h1, h2, h3 = h[b0], h[b1], h[b2], h[b3]
+        t0, t1, t2, t3 = z_out[b0], z_out[b1], z_out[b2], z_out[b3]
+        z0, z1, z2, z3 = windows[b0], windows[b1], windows[b2], windows[b3]
+        for i in range(len(dw)):
+            dw[i] -= (h0 * max(t0 - z0[i], zero) + h1 * max(t1 - z1[i], zero)
+                      + h2 * max(t2 - z2[i], zero) + h3 * max(t3 - z3[i], zero))
+    for k in range(n // 4 * 4, n):
+        h0, t0, z0 = h[who[k]], z_out[who[k]], windows[who[k]]
+        for i in range(len(dw)):
+            dw[i] -= h0 * max(t0 - z0[i], zero)
