@@ -6,6 +6,8 @@ from .._jit import njit
 from .._threads import cut, spread
 
 _SAMPLES = 32        # samples a block
+_DIGIT, _DIGIT_OF_FEW, _MANY = 9, 6, 256         # bits a digit; from so many inputs on the longer one
+_NEVER = 0x7F800000  # the bits of inf
 
 
 def in_time(z_in):
@@ -33,11 +35,8 @@ def in_time(z_in):
 def _sort(z, spikes, b0, b1):
     """Sort the spikes of samples b0:b1 by time, ties by index, and say where the last time begins and where silence does."""
     order, z_sorted, n_spikes = spikes
-    if z.dtype == np.float32:       # positive floats sort like their bits: bits and index in one integer is what NumPy sorts fastest
-        keys = np.empty(z[b0:b1].shape, np.uint64)
-        most = _pack(z[b0:b1], z.view(np.uint32)[b0:b1], keys)
-        keys[:, :most].sort(axis=1)
-        _unpack(keys, order[b0:b1], z_sorted.view(np.uint32)[b0:b1])
+    if z.dtype == np.float32:
+        _by_digits(z.view(np.uint32)[b0:b1], order[b0:b1], z_sorted.view(np.uint32)[b0:b1])
     else:
         order[b0:b1] = z[b0:b1].argsort(axis=1, kind="stable")
         z_sorted[b0:b1] = np.take_along_axis(z[b0:b1], order[b0:b1].astype(np.int64), axis=1)
@@ -45,26 +44,41 @@ def _sort(z, spikes, b0, b1):
 
 
 @njit
-def _pack(z, bits, keys):
-    """Pack times and indices, those that never come last; return how many come in the sample with the most spikes."""
-    most, n_in = 0, bits.shape[1]
-    for b in range(bits.shape[0]):
-        n, rest = 0, n_in
-        for i in range(n_in - 1, -1, -1):                   # from the end, so that the rest is in order
-            key, comes = np.uint64(bits[b, i]) << np.uint64(32) | np.uint64(i), z[b, i] < np.inf
-            rest -= not comes
-            keys[b, n if comes else rest] = key
-            n += comes
-        most = max(most, n)
-    return most
-
-
-@njit
-def _unpack(keys, order, bits):
-    for b in range(keys.shape[0]):
-        for i in range(keys.shape[1]):
-            order[b, i] = np.uint32(keys[b, i])
-            bits[b, i] = np.uint32(keys[b, i] >> np.uint64(32))
+def _by_digits(bits, order, bits_sorted):
+    """Sort rows of positive floats by their bits, which have the same order: digit by digit, the lowest first, equal ones by index."""
+    n_in = bits.shape[1]
+    digit = np.uint64(_DIGIT if n_in >= _MANY else _DIGIT_OF_FEW)
+    mask = (np.uint64(1) << digit) - np.uint64(1)
+    keys, others, behind = np.empty(n_in, np.uint64), np.empty(n_in, np.uint64), np.empty(np.int64(mask) + 1, np.uint32)
+    for b in range(len(bits)):
+        n = np.int64(0)
+        for i in range(n_in):                               # without a branch: whoever comes is written over by the next who does not
+            keys[n], others[i - n] = np.uint64(bits[b, i]) << np.uint64(32) | np.uint64(i), i
+            n += bits[b, i] < _NEVER
+        for i in range(n, n_in):
+            order[b, i], bits_sorted[b, i] = others[i - n], _NEVER
+        first, last = np.uint64(_NEVER) << np.uint64(32), np.uint64(0)
+        for k in range(n):
+            first, last = min(first, keys[k]), max(last, keys[k])
+        first = first >> np.uint64(32) << np.uint64(32)
+        for k in range(n):
+            keys[k] -= first
+        span, shift = (last - first) >> np.uint64(32) if n > 0 else np.uint64(0), np.uint64(32)
+        while span > 0:
+            for c in range(len(behind)):
+                behind[c] = 0
+            for k in range(n):
+                behind[keys[k] >> shift & mask] += np.uint32(1)
+            total = np.uint32(0)
+            for c in range(len(behind)):                    # from how many to where
+                behind[c], total = total, total + behind[c]
+            for k in range(n):
+                c = keys[k] >> shift & mask
+                others[behind[c]] = keys[k]
+                behind[c] += np.uint32(1)
+            keys, others, span, shift = others, keys, span >> digit, shift + digit
+        for k in range(n):
+            order[b, k], bits_sorted[b, k] = np.uint32(keys[k]), np.uint32((keys[k] + first) >> np.uint64(32))
 
 
 @njit

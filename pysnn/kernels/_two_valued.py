@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._blas import matmul
-from .._jit import njit
+from .._jit import copy, njit
 from .._threads import cut, spread
 
 _EARLY, _LATE, _SILENT, _OTHER = (np.uint8(k) for k in range(4))
@@ -76,7 +76,7 @@ def _times(z_in):
 def _mark(z_in, times, kinds, counts, b0, b1):
     """Mark the inputs of samples b0:b1; count late ones, and those at another time."""
     z0, z1 = times
-    inf = z1 * np.inf
+    inf = z_in.dtype.type(np.inf)
     for b in range(b0, b1):
         z, row = z_in[b], kinds[b]
         n_late, n_other = np.int32(0), np.int32(0)
@@ -150,9 +150,11 @@ def _sum(table, rows, place, total, columns, wide, out):
     """Make the sum at a place, of its rows or of all less the others."""
     which, count, others = rows
     some = which[place][:count[place]]
-    if others[place]:
+    everything = total[columns[0]:columns[1]]
+    if others[place] and len(some) == 0:
+        copy(everything, out)
+    elif others[place]:
         _add(table, some, columns, wide)
-        everything = total[columns[0]:columns[1]]
         for j in range(len(out)):
             out[j] = everything[j] - wide[j]
     else:
@@ -174,7 +176,7 @@ def _decide(rows, has_late, z, w, total, threshold, out, block):
     """Fire between the two times (T5), after the second, or not at all; both answers are computed, so that it vectorises."""
     j0, j1, b0, b1 = block
     z0, z1 = z
-    zero, one, inf = threshold * 0, threshold / threshold, z1 * np.inf
+    zero, one, inf = threshold - threshold, threshold / threshold, w.dtype.type(np.inf)
     early, fired, wide = np.empty(j1 - j0, w.dtype), np.empty(j1 - j0, w.dtype), np.empty(j1 - j0)
     for b in range(b0, b1):
         late = has_late[b]
