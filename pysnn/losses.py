@@ -234,9 +234,12 @@ def _checked_spikes(z, y):
 
 def _with_silent(z):
     """Return z with Z_MAX for silent outputs; where a spike of the sample is later, with a power of two, 2 to 4 times that spike."""
-    latest = z.max(axis=1, where=z < NO_SPIKE, initial=0, keepdims=True)
+    fires = z < NO_SPIKE
+    if fires.all():
+        return z
+    latest = z.max(axis=1, where=fires, initial=0, keepdims=True)
     after = np.minimum(np.ldexp(1.0, np.minimum(np.frexp(latest)[1] + 1, 1023)), np.finfo(z.dtype).max)      # constant around z
-    return np.where(z < NO_SPIKE, z, np.where(latest < Z_MAX, Z_MAX, after).astype(z.dtype))
+    return np.where(fires, z, np.where(latest < Z_MAX, Z_MAX, after).astype(z.dtype))
 
 
 def _cross_entropy(scores, y, smoothing=0.0, weight=None):
