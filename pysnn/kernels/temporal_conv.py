@@ -1,7 +1,7 @@
 """Convolution of temporal neurons, written to be fast; the same names, arguments and results as reference/temporal_conv.py.
 
 The dense neuron's kernel takes the places of a map for samples. Forward, the spikes of an image are sorted once, and each window picks
-its own of them in that order: no window needs a sort. Backward, windows are laid out for a few samples at a time.
+its own of them in that order: no window needs a sort. Backward, windows are laid out for a few rows of places at a time.
 """
 
 from typing import NamedTuple
