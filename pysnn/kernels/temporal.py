@@ -235,6 +235,10 @@ def _scale(dz_out, z_out, margin, h, z):
 def _backward_w(h, z_out, cache):
     n_batch, n_in = cache.z_in.shape
     n_out = h.shape[1]
+    if n_out <= LANES:
+        across = np.zeros((n_out, n_in), h.dtype)
+        spread(lambda i0, i1: _sum_few(cache.z_in, h, z_out, across, i0, i1), cut(n_in, 8 * _SAMPLES))
+        return np.ascontiguousarray(across.T)
     batch, rows, cols = (-(-n // size) * size for n, size in ((n_batch, 4), (n_in, 4), (n_out, LANES)))
     z_in = _padded(cache.z_in, batch, rows, np.inf)         # the padding: inputs that never come, neurons that want nothing
     h, z_out = _padded(h, batch, cols, 0), _padded(z_out, batch, cols, 0)
@@ -275,6 +279,36 @@ def _sum_w(z_in, h, z_out, dw, block):
                 s1[j] -= h0 * max(t0 - b0, zero) + h1 * max(t1 - b1, zero) + h2 * max(t2 - b2, zero) + h3 * max(t3 - b3, zero)
                 s2[j] -= h0 * max(t0 - c0, zero) + h1 * max(t1 - c1, zero) + h2 * max(t2 - c2, zero) + h3 * max(t3 - c3, zero)
                 s3[j] -= h0 * max(t0 - d0, zero) + h1 * max(t1 - d1, zero) + h2 * max(t2 - d2, zero) + h3 * max(t3 - d3, zero)
+
+
+@njit
+def _sum_few(z_in, h, z_out, dw, i0, i1):
+    """Take inputs i0:i1, neuron by neuron: with few neurons, the inputs fill vectors."""
+    who = np.empty(len(h), np.int64)
+    for j in range(len(dw)):
+        add_w(z_in, h[:, j], z_out[:, j], dw[j], (i0, i1), who)
+
+
+@njit
+def add_w(z_in, h, z_out, dw, columns, who):
+    """(T7) dw_i -= sum_b h_b max(z_out_b - z_bi, 0) of a neuron, 0 outside its causal set by itself, over samples that want something."""
+    i0, i1 = columns
+    zero, n, s = dw.dtype.type(0), 0, dw[i0:i1]
+    for b in range(len(h)):
+        who[n] = b
+        n += h[b] != 0
+    for k in range(0, n // 4 * 4, 4):
+        b0, b1, b2, b3 = who[k], who[k + 1], who[k + 2], who[k + 3]
+        h0, h1, h2, h3 = h[b0], h[b1], h[b2], h[b3]
+        t0, t1, t2, t3 = z_out[b0], z_out[b1], z_out[b2], z_out[b3]
+        z0, z1, z2, z3 = z_in[b0, i0:i1], z_in[b1, i0:i1], z_in[b2, i0:i1], z_in[b3, i0:i1]
+        for i in range(len(s)):
+            s[i] -= (h0 * max(t0 - z0[i], zero) + h1 * max(t1 - z1[i], zero)
+                     + h2 * max(t2 - z2[i], zero) + h3 * max(t3 - z3[i], zero))
+    for k in range(n // 4 * 4, n):
+        h0, t0, z0 = h[who[k]], z_out[who[k]], z_in[who[k], i0:i1]
+        for i in range(len(s)):
+            s[i] -= h0 * max(t0 - z0[i], zero)
 
 
 def backward_z(h, z_in, z_bound, w):

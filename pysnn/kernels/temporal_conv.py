@@ -196,7 +196,7 @@ def _pull(z_in, pulls, across, how, grads, b0, b1):
                 for y in range(kh):
                     copy(pixels[at + y * n_wide * n_c:at + y * n_wide * n_c + run], windows[p, y * run:(y + 1) * run])   # (T13)
             for j in range(len(dw)):
-                _add_w(windows, h[first:first + n_places, j], z_out[first:first + n_places, j], dw[j], who)
+                temporal.add_w(windows, h[first:first + n_places, j], z_out[first:first + n_places, j], dw[j], (0, length), who)   # (T7)
             for p in range(n_places if len(dz_in) > 0 else 0):
                 temporal.pull(windows[p], z_bound[first + p], h[first + p], across, total, who)
                 at = ((q0 + p // n_w) * n_wide + p % n_w) * stride * n_c
@@ -209,24 +209,3 @@ def _pull(z_in, pulls, across, how, grads, b0, b1):
 def _add(x, to):
     for i in range(len(to)):
         to[i] += x[i]
-
-
-@njit
-def _add_w(windows, h, z_out, dw, who):
-    """(T7) dw_i -= sum_b h_b max(z_out_b - z_bi, 0) of a neuron, 0 outside its causal set by itself, over places that want something."""
-    zero, n = dw.dtype.type(0), 0
-    for b in range(len(h)):
-        who[n] = b
-        n += h[b] != 0
-    for k in range(0, n // 4 * 4, 4):
-        b0, b1, b2, b3 = who[k], who[k + 1], who[k + 2], who[k + 3]
-        h0, h1, h2, h3 = h[b0], h[b1], h[b2], h[b3]
-        t0, t1, t2, t3 = z_out[b0], z_out[b1], z_out[b2], z_out[b3]
-        z0, z1, z2, z3 = windows[b0], windows[b1], windows[b2], windows[b3]
-        for i in range(len(dw)):
-            dw[i] -= (h0 * max(t0 - z0[i], zero) + h1 * max(t1 - z1[i], zero)
-                      + h2 * max(t2 - z2[i], zero) + h3 * max(t3 - z3[i], zero))
-    for k in range(n // 4 * 4, n):
-        h0, t0, z0 = h[who[k]], z_out[who[k]], windows[who[k]]
-        for i in range(len(dw)):
-            dw[i] -= h0 * max(t0 - z0[i], zero)
