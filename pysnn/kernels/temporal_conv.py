@@ -166,7 +166,8 @@ def backward(dz_out, cache, need_dz=True):
     h, z, z_bound = (*temporal.scaled(*(x.reshape(-1, n_out) for x in (dz_out, z_out, margin))), z_bound.reshape(-1, n_out))
     blocks = cut(len(z_in), max(_SAMPLES, -(-len(z_in) // _PARTS)))
     parts = np.zeros((len(blocks), n_out, length), w.dtype)
-    how = kh, kw, n_c, stride, b is not None, *z_out.shape[1:3]
+    n_h, n_w = z_out.shape[1:3]
+    how = kh, kw, n_c, stride, b is not None, n_h, n_w, min(n_h, max(1, _WINDOWS // (n_w * length * w.itemsize)))
     spread(lambda k, b0, b1: _pull(z_in, (h, z, z_bound), across, how, (dz_in, parts[k]), b0, b1),
            [(k, *block) for k, block in enumerate(blocks)])
     drows = parts.sum(axis=0)
@@ -180,9 +181,8 @@ def _pull(z_in, pulls, across, how, grads, b0, b1):
     """(T14) Pull back through samples b0:b1; windows are laid out for a few rows of places at a time."""
     h, z_out, z_bound = pulls
     dz_in, dw = grads
-    kh, kw, n_c, stride, has_b, n_h, n_w = how
+    kh, kw, n_c, stride, has_b, n_h, n_w, some = how
     n_wide, length, run = z_in.shape[2], across.shape[1], kw * n_c
-    some = min(n_h, max(1, _WINDOWS // (n_w * length * z_in.itemsize)))
     windows, total = np.full((some * n_w, length), np.inf, z_in.dtype), np.empty(length, z_in.dtype)
     if has_b:
         windows[:, kh * run] = 1
