@@ -20,9 +20,9 @@ LABELS = {"mnist-ours": "MNIST 784-800-10, `ours`", "mnist-still": "the same, im
           "fashion-ours": "Fashion-MNIST 784-800-10, `ours`", "yin-yang-ours": "Yin-Yang 5-200-3, `ours`"}
 EXACT = {"mnist-conv": "MNIST, two convolutions 5 x 5, `28x28x1-16c5-N-P2-32c5-N-P2-10`",
          "fashion-conv": "Fashion-MNIST, the same, bright and dark channels",
+         "fashion-conv-wide": "Fashion-MNIST, twice the channels, 32 and 64",
          "yin-yang-5-delays": "Yin-Yang, 5 hidden neurons, delays of synapses",
-         "yin-yang-30-delays": "Yin-Yang, 30 hidden, delays of synapses",
-         "yin-yang-30": "Yin-Yang, 30 hidden, weights alone",
+         "yin-yang-30-delays": "Yin-Yang, 30 hidden, delays of synapses", "yin-yang-30": "Yin-Yang, 30 hidden, weights alone",
          "yin-yang-leaky-equal": "Yin-Yang, 60 hidden, `leaky_equal`", "yin-yang-leaky-double": "Yin-Yang, 60 hidden, `leaky_double`",
          "yin-yang-alpha": "Yin-Yang, 60 hidden, `alpha`", "yin-yang-eventprop": "Yin-Yang, 200 hidden, EventProp",
          "yin-yang-5-delays-bounded": "first try: 5 hidden, delays, gradients bounded",
