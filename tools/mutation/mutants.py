@@ -17,7 +17,7 @@ import functools
 from typing import NamedTuple
 
 SPEED = {"pysnn/kernels/temporal.py": ("_tile",), "pysnn/kernels/conv.py": ("_tiles",), "pysnn/kernels/pool.py": ("_blocks",)}
-UNREACHED = {"pysnn/kernels/_events.py": ("_data", "squeeze", "adder")}
+UNREACHED = {"pysnn/kernels/_events.py": ("data_of", "squeeze", "adder"), "pysnn/kernels/_running.py": ("runner", "_generate")}
 KEYWORDS = ("strict", "copy")
 
 COMPARE = {ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
