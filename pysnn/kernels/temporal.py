@@ -15,15 +15,17 @@ from .._blas import matmul
 from .._jit import copy, njit
 from .._threads import cut, spread
 from . import _two_valued as two_valued
+from ._event_conv import block_width
 from ._events import LANES
 from ._in_time import in_time
 from ._running import runner
 
-WIDTHS = 16, 32, 64  # neurons that are computed together
+WIDTHS = 16, 32, 64  # neurons that are computed together, as `block_width` chooses
 _CACHE = 600_000     # bytes of weights that a core's second-level cache holds beside the rest
 _SAMPLES = 32        # samples a block
 
 _run16, _run32, _run64 = (runner(width) for width in WIDTHS)
+width_of = njit(block_width)
 
 
 class Cache(NamedTuple):
@@ -121,12 +123,6 @@ def _scan(spikes, w, threshold, last, out, block):
     for b in range(b0, b1):
         rest = sums[0 if whole else b, j0:j1]
         fire(some, (b * n_in, n_spikes[b, 0], n_spikes[b, 1]), weights, threshold, (rest, whole), state, flat, b * n_out + j0)
-
-
-@njit
-def width_of(n):
-    """Choose how many neurons are computed together where n are left."""
-    return WIDTHS[0] if n <= WIDTHS[0] else WIDTHS[1] if n <= WIDTHS[1] else WIDTHS[2]
 
 
 @njit

@@ -12,7 +12,7 @@ from .. import _checks
 from .._jit import copy, njit
 from .._threads import cut, spread
 from . import temporal
-from ._event_conv import aligned
+from ._event_conv import aligned, block_width
 from ._events import LANES, squeeze
 from ._in_time import in_time
 
@@ -56,7 +56,7 @@ def _lay_out(w, b, n_wide):
     holds the weights of the extra input.
     """
     kh, kw, n_c, n_out = w.shape
-    width = temporal.width_of(n_out)
+    width = block_width(n_out)
     table = np.zeros((((kh - 1) * n_wide + kw) * n_c + 1, -(-n_out // width) * width), w.dtype)
     for y in range(kh):
         table[y * n_wide * n_c:][:kw * n_c, :n_out] = w[y].reshape(-1, n_out)
@@ -76,7 +76,7 @@ def _maps(spikes, table, how, threshold, out, b0, b1):
     state, none = np.empty((3, width), z_sorted.dtype), np.zeros(width, z_sorted.dtype)
     flat = out[0].reshape(-1), out[1].reshape(-1), out[2].reshape(-1)
     for s in range(b0, b1):
-        n = _copy(order[s], z_sorted[s], n_spikes[s, 1], has_b, image)
+        n = _list_all(order[s], z_sorted[s], n_spikes[s, 1], has_b, image)
         n_image = n, _note_ranks(image, n)
         for q in range(n_h):
             n = _pick(image, n_image, (q * stride * n_line, 1, kh * n_line, n_line), _EXTRA, line, 0)
@@ -99,7 +99,7 @@ def _room(n, like):
 
 
 @njit
-def _copy(order, z_sorted, n, has_b, image):
+def _list_all(order, z_sorted, n, has_b, image):
     """List the spikes of a sample, the extra one at z = 1 among them; return how many there are."""
     inputs, times = image[:2]
     k = 0
