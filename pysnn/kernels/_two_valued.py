@@ -171,11 +171,11 @@ def backward_w(h, z_out, levels):
 
     Where all inputs fire, every input gets the sum of the late pulls, and early ones the differences; else each gets what belongs to it.
     """
-    n_in, n_groups, whole = levels.n_in, len(levels.kinds) // _FEW, levels.whole.all()
+    n_in, n_groups, base = levels.n_in, len(levels.kinds) // _FEW, 2 if levels.whole.all() else 3
     places, count = np.empty((n_in, n_groups), np.uint32), np.empty(n_in, np.int64)
-    pulls, dw = np.empty((1 if whole else 2, *h.shape), h.dtype), np.empty((n_in, h.shape[1]), h.dtype)
-    spread(lambda i0, i1: _list(levels.kinds, len(pulls) + 1, places, count, i0, i1), cut(n_in, _SUMS))
-    spread(lambda j0, j1: _sum_w(places, count, h, z_out, levels.z, pulls, dw, j0, j1), cut(h.shape[1], _WIDE // h.itemsize))
+    pulls, dw = np.empty((2, *h.shape), h.dtype), np.empty((n_in, h.shape[1]), h.dtype)
+    spread(lambda i0, i1: _list(levels.kinds, base, places, count, i0, i1), cut(n_in, _SUMS))
+    spread(lambda j0, j1: _sum_w(places, count, h, z_out, levels.z, base, pulls, dw, j0, j1), cut(h.shape[1], _WIDE // h.itemsize))
     return dw
 
 
@@ -199,25 +199,25 @@ def _list(kinds, base, places, count, i0, i1):
 
 
 @njit
-def _sum_w(places, count, h, z_out, z, pulls, dw, j0, j1):
+def _sum_w(places, count, h, z_out, z, base, pulls, dw, j0, j1):
     """(T7) for outputs j0:j1."""
-    whole, n_out, base = len(pulls) == 1, np.uint64(j1 - j0), len(pulls) + 1
-    z0, z1 = z
+    n_out, (z0, z1) = np.uint64(j1 - j0), z
     zero, table, of_all = z1 - z1, np.empty((places.shape[1] * base**_FEW, j1 - j0), dw.dtype), np.zeros(j1 - j0)
     for b in range(len(h)):
-        h_b, z_b, early, late = h[b, j0:j1], z_out[b, j0:j1], pulls[0, b, j0:j1], pulls[base - 2, b, j0:j1]
-        for j in range(n_out if whole else 0):
-            p = -h_b[j] * max(z_b[j] - z1, zero)
-            early[j] = -h_b[j] * max(z_b[j] - z0, zero) - p
-            of_all[j] += p
-        for j in range(0 if whole else n_out):
+        h_b, z_b, early, late = h[b, j0:j1], z_out[b, j0:j1], pulls[0, b, j0:j1], pulls[1, b, j0:j1]
+        for j in range(n_out):
             early[j], late[j] = -h_b[j] * max(z_b[j] - z0, zero), -h_b[j] * max(z_b[j] - z1, zero)
-    _fill(pulls, j0, j1, table)
+        if base == 2:
+            for j in range(n_out):
+                early[j] -= late[j]
+                of_all[j] += late[j]
+    _fill(pulls[:base - 1], j0, j1, table)
     for i in range(len(dw)):
         out = dw[i, j0:j1]
         _add(table, places[i, :count[i]], out)
-        for j in range(n_out if whole else 0):
-            out[j] += of_all[j]
+        if base == 2:
+            for j in range(n_out):
+                out[j] += of_all[j]
 
 
 def backward_z(h, z_bound, levels, w):
