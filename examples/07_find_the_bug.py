@@ -2,7 +2,7 @@
 Find the bug
 ============
 
-Twenty-seven operations with one mistake each; read what the checks say, and name the mistake. Each is right except for one mistake,
+Thirty-six operations with one mistake each; read what the checks say, and name the mistake. Each is right except for one mistake,
 from public code or invented. The output is everything that ``pysnn verify`` reports: which checks fail, which pass, and where the
 operation first goes wrong. That is enough to find the mistake: ask yourself what each check can see, and what it cannot.
 

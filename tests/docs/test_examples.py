@@ -102,12 +102,12 @@ def test_compare_example(monkeypatch, tmp_path, capsys):
 
 def test_find_the_bug_example(monkeypatch, tmp_path, capsys):
     names = load("07_find_the_bug.py", monkeypatch, tmp_path)
-    assert len(names["exercises"]()) == 27
+    assert len(names["exercises"]()) == 36
     number = names["exercises"]().index("denominator_all_weights") + 1
     assert not names["main"](str(number)).ok and "gradcheck" in capsys.readouterr().out
     assert not names["main"](str(number), "softmax_sign") and names["main"](str(number), "denominator_all_weights")
     for args, said in (((str(number), "denominator_all_weight"), r"expected one of alpha_without_trace, .*, got 'denominator_all_weight'"),
-                       (("28",), r"expected the number of an exercise, 1 to 27, got '28'")):
+                       (("37",), r"expected the number of an exercise, 1 to 36, got '37'")):
         with pytest.raises(SystemExit) as caught:
             names["main"](*args)
         assert re.fullmatch(said, caught.value.code)

@@ -20,8 +20,6 @@ from pysnn.conventions import LEAKY_RULES, RULES, SURROGATES
 from pysnn.learning import proxy, temporal
 from pysnn.operations import OPERATIONS
 from pysnn.verify import golden, zoo
-from pysnn.verify.zoo import leaky as zoo_leaky
-from pysnn.verify.zoo import relu as zoo_relu
 from tests.cases import ROOT, few
 from tests.cases.backends import operation
 
@@ -183,8 +181,7 @@ def test_our_trainings_meet_them(monkeypatch):
 
 # ---------------------------------------------------------------------------------------------- what is wrong
 
-@pytest.mark.parametrize("fault", few([f for f in (*zoo.FAULTS.values(), *zoo_relu.FAULTS.values(), *zoo_leaky.FAULTS.values())
-                                       if f.operation in OPERATIONS], 4), ids=lambda f: f.name)
+@pytest.mark.parametrize("fault", few([f for f in zoo.every().values() if f.operation in OPERATIONS], 4), ids=lambda f: f.name)
 def test_known_mistakes_are_caught(fault):
     name = fault.operation
     entries = golden.check(fault.inject(pair(name, "reference")), name)

@@ -1,4 +1,4 @@
-"""The bug zoo: twenty-seven faults, each caught by the check that it names, and a table that also shows what does not catch it."""
+"""The bug zoo: thirty-six faults, each caught by the check that it names, and a table that also shows what does not catch it."""
 
 import json
 import runpy
@@ -16,6 +16,8 @@ NAMES = {"xor_causal_set", "softmax_sign", "denominator_all_weights", "unsorted_
          "batch_norm_statistics", "max_pool_tie", "state_gradient_lost", "surrogate_off_centre"}
 NAMES |= {"leak_and_reset_swapped", "strict_comparison", "recurrent_transposed", "reset_late", "leaky_attached", "gain_forgotten",
           "gain_is_constant", "beta_other_potential", "alpha_without_trace", "threshold_of_spikes_alone", "recurrence_is_constant"}
+NAMES |= {"later_crossing", "slope_without_leak", "time_constant_forgotten", "jump_without_leak", "earlier_spikes_are_constants",
+          "delay_from_the_sender", "pseudo_spikes_are_silent", "padding_spikes", "largest_alone_resets"}
 
 
 SOME = ("slope_ignored", "max_pool_tie", "updated_early", "alpha_without_trace", "reset_late")
@@ -62,7 +64,10 @@ def test_no_false_alarm(caught):
     ("denominator_all_weights", ["definition"]), ("recorded_late", ["frozen offsets", "transpose"]),
     ("slope_ignored", ["dynamics", "two parts"]), ("unseen_regulariser", ["weight decay", "arguments left alone"]),
     ("softmax_sign", ["definition", "silence"]), ("strict_comparison", ["frozen offsets", "transpose", "reference"]),
-    ("threshold_of_spikes_alone", ["dynamics"]), ("reset_late", ["frozen offsets", "transpose"])])
+    ("threshold_of_spikes_alone", ["dynamics"]), ("reset_late", ["frozen offsets", "transpose"]),
+    ("later_crossing", ["complex step", "shift identity"]), ("time_constant_forgotten", ["worked example", "shift identity", "edges"]),
+    ("slope_without_leak", ["definition"]), ("delay_from_the_sender", ["no delays"]), ("pseudo_spikes_are_silent", ["no jumps"]),
+    ("earlier_spikes_are_constants", ["worked example", "definition"]), ("padding_spikes", ["gradcheck"])])
 def test_what_does_not_catch_it_is_shown(caught, name, blind):
     one = next(c for c in caught.faults if c.fault.name == name)
     assert all(one.by[kind] is None for kind in blind)
@@ -74,7 +79,7 @@ def test_what_does_not_catch_it_is_shown(caught, name, blind):
 @pytest.mark.slow
 def test_as_json(caught):
     data = json.loads(json.dumps(caught.to_dict(), allow_nan=False))
-    assert data["ok"] and len(data["faults"]) == 27
+    assert data["ok"] and len(data["faults"]) == 36
     for fault in data["faults"]:
         assert fault["named_check"] in fault["caught_by"] and not set(fault["caught_by"]) & set(fault["missed_by"])
 
@@ -114,7 +119,7 @@ def test_learning_faults_leave_the_nets_as_they_were():
 
 
 def test_each_is_an_exercise(capsys):
-    """examples/07_find_the_bug.py: twenty-seven numbers, one for each; the answer is taken, another is not."""
+    """examples/07_find_the_bug.py: thirty-six numbers, one for each; the answer is taken, another is not."""
     example = runpy.run_path(str(ROOT / "examples/07_find_the_bug.py"), run_name="example")
     names = example["exercises"]()
     assert set(names) == NAMES and names != sorted(names)
@@ -123,5 +128,5 @@ def test_each_is_an_exercise(capsys):
     said = capsys.readouterr().out
     assert "  ties                FAILS\n" in said and "  gradcheck           passes\n" in said and "max_pool_tie" not in said
     assert example["main"](number, "max_pool_tie") and not example["main"](number, "softmax_sign")
-    with pytest.raises(SystemExit, match="1 to 27, got '28'"):
-        example["main"]("28")
+    with pytest.raises(SystemExit, match="1 to 36, got '37'"):
+        example["main"]("37")

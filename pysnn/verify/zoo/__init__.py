@@ -5,7 +5,7 @@ anew, as small as it can be.
 """
 
 from ...operations import Pair as Op
-from . import leaky, learning, relu, spiking
+from . import leaky, learning, relu, spiking, times
 from .fault import Fault
 from .spiking import FAULTS, own_surrogate, spike_gradients, spike_times
 
@@ -18,6 +18,6 @@ def every():
     Returns
     -------
     dict of str to Fault
-        All twenty-seven, by name.
+        All thirty-six, by name.
     """
-    return {**spiking.FAULTS, **learning.FAULTS, **relu.FAULTS, **leaky.FAULTS}
+    return {**spiking.FAULTS, **learning.FAULTS, **relu.FAULTS, **leaky.FAULTS, **times.FAULTS}

@@ -193,6 +193,21 @@ def _after(v, threshold, rule):
     return np.where(_fired(v, threshold, rule), v - threshold if rule.reset == "subtract" else 0, v)
 
 
+def _largest_alone(op):
+    def forward(current, size=2, threshold=1.0, v_init=0.0, rule=Rule()):
+        v, spikes = v_init, []
+        for x in current:
+            fired, after, _ = op.forward(x[None], size, threshold, v, rule)
+            u, (_, h, w, _) = v + x, fired[0].shape
+            top = u[:, :size * h, :size * w].reshape(len(u), h, size, w, size, -1).max(axis=(2, 4))
+            largest = np.ones(u.shape, bool)
+            largest[:, :size * h, :size * w] = u[:, :size * h, :size * w] == top.repeat(size, axis=1).repeat(size, axis=2)
+            v = np.where(largest, after, u)
+            spikes.append(fired[0])
+        return np.stack(spikes), v, op.forward(current, size, threshold, v_init, rule)[2]
+    return Pair(forward, op.backward)
+
+
 def _overflowing(v, threshold, surrogate):
     with np.errstate(over="ignore", invalid="ignore"):
         e = np.exp(-surrogate.slope * (v - threshold))
@@ -238,5 +253,8 @@ FAULTS = {fault.name: fault for fault in (
     Fault("surrogate_off_centre", "synthetic",
           "the surrogate (atan) has its peak at V = 0 instead of at the threshold",
           "integrate_fire", "frozen offsets", own_surrogate(_off_centre)),
+    Fault("largest_alone_resets", "synthetic",
+          "where the neurons pool inside, only the largest compartment of a window that fires is reset, not all of them",
+          "pooled_fire", "dynamics", _largest_alone),
 )}
 """The mistakes by name."""
