@@ -24,7 +24,7 @@ ROWS = {   # name, followed by -SEED: (data, preset, chosen)
     "fashion-scratch": ("fashion-mnist", "ours", {}),
     "fashion-plain": ("fashion-mnist", "warm", {"calibrate": 0.0}),
     "cifar-warm": ("cifar10", "warm", {}),
-    "cifar-scratch": ("cifar10", "ours", {}),
+    "cifar-scratch": ("cifar10", "ours", {"epochs": 10}),
     "fashion-authors": ("fashion-mnist", "authors", {"model": "fashion-proxy:32", "epochs": 60}),
 }
 

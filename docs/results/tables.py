@@ -239,15 +239,15 @@ def proxy():
 
 def deep():
     """Deep convolutional networks trained by proxy, from scratch and with a ReLU phase first."""
-    rows = ["| network | T | seeds | epochs | test % | strict % | ReLU network % | alike % | T = 1 | T = 2 | T = 8 | T = 16 | hours |",
-            "|---|---|---|---|---|---|---|---|---|---|---|---|---|"]
+    rows = ["| network | T | seeds | epochs | test % | strict % | inclusive % | ReLU % | alike % | T = 1 | 2 | 8 | 16 | hours |",
+            "|---" * 14 + "|"]
     names = {"scratch": "from scratch", "warm": "`warm`", "plain": "`warm`", "authors": "`authors`"}
     runs = (load("deep") or {"runs": []})["runs"]
     for row in dict.fromkeys(r["name"].rpartition("-")[0] for r in runs):
         some = [r for r in runs if r["name"].rpartition("-")[0] == row]
         s, (data, preset) = some[0]["settings"], row.split("-")
         calibrated = "calibrated" if s["calibrate"] else "not calibrated"
-        values = [[r["test"]["expected"], r["test"]["strict"], r["relu"]["expected"], r["agreement"],
+        values = [[r["test"]["expected"], r["test"]["strict"], r["test"]["inclusive"], r["relu"]["expected"], r["agreement"],
                    *(r["by_steps"][t]["expected"] for t in ("1", "2", "8", "16"))] for r in some]
         test, *others = (spread(list(column)) for column in zip(*values, strict=True))
         data = "Fashion-MNIST" if data == "fashion" else "CIFAR-10"
