@@ -28,6 +28,9 @@ ROWS = {   # name, followed by -SEED: (data, preset, chosen)
     "fashion-authors": ("fashion-mnist", "authors", {"model": "fashion-proxy:32", "epochs": 60}),
 }
 
+N_TRAIN = {"fashion-mnist": 60000 - N_VAL, "cifar10": 50000 - N_VAL}
+WORDS = {"warm": "`warm`", "scratch": "from scratch", "plain": "`warm`, not calibrated", "authors": "`authors`"}
+
 
 def train(name):
     """Train one run, or go on with it."""
@@ -77,6 +80,22 @@ def at_steps(nets, x, counts):
         return nets.snn.run(x, at=sorted(counts))
     finally:
         nets.snn.config = config
+
+
+def costs():
+    """The table of what the networks of the runs cost, seed 0 of each."""
+    import record
+    rows = ["| network | spikes an image | a neuron | additions, spikes | multiply-adds, ReLU | training, operations |", "|---" * 6 + "|"]
+    for run in json.loads((record.HERE / "deep.json").read_text())["runs"]:
+        s, a, row = run["settings"], np.array(run["multiply_adds"]), run["name"].rpartition("-")[0]
+        if run["seed"] == 0:
+            sizes = [np.prod(shape) for _, shape in proxy.settings_for(run["data"]["name"], "ours", model=s["model"]).model.neuron_layers]
+            added = s["n_steps"] * (np.array(run["rates"])[:-1] * a[1:]).sum()
+            spiking = 1 - s["warm"]                                              # share of the epochs in which it runs
+            trained = 2 * (3 * a.sum() + spiking * s["n_steps"] * (a.sum() - a[0])) * s["epochs"] * N_TRAIN[ROWS[row][0]]
+            rows.append(f"| `{s['model']}`, {WORDS[row.partition('-')[2]]} | {run['spikes']:,.0f} | {run['spikes'] / sum(sizes):.2f} "
+                        f"| {added / 1e6:.0f} M | {a.sum() / 1e6:.0f} M | {trained:.1e} |")
+    return rows
 
 
 def main(what, *names):

@@ -558,23 +558,23 @@ def gpu():
                    f"| {row['off']:.0e} |" for row in r["rows"]]
 
 
-def conformance(name):
-    """Return what makes a table of the conformance matrix."""
+def of(script, name):
+    """Return what makes a table that another script here makes."""
     def made():
-        sys.path.insert(0, str(HERE))                                    # its script writes records as the others do
+        sys.path.insert(0, str(HERE))                                    # the scripts import each other
         try:
-            return getattr(importlib.import_module("conformance"), name)()
+            return getattr(importlib.import_module(script), name)()
         finally:
             sys.path.remove(str(HERE))
     return made
 
 
-TABLES = {**{f"conformance-{name}": conformance(name) for name in ("how", "frameworks", "cases", "neurons", "bugs")},
+TABLES = {**{f"conformance-{name}": of("conformance", name) for name in ("how", "frameworks", "cases", "neurons", "bugs")},
           "real": real, "ten-lines": ten_lines, "gpu": gpu, "real-steps": real_steps,
           "exploration": exploration, "accuracy": accuracy, "authors": authors, "xor": xor, "speed": speed, "proxy": proxy,
-          "steps": steps, "deep": deep, "through-time": through_time, "slopes": slopes, "vowels": vowels, "bridge": bridge,
-          "exact": exact, "limits": limits, "alpha": alpha, "conv-speed": conv_speed, "event-speed": event_speed,
-          "c-program": c_program,
+          "steps": steps, "deep": deep, "deep-costs": of("deep", "costs"), "through-time": through_time, "slopes": slopes,
+          "vowels": vowels, "bridge": bridge, "exact": exact, "limits": limits, "alpha": alpha, "conv-speed": conv_speed,
+          "event-speed": event_speed, "c-program": c_program,
           "exploration-proxy": exploration_proxy, "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv,
           "compare-fair": compare_fair, "fair-tuning": fair_tuning, "tandem": tandem,
           "full": full, "rate-speed": rate_speed, "kappa": kappa, "coordinates": coordinates,
