@@ -20,7 +20,8 @@ PAGES = {
     "Plasticity, and time between spikes": ("plasticity", "two_ears"),
     "Encoding": ("five_codes",),
     "The ReLU network": ("convolution",),
-    "Learning rules": ("proxy_scheme", "learning_rules", "gradient_angles", "accuracy_steps", "fair_comparison", "cifar10_curve"),
+    "Learning rules": ("proxy_scheme", "learning_rules", "gradient_angles", "accuracy_steps", "fair_comparison", "cifar10_curve",
+                       "authors_curve"),
     "Costs": ("three_readings", "energy"),
 }
 INTRODUCTION = """# Lecture figures

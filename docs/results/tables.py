@@ -241,7 +241,7 @@ def deep():
     """Deep convolutional networks trained by proxy, from scratch and with a ReLU phase first."""
     rows = ["| network | T | seeds | epochs | test % | strict % | inclusive % | ReLU % | alike % | T = 1 | 2 | 8 | 16 | hours |",
             "|---" * 14 + "|"]
-    names = {"scratch": "from scratch", "warm": "`warm`", "plain": "`warm`", "authors": "`authors`"}
+    names = {"scratch": "from scratch", "warm": "`warm`", "half": "`warm`", "plain": "`warm`", "authors": "`authors`"}
     runs = (load("deep") or {"runs": []})["runs"]
     for row in dict.fromkeys(r["name"].rpartition("-")[0] for r in runs):
         some = [r for r in runs if r["name"].rpartition("-")[0] == row]

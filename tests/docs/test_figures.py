@@ -133,6 +133,18 @@ def test_caption_of_silence():
     assert np.allclose(z_out, [np.inf, np.inf, 1001, 2]) and np.allclose(dw, [0, 0, -1e6, -1])
 
 
+def test_caption_of_the_authors_curve():
+    script = load("authors_curve")
+    run = next(r for r in json.loads(script.RECORD.read_text())["runs"] if r["name"] == "fashion-authors-0")
+    test, said = {rule: 100 * share for rule, share in run["test"].items()}, " ".join(script.CAPTION.split())
+    assert all(f"{test[rule]:.2f} % with ties {how}" in said for rule, how in (
+        ("expected", "broken at random"), ("strict", "counted as wrong"), ("inclusive", "counted as right")))
+    assert f"{test['inclusive'] - test['expected']:.2f} of the {94.56 - test['expected']:.2f} points" in said
+    assert f"{100 * run['records'][-1]['agreement']:.1f} % of the validation images" in said and len(run["records"]) == 60
+    silent = np.array([r["silent"] for r in run["records"]])
+    assert (silent[-1] - silent[0]).argmax() == 3 and run["settings"]["model"] == "fashion-proxy:32"
+
+
 def test_caption_of_the_convolution():
     """The numbers of the derivation."""
     y, dw, dx = (a.tolist() for a in load("convolution").numbers())
