@@ -34,8 +34,8 @@ class Settings(settings.Settings):
     neuron: str = setting("temporal", "temporal: the paper's; of dense layers also leaky with tau_m = tau_s, leaky with tau_m = 2 tau_s, "
                           "alpha synapses", NEURONS)
     bias: bool = setting(False, "an extra input spike at z = 1 for every layer")
-    code: object = setting("binary", "how samples become spikes; times: samples are spike times in tau, inf for no spike; or your own "
-                           "(x, late) -> z", CODES, True)
+    code: object = setting("binary", "how samples become spikes; pairs: two for each number, of images in two channels; times: samples are "
+                           "spike times in tau, inf for no spike; or your own (x, late) -> z", CODES, True)
     late: float = setting(6.0, "z of the darkest input, exp(t_max/tau)", (1.001, 1e6))
     bright: str = setting("early", "in the binary code, when bright inputs spike", ("early", "late"))
     loss: object = setting("t", "t: softmax of -beta t; z: softmax of -z, the paper's; squared: of regression; or your own "
@@ -147,6 +147,8 @@ def encode_batch(nets, x, rng=None):
     if (n := np.prod(s.model.shape)) != z[0].size:
         raise ValueError(f"x: expected {n} input spikes for model {s.model}, got {z[0].size}" if s.own_encoding else
                          f"z_in: expected shape (any, {n}), got an array of shape {z.shape}")
+    if s.code == "pairs" and len(s.model.shape) == 3:                # of images: two channels for each of theirs
+        z = np.stack(np.split(z, 2, axis=1), axis=-1)
     z = z.reshape(len(z), *s.model.shape)
     return encode.jitter(z, s.jitter, rng) if rng is not None and s.jitter else z
 

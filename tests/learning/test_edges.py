@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pysnn import datasets, losses, training
+from pysnn import datasets, encode, losses, training
 from pysnn.learning import rate, surrogate, temporal
 from pysnn.learning.settings import about
 from tests.cases.learning import RATE, batch, begin, images, nets_for
@@ -110,6 +110,16 @@ def test_rows_of_numbers_are_not_shifted(rng):
     x = rng.integers(0, 256, (5, 36), dtype=np.uint8)
     np.testing.assert_array_equal(temporal.encode_batch(nets, x, rng), temporal.encode_batch(nets, x))
     assert (temporal.encode_batch(nets, x.reshape(5, 6, 6), rng) != temporal.encode_batch(nets, x)).any()
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_pairs_of_images_are_channels(rng, colours):
+    nets = small_temporal(model=f"3x4x{2 * colours}-2c3-N-3", code="pairs")
+    x = rng.random((5, 3, 4, colours))
+    z = temporal.encode_batch(nets, x)
+    for c in range(colours):
+        np.testing.assert_array_equal(z[..., 2 * c], encode.latency(x[..., c], 6.0))
+        np.testing.assert_array_equal(z[..., 2 * c + 1], encode.latency(1 - x[..., c], 6.0))
 
 
 @pytest.mark.parametrize("method", sorted(training.METHODS))
