@@ -102,6 +102,8 @@ class Settings:
     model: object = setting("784-10", "a name, a text such as 784-800-10, or a pysnn.models.Model")
     bias: bool = setting(False, "biases of dense layers")
     shift: int = setting(0, "images move by up to so many pixels in training", (0, 1000))
+    edge: str = setting("zeros", "what enters where images move: 0, the pixels of the edge, or the mirrored image", EDGES)
+    flip: bool = setting(False, "images are mirrored at random, left to right")
     augment: object = setting(None, "your own (x, rng) -> x on the samples of a batch in training", own=True)
     class_weight: str = setting("none", "balanced: each class counts the same in the loss, however many samples it has",
                                 ("none", "balanced"))
@@ -205,8 +207,6 @@ class Common(Settings):
                            RATE_LOSSES, True)
     freeze_after: int = setting(0, "epochs after which batch normalisation uses running statistics in training, too; 0: never", (0, 1e9))
     crop: int = setting(0, "side of a random part of the image that is kept, in the middle of zeros; 0: the whole image", (0, 10_000))
-    edge: str = setting("zeros", "what enters where images move: 0, the pixels of the edge, or the mirrored image", EDGES)
-    flip: bool = setting(False, "images are mirrored at random, left to right")
     by_turns: bool = setting(False, "with flip: images are mirrored in every second epoch instead of at random")
     erase: int = setting(0, "side of a random square that is set to the image's mean in training; 0: none", (0, 10_000))
     smoothing: float = setting(0.0, "share of each label that cross_entropy spreads over all classes", (0, 0.99))

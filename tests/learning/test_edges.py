@@ -112,6 +112,17 @@ def test_rows_of_numbers_are_not_shifted(rng):
     assert (temporal.encode_batch(nets, x.reshape(5, 6, 6), rng) != temporal.encode_batch(nets, x)).any()
 
 
+def test_images_of_a_temporal_net_are_mirrored_then_shifted(rng):
+    nets = small_temporal(model="36-9-4", flip=True, shift=2, edge="reflect", code="latency")
+    x = rng.random((5, 6, 6))
+    moved = encode.flip_images(x, again := np.random.default_rng(7))
+    moved = encode.shift_images(moved, 2, again, "reflect")
+    np.testing.assert_array_equal(temporal.encode_batch(nets, x, np.random.default_rng(7)), temporal.encode_batch(nets, moved))
+    assert (moved != x).any()
+    rows = x.reshape(5, 36)
+    np.testing.assert_array_equal(temporal.encode_batch(nets, rows, rng), temporal.encode_batch(nets, rows))
+
+
 @pytest.mark.parametrize("colours", [1, 3])
 def test_pairs_of_images_are_channels(rng, colours):
     nets = small_temporal(model=f"3x4x{2 * colours}-2c3-N-3", code="pairs")

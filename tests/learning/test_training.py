@@ -255,7 +255,8 @@ def test_choices(name):
 
 
 def test_every_setting_is_checked():
-    assert set(RANGES) | set(CHOICES) | {"model", "bias", "augment", "metric", "freeze", "penalty"} == set(Settings.__dataclass_fields__)
+    unranged = {"model", "bias", "flip", "augment", "metric", "freeze", "penalty"}
+    assert set(RANGES) | set(CHOICES) | unranged == set(Settings.__dataclass_fields__)
     for bad in ("784", "784-", "a-b", "784-0-10", "784--10", "-784-10", 784, None, "28x28x1-4C3-10"):
         with pytest.raises(ValueError, match="model: expected "):
             Settings(model=bad)
