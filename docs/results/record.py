@@ -38,6 +38,11 @@ def mirrored(x, rng):
     return encode.flip_images(x, rng)
 
 
+def moved(x, rng):
+    """Mirror images at random and shift them by up to two pixels; what enters is the image mirrored at its edge."""
+    return encode.shift_images(mirrored(x, rng), 2, rng, "reflect")
+
+
 def noisy(x, rng, each=0.2, offset=0.4):
     """Add noise to sequences, in shares of each channel's spread: to each number, and to each channel of a sample."""
     noise = rng.normal(0, each, x.x.shape) + rng.normal(0, offset, (len(x), 1, x.x.shape[2]))
@@ -58,6 +63,7 @@ SPIKE_CONVOLUTIONS = {"model": "28x28x1-16c5-N-P2-32c5-N-P2-10", "code": "latenc
 FASHION_CONVOLUTIONS = SPIKE_CONVOLUTIONS | {"model": "28x28x2-16c5-N-P2-32c5-N-P2-10", "code": on_and_off, "augment": mirrored, "shift": 0,
                                              "late": 6.0, "beta": 40.0, "lr": 2e-3}
 LEAKS = {"model": "4-60-3", "init_mean": 8.0, "init_std": 3.0, "beta": 10.0, "weight_sum": 1.0, "lr": 0.02, "max_norm": 0.0, "epochs": 60}
+AUTHORS_BEFORE = {"weight_sum": 10.0, "drop_in": 0.0, "drop_hidden": 0.0, "lr_end": 0.05, "init_mean": 4.0, "init_std": 0.56}
 UNBOUND = {"max_norm": 0.0, "lr": 6e-3}
 WITHOUT = {"encode": "intensities", "smoothing": 0.0, "epochs": 40}           # the presets of JapaneseVowels as they were
 BEFORE = WITHOUT | {"model": "12-128d-R0.9-9d-I0.9", "over": "largest"}
@@ -65,12 +71,19 @@ BETWEEN = WITHOUT | {"model": "12-256d-R0.9-9d-I0.9"}
 EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the preset's)
     "mnist-ours": ("temporal", "mnist", "ours", range(3), {}),
     "mnist-still": ("temporal", "mnist", "ours", range(3), {"shift": 0, "epochs": 40}),      # as the preset was; its seed 0 ships
-    "mnist-authors": ("temporal", "mnist", "authors", range(3), {}),
+    "mnist-authors": ("temporal", "mnist", "authors", range(6, 9), {}),
+    "mnist-authors-before": ("temporal", "mnist", "authors", range(6), AUTHORS_BEFORE),
     "fashion-ours": ("temporal", "fashion-mnist", "ours", range(3), {}),
     "mnist-conv": ("temporal", "mnist", "ours", range(3), SPIKE_CONVOLUTIONS),
     "fashion-conv": ("temporal", "fashion-mnist", "ours", range(1), FASHION_CONVOLUTIONS),
     "fashion-conv-wide": ("temporal", "fashion-mnist", "ours", range(1), FASHION_CONVOLUTIONS | {
         "model": "28x28x2-32c5-N-P2-64c5-N-P2-10", "epochs": 24}),
+    "fashion-conv-three": ("temporal", "fashion-mnist", "ours", range(1), FASHION_CONVOLUTIONS | {
+        "model": "28x28x2-40c3-N-P2-80c3-N-P2-160c3-N-P2-10", "shift": 1, "late": 20.0, "init_mean": 2.0, "init_std": 1.5,
+        "epochs": 24}),
+    "cifar10-conv": ("temporal", "cifar10", "ours", range(1), FASHION_CONVOLUTIONS | {
+        "model": "32x32x6-48c3-N-P2-96c3-N-P2-192c3-N-P2-10", "augment": moved, "late": 20.0, "init_mean": 2.0, "init_std": 1.5,
+        "epochs": 24}),
     "yin-yang-ours": ("temporal", "yin-yang", "ours", range(5), {}),
     "yin-yang-eventprop": ("eventprop", "yin-yang", "ours", range(5), {}),
     "yin-yang-30": ("temporal", "yin-yang", "ours", range(5), {"model": "4-30-3", **UNBOUND}),

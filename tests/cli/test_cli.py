@@ -185,7 +185,7 @@ def test_options_reach_the_settings():
     assert cli.main([*TRAIN, *typed.split()]) == 0
     s = training.load("a.npz").nets.settings
     assert (s.epochs, s.batch, s.lr, s.loss, s.bias, s.l2, s.model) == (4, 2, 0.02, "z", True, 1e-4, "2-5-2")
-    assert (s.optimiser, s.weight_sum) == ("sgd", 10.0)                           # from the preset
+    assert (s.optimiser, s.weight_sum) == ("sgd", 0.1)                           # from the preset
 
 
 def test_resume_of_a_finished_run(capsys):
