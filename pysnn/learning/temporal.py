@@ -413,5 +413,6 @@ def values(settings, z):
 
 
 METHOD = Method("temporal", Settings, build, gradients, predict, accuracy, decide, PRESETS, DATA_SETTINGS,
-                ("model", "bias", "code", "late", "drop_in", "drop_hidden"), report=report, family="temporal", fit=_fit, values=values, best={"cifar10": IMAGES})
+                ("model", "bias", "code", "late", "drop_in", "drop_hidden"), report=report, family="temporal", fit=_fit,
+                values=values, best={"cifar10": IMAGES})
 score, settings_for = METHOD.score, METHOD.settings_for

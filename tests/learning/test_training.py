@@ -217,6 +217,7 @@ def test_settings_are_stronger_the_more_the_user_said():
     assert temporal.settings_for("mnist") == Settings(shift=1, epochs=50) and temporal.settings_for("mnist", shift=0).shift == 0
     assert temporal.settings_for("yin-yang").code == "latency" and temporal.settings_for("yin-yang", code="binary").code == "binary"
     assert temporal.settings_for("mnist", "authors", lr=0.5).lr == 0.5
+    assert temporal.settings_for("mnist", "authors").drop_hidden > 0 == temporal.settings_for("xor", "authors").drop_in
     with pytest.raises(ValueError, match="preset: expected one of ours, authors, got 'theirs'"):
         temporal.settings_for("mnist", "theirs")
     with pytest.raises(ValueError, match="unknown setting 'speed'"):
