@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 
 from pysnn import checkpoint, datasets, training
+from pysnn.learning import temporal
 from tests.cases import ROOT
 
 RESULTS = ROOT / "docs/results"
 SHIPPED = {"mnist": ("mnist", "mnist-still"), "fashion-mnist": ("fashion-mnist", "fashion-ours"),
            "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist"), "fashion-fast": ("fashion-mnist", "deep"),
-           "cifar-fast": ("cifar10", "deep")}
+           "cifar-fast": ("cifar10", "deep"), "cifar-temporal": ("cifar10", "cifar10-conv")}
 BESIDE = {"mnist-relu": ("mnist", "bridge"), "fashion-relu": ("fashion-mnist", "bridge")}          # not in the package: in docs/results
 # what BLAS kernels of another machine, and weights as float16, may cost; a rounding can move a spike, and a spike decides ties
 MACHINE, FLOAT16 = {"temporal": 2e-4, "proxy": 1e-3, "ann": 2e-4}, {"temporal": 1e-3, "proxy": 2e-3, "ann": 5e-4}
 MODELS = {"mnist": "784-800-10", "fashion-mnist": "784-800-10", "fashion-proxy": "fashion-proxy:32",
-          "fashion-fast": "fashion-fast", "cifar-fast": "cifar-fast"}
+          "fashion-fast": "fashion-fast", "cifar-fast": "cifar-fast", "cifar-temporal": "32x32x6-48c3-N-P2-96c3-N-P2-192c3-N-P2-10"}
 
 
 def script(name):
@@ -121,12 +122,26 @@ def test_records_hold_all_that_their_rows_say():
             assert run["validation"] == run["records"][-1]["val_accuracy"]
 
 
+def test_cifar10_begins_as_its_record(monkeypatch):
+    """What `pysnn train temporal --data cifar10` does is the recorded recipe, whose code and disturbances are functions of record.py."""
+    monkeypatch.chdir(RESULTS)
+    monkeypatch.syspath_prepend(RESULTS)
+    recorded = json.loads((RESULTS / "cifar10-conv.json").read_text())["runs"][0]["settings"]
+    ours = temporal.settings_for("cifar10")
+    theirs = temporal.Settings(**recorded)
+    differ = {name for name in ours.plain() if ours.plain()[name] != theirs.plain()[name]}
+    assert differ == {"code", "augment", "flip", "shift", "edge"}
+    x = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
+    a, b = (temporal.encode_batch(temporal.build(s, rng=np.random.default_rng(1)), x, np.random.default_rng(2)) for s in (ours, theirs))
+    np.testing.assert_array_equal(a, b)
+
+
 def test_shipped_networks():
     assert set(checkpoint.names()) == set(SHIPPED)
     for name in SHIPPED:
         run = training.load(name)
         assert run.nets.settings.model == MODELS[name] and run.rng is None
-        if name == "cifar-fast":
+        if name.startswith("cifar"):
             continue                                                 # no sample of CIFAR-10 ships; see the next test
         x, y = datasets.load("fashion-sample")[4:6]
         accuracy = training.METHODS[run.method].score(run.nets, x[:300], y[:300]).expected
