@@ -11,8 +11,9 @@ from pysnn.learning import ann
 
 SHIPPED = {"mnist": ("mnist", "mnist-still-0"), "fashion-mnist": ("fashion-mnist", "fashion-ours-0"),
            "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist-0"), "fashion-fast": ("fashion-mnist", "fashion-warm-0"),
-           "cifar-fast": ("cifar10", "cifar-warm-0"), "cifar-temporal": ("cifar10", "cifar10-conv-0")}
-FILES = {"mnist-relu": "sparse.py", "fashion-relu": "sparse.py", "cifar-temporal": "record.py"}
+           "cifar-fast": ("cifar10", "cifar-warm-0"), "cifar-temporal": ("cifar10", "cifar10-conv-0"),
+           "fashion-temporal": ("fashion-mnist", "fashion-conv-three-0")}
+FILES = {"mnist-relu": "sparse.py", "fashion-relu": "sparse.py", "cifar-temporal": "record.py", "fashion-temporal": "record.py"}
 BESIDE = {"mnist-relu": ("mnist", "bridge-mnist-0"), "fashion-relu": ("fashion-mnist", "bridge-fashion-0")}
 
 
