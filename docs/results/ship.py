@@ -11,10 +11,10 @@ from pysnn.learning import ann
 
 SHIPPED = {"mnist": ("mnist", "mnist-still-0"), "fashion-mnist": ("fashion-mnist", "fashion-ours-0"),
            "fashion-proxy": ("fashion-mnist", "proxy-fashion-mnist-0"), "fashion-fast": ("fashion-mnist", "fashion-warm-0"),
-           "cifar-fast": ("cifar10", "cifar-warm-0"), "cifar-temporal": ("cifar10", "cifar10-conv-0"),
-           "fashion-temporal": ("fashion-mnist", "fashion-conv-three-0")}
+           "cifar-fast": ("cifar10", "cifar-warm-0"), "cifar-temporal": ("cifar10", "cifar10-conv-0")}
 FILES = {"mnist-relu": "sparse.py", "fashion-relu": "sparse.py", "cifar-temporal": "record.py", "fashion-temporal": "record.py"}
-BESIDE = {"mnist-relu": ("mnist", "bridge-mnist-0"), "fashion-relu": ("fashion-mnist", "bridge-fashion-0")}
+BESIDE = {"mnist-relu": ("mnist", "bridge-mnist-0"), "fashion-relu": ("fashion-mnist", "bridge-fashion-0"),
+          "fashion-temporal": ("fashion-mnist", "fashion-conv-three-0")}
 
 
 def as_relu(run):
@@ -35,7 +35,7 @@ def main(*names):
     for name in names or (*SHIPPED, *BESIDE):
         (data_name, run_name), path = (SHIPPED | BESIDE)[name], (record.HERE if name in BESIDE else checkpoint.PRETRAINED) / f"{name}.npz"
         run = training.load(record.RUNS / f"{run_name}.npz", [str(record.HERE / FILES[name])] if name in FILES else ())
-        made = as_relu(run) if name in BESIDE else as_pairs(run) if name in FILES else run
+        made = {"sparse.py": as_relu, "record.py": as_pairs}[FILES[name]](run) if name in FILES else run
         training.save(made, path, weights_only=True)
         data = datasets.load(data_name)
         score = (run := training.load(path)).rule.score(run.nets, data.x_test, data.y_test)
