@@ -27,8 +27,8 @@ class Settings(settings.Settings):
 
     `ours` was chosen on MNIST's validation split. `authors` is the paper's recipe: loss on z, weight-sum cost, L2, the whole gradient
     rescaled, plain gradient descent in batches of 10. The paper sums the loss over a batch, we take the mean: so its bound of 10 became
-    a tenth. Not the paper's, but chosen on the validation split: learning rate, lambda, K = 1 in the place of 100 (a tenth of it here),
-    first weights, and that spikes are lost in training. See docs/results.md.
+    a tenth. Not the paper's: learning rate, lambda, K = 1 in the place of 100 (a tenth of it here), first weights, and that spikes are
+    lost in training. docs/results.md says how they were chosen.
     """
 
     model: object = "784-800-10"
@@ -67,6 +67,8 @@ class Settings(settings.Settings):
         """Refuse settings that mean nothing, before any work is done."""
         super().__post_init__()
         list(self.model.sites(neuron="temporal", bias=self.bias, op=self.neuron))
+        if self.code == "pairs" and len(self.model.shape) == 3 and self.model.shape[-1] % 2:
+            raise ValueError(f"code: expected a model with an even number of channels for 'pairs', got {self.model}")
 
     @property
     def needed(self):

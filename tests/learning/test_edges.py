@@ -131,6 +131,8 @@ def test_pairs_of_images_are_channels(rng, colours):
     for c in range(colours):
         np.testing.assert_array_equal(z[..., 2 * c], encode.latency(x[..., c], 6.0))
         np.testing.assert_array_equal(z[..., 2 * c + 1], encode.latency(1 - x[..., c], 6.0))
+    with pytest.raises(ValueError, match="code: expected a model with an even number of channels for 'pairs', got 8x4x1-2c3-N-3"):
+        small_temporal(model="8x4x1-2c3-N-3", code="pairs")
 
 
 @pytest.mark.parametrize("method", sorted(training.METHODS))
