@@ -90,7 +90,7 @@ def _simulate(inputs, w, w_rec, how, capacity):
     n_batch, n_out = shape[0], w.shape[1]
     out = (np.full((n_batch, n_out, capacity), np.inf), np.ones((n_batch, n_out, capacity)),
            np.zeros((n_batch, n_out, capacity), np.int32), np.zeros((n_batch, n_out), np.bool_))
-    given, units = (times, order, n_events, shape[2]), (threshold, tau_s, tau_m / tau_s)
+    given, units = (times, order, n_events, shape[2]), (threshold, tau_s, tau_m / tau_s, _highest(tau_m / tau_s))
     if w_rec is None:
         blocks = [(*j, *b) for j in cut(n_out, _TILE) for b in cut(n_batch, _SAMPLES)]
         spread(lambda j0, j1, b0, b1: _scan(given, w, units, out, (j0, j1, b0, b1)), blocks)
@@ -117,24 +117,44 @@ def _psp(x, ratio):
 
 
 @njit
+def _highest(ratio):
+    """Return what no potential that begins at 0 exceeds, over its current, and a little for rounding."""
+    return (1 + 1e-12) * _psp(_to_peak(0.0, 1.0, ratio), ratio)
+
+
+@njit
 def _gap(begin, end, units):
     """Return an interval in time constants of the synapse; of a long one, a number whose exponentials are 0."""
     return min((end - begin) / units[1], _FORGOTTEN * max(units[2], 1.0))
 
 
 @njit
-def _may_fire(v, current, threshold, gap, ratio):
-    """Say whether the tangent of a potential reaches the threshold before the next event; the potential stays below it."""
-    return current > threshold and v + (current - v) * gap / ratio >= threshold
+def _may_fire(v, current, threshold, rise, highest):
+    """Say whether tangent and peak of a potential reach the threshold before the next event; else the potential stays below."""
+    return (current > threshold) & (v + (current - v) * rise >= threshold) & (max(v, 0.0) + current * highest >= threshold)
 
 
 @njit
-def _crossing(v, current, threshold, gap, ratio):
+def _crossing(v, current, gap, units):
     """(V3) Return when a potential rises through the threshold, before a gap is over; inf where it does not."""
+    threshold, _, ratio, _ = units
     if not (current > threshold and (v < threshold or current > v)):
         return np.inf
     if v >= threshold:                                                   # an input turns back a potential that is just falling
         return 0.0
+    rise, below = current - v, threshold - v
+    room = rise * rise - 2 * ratio * current * below                     # by a parabola in 1 - exp(-x / tau_m): exact for tau_m = 2 tau_s
+    if room > 0:
+        x = -ratio * math.log1p(-2 * below / (rise + math.sqrt(room)))
+        for _ in range(8):                                               # most often one or two steps, and no look at the end
+            new = _halley(x, v, current, threshold, ratio)[1]
+            if abs(new - x) <= _CLOSE * new:
+                if abs(new - gap) > _CLOSE * new:
+                    return new if new < gap else np.inf
+                break
+            if not new > 0:
+                break
+            x = new
     until = math.log(current / threshold)                                # the current is at the threshold then
     high = min(until, gap)
     held, _, rise = _fading(high, ratio)
@@ -145,13 +165,9 @@ def _crossing(v, current, threshold, gap, ratio):
     if until < gap:                                                      # by a parabola through the end: near a low peak
         over = at_end / threshold - 1
         x = max(x, until - over - math.sqrt(over * (over + 2 * ratio)))
-    for _ in range(100):                                                 # Halley's method, between bounds
-        held, kept, rise = _fading(x, ratio)
-        i, f = current * kept, v * held + current * rise - threshold
-        slope = (i - f - threshold) / ratio
-        bend = (-i - slope) / ratio
+    for _ in range(100):                                                 # between bounds
+        f, new = _halley(x, v, current, threshold, ratio)
         low, high = (low, x) if f >= 0 else (x, high)
-        new = x - 2 * f * slope / (2 * slope * slope - f * bend) if slope > 0 else -1.0
         if not (low <= new <= high):
             new = (low + high) / 2
         if abs(new - x) <= _CLOSE * new:
@@ -161,35 +177,46 @@ def _crossing(v, current, threshold, gap, ratio):
 
 
 @njit
+def _halley(x, v, current, threshold, ratio):
+    """Return how far above the threshold a potential is after x, and the next x by Halley's method; -1 where it leads to no crossing."""
+    held, kept, rise = _fading(x, ratio)
+    i, f = current * kept, v * held + current * rise - threshold
+    slope = (i - f - threshold) / ratio
+    bend = (-i - slope) / ratio
+    square = slope * slope
+    return f, x - 2 * f * slope / (2 * square - f * bend) if slope > 0 and square > f * bend else -1.0
+
+
+@njit
 def _scan(given, w, units, out, block):
     """Forward without recurrent weights, for outputs j0:j1 and samples b0:b1."""
     times, order, n_events, n_times = given
-    threshold, _, ratio = units
+    ratio, highest = units[2:]
     j0, j1, b0, b1 = block
     n = j1 - j0
     current, v, ahead, level, count = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int64)
     for b in range(b0, b1):
-        current[:], ahead[:], level[:], count[:], kept = 0, 0, threshold, 0, 0.0
+        current[:], ahead[:], level[:], count[:], kept = 0, 0, units[0], 0, 0.0
         for k in range(n_events[b]):
             t, t_next = times[b, k], times[b, k + 1] if k + 1 < n_events[b] else np.inf
             gap = _gap(t, t_next, units)
-            fading = kept, math.exp(-gap / ratio), _psp(gap, ratio), gap / ratio
-            if _arrive(w[order[b, k] // n_times, j0:j1], (current, v, ahead, level), fading):
+            held, next_kept, left = _fading(gap, ratio)
+            if _arrive(w[order[b, k] // n_times, j0:j1], (current, v, ahead, level), (kept, held, left, gap / ratio, highest)):
                 for j in range(n):
-                    if _may_fire(v[j], current[j], level[j], gap, ratio):
+                    if _may_fire(v[j], current[j], level[j], gap / ratio, highest):
                         ahead[j] = _fire((v[j], current[j], ahead[j]), (t, t_next, gap, k + 1), units, out, (b, j0 + j, count, level, j))
-            kept = math.exp(-gap)
+            kept = next_kept
 
 
 @njit
 def _arrive(w, state, fading):
     """(V2) Let one input arrive and look ahead to the next; return how many neurons may fire in between."""
     current, v, ahead, level = state
-    kept, held, left, rise = fading
+    kept, held, left, rise, highest = fading
     n_near = np.int64(0)
     for j in range(len(w)):
         v_j, i_j = ahead[j], current[j] * kept + w[j]
-        n_near += np.int64(i_j > level[j] and v_j + (i_j - v_j) * rise >= level[j])
+        n_near += np.int64(_may_fire(v_j, i_j, level[j], rise, highest))
         v[j], current[j], ahead[j] = v_j, i_j, v_j * held + i_j * left
     return n_near
 
@@ -199,22 +226,22 @@ def _fire(state, interval, units, out, place):
     """Find all spikes of one neuron before the next input, each of which sets it to 0, (V1), (V4); return the potential then."""
     v, current, ahead = state
     t, t_next, gap, n_before = interval
-    threshold, tau, ratio = units
+    _, tau, ratio, highest = units
     b, at, count, level, j = place
-    passed = 0.0
-    while True:
-        x = _crossing(v, current, threshold, gap - passed, ratio)
+    passed, fired, near = 0.0, False, True
+    while near:
+        x = _crossing(v, current, gap - passed, units)
         if x == np.inf:
             break
         if count[j] == out[0].shape[2]:
             out[3][b, at], level[j] = True, np.inf
             break
-        passed, current, v = passed + x, current * math.exp(-x), 0.0
+        passed, current, v, fired = passed + x, current * math.exp(-x), 0.0, True
         out[0][b, at, count[j]], out[1][b, at, count[j]] = min(t + tau * passed, t_next), current
         out[2][b, at, count[j]] = n_before
         count[j] += 1
-        ahead = current * _psp(gap - passed, ratio)
-    return ahead
+        near = _may_fire(v, current, units[0], (gap - passed) / ratio, highest)
+    return current * _psp(gap - passed, ratio) if fired else ahead
 
 
 @njit
@@ -222,7 +249,7 @@ def _run(given, weights, units, out, block):
     """Forward with recurrent weights, for samples b0:b1, from event to event."""
     times, order, n_events, n_times = given
     w, w_rec = weights
-    threshold, tau, ratio = units
+    threshold, tau, ratio, highest = units
     t_out, current_out, n_before, stopped, log, n_log = out
     n = w.shape[1]
     v, current, count = np.empty(n), np.empty(n), np.empty(n, np.int64)
@@ -232,8 +259,8 @@ def _run(given, weights, units, out, block):
             t_next = times[b, k] if k < n_events[b] else np.inf
             gap, first, who = _gap(t, t_next, units), np.inf, -1
             for j in range(n):
-                if _may_fire(v[j], current[j], threshold, gap, ratio) and not stopped[b, j]:
-                    x = _crossing(v[j], current[j], threshold, gap, ratio)
+                if _may_fire(v[j], current[j], threshold, gap / ratio, highest) and not stopped[b, j]:
+                    x = _crossing(v[j], current[j], gap, units)
                     first, who = (x, j) if x < first else (first, who)
             if who >= 0 and count[who] == t_out.shape[2]:
                 stopped[b, who] = True
@@ -241,7 +268,7 @@ def _run(given, weights, units, out, block):
             if who < 0 and k == n_events[b]:
                 break
             x = gap if who < 0 else first
-            held, left, kept = math.exp(-x / ratio), _psp(x, ratio), math.exp(-x)
+            held, kept, left = _fading(x, ratio)
             for j in range(n):
                 v[j], current[j] = v[j] * held + current[j] * left, current[j] * kept
             if who < 0:
@@ -286,7 +313,8 @@ def _pull(cache, kernel, marks):
 @njit
 def _decay(p, q, x, ratio):
     """(V6) Take the adjoint variables x time constants of the synapse back."""
-    return p * math.exp(-x / ratio), q * math.exp(-x) + p * _psp(x, ratio)
+    held, kept, passed = _fading(x, ratio)
+    return p * held, q * kept + p * passed
 
 
 @njit
@@ -334,7 +362,7 @@ def _adjoint(given, weights, units, marks, grads, block):
                         behind[j] = rank[b, j, m - 1] if m else 0
                     p_marked[j], q_marked[j] = _decay(p_j, q_j, _gap(t, at, units), ratio)
             gap = _gap(t, t_next, units)
-            held, passed, kept = math.exp(-gap / ratio), _psp(gap, ratio), math.exp(-gap)
+            held, kept, passed = _fading(gap, ratio)
             for j in range(n):
                 p[j], q[j] = p[j] * held, q[j] * kept + p[j] * passed                                            # (V6)
             if n_marked:
@@ -367,7 +395,7 @@ def _back(given, weights, units, marks, grads, block, log, dt_out):
             j = -1 - k
             t = times[b, k] if k >= 0 else when[b, j, left[j] - 1]
             gap = _gap(t, at, units)
-            held, passed, kept = math.exp(-gap / ratio), _psp(gap, ratio), math.exp(-gap)
+            held, kept, passed = _fading(gap, ratio)
             for m in range(n):
                 p[m], q[m] = p[m] * held, q[m] * kept + p[m] * passed                                            # (V6)
             at = t
@@ -419,7 +447,7 @@ def _climb(given, w, units, out, block):
         for k in range(n_events[b]):
             i, t, t_next = order[b, k] // n_times, times[b, k], times[b, k + 1] if k + 1 < n_events[b] else np.inf
             gap = _gap(t, t_next, units)
-            held, left, kept = math.exp(-gap / ratio), _psp(gap, ratio), math.exp(-gap)
+            held, kept, left = _fading(gap, ratio)
             for j in range(w.shape[1]):
                 v_j, i_j = v[j], current[j] + w[i, j]
                 v[j], current[j] = v_j * held + i_j * left, i_j * kept
