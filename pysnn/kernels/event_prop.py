@@ -44,25 +44,27 @@ def forward(t_in, w, w_rec=None, threshold=1.0, tau_m=4.0, tau_s=1.0, n_spikes=N
     inputs, capacity = _sort(t_in), min(_CAPACITY, n_most)
     while True:
         found = _simulate(inputs, w, w_rec, how, capacity)
-        if capacity == n_most or not found[3].any():
+        if capacity == n_most or not found[3].any():                     # nobody was stopped
             break
         capacity = min(4 * capacity, n_most)
-    t_out, current, n_before, stopped, *log = found
+    t_out, current, n_before, stopped, n_fired, *log = found
     _checks.ends(stopped, n_spikes)
-    n = max(1, int(np.isfinite(t_out).reshape(-1, capacity).any(axis=0).sum()))                      # a neuron's spikes come first
+    n = max(1, n_fired.max())
     t_out, current, n_before = (np.ascontiguousarray(x[:, :, :n]) for x in (t_out, current, n_before))
     cache = Cache(stopped, inputs, (w, w_rec), t_out, current, n_before, tuple(log), how, n_spikes, dtype)
     return _checks.padded(t_out, n_spikes, dtype), cache
 
 
 def _sort(t_in):
-    """Sort the inputs of each sample by time; those that never come are left out."""
+    """Sort the inputs of each sample by time, simultaneous ones by their place; those that never come are left out."""
     flat = t_in.reshape(len(t_in), -1)
     n_events = np.isfinite(flat).sum(axis=1)
     times, places = np.full((len(flat), n_events.max()), np.inf), np.zeros((len(flat), n_events.max()), np.int64)
     _gather(flat, times, places)
-    order = times.argsort(axis=1, kind="stable")
-    return t_in.shape, np.take_along_axis(times, order, axis=1), np.take_along_axis(places, order, axis=1), n_events
+    found = np.full_like(times, np.inf), np.zeros_like(places)
+    if not _arrange((times, places), times.argsort(axis=1), n_events, found):                        # a quick sort knows no places
+        _arrange((times, places), times.argsort(axis=1, kind="stable"), n_events, found)
+    return t_in.shape, *found, n_events
 
 
 @njit
@@ -74,6 +76,18 @@ def _gather(flat, times, places):
             if flat[b, i] < np.inf:
                 times[b, n], places[b, n] = flat[b, i], i
                 n += 1
+
+
+@njit
+def _arrange(given, order, n_events, found):
+    """Put times and places in an order; say whether the places of simultaneous inputs rise."""
+    (times, places), (sorted_times, sorted_places), rise = given, found, True
+    for b in range(len(order)):
+        for k in range(n_events[b]):
+            t, at = times[b, order[b, k]], places[b, order[b, k]]
+            rise &= k == 0 or sorted_times[b, k - 1] < t or sorted_places[b, k - 1] < at
+            sorted_times[b, k], sorted_places[b, k] = t, at
+    return rise
 
 
 @njit
@@ -89,7 +103,7 @@ def _simulate(inputs, w, w_rec, how, capacity):
     (shape, times, order, n_events), (threshold, tau_m, tau_s) = inputs, how
     n_batch, n_out = shape[0], w.shape[1]
     out = (np.full((n_batch, n_out, capacity), np.inf), np.ones((n_batch, n_out, capacity)),
-           np.zeros((n_batch, n_out, capacity), np.int32), np.zeros((n_batch, n_out), np.bool_))
+           np.zeros((n_batch, n_out, capacity), np.int32), np.zeros((n_batch, n_out), np.bool_), np.zeros((n_batch, n_out), np.int64))
     given, units = (times, order, n_events, shape[2]), (threshold, tau_s, tau_m / tau_s, _highest(tau_m / tau_s))
     if w_rec is None:
         blocks = [(*j, *b) for j in cut(n_out, _TILE) for b in cut(n_batch, _SAMPLES)]
@@ -194,28 +208,27 @@ def _scan(given, w, units, out, block):
     ratio, highest = units[2:]
     j0, j1, b0, b1 = block
     n = j1 - j0
-    current, v, ahead, level, count = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int64)
+    current, v, ahead, level = state = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for b in range(b0, b1):
-        current[:], ahead[:], level[:], count[:], kept = 0, 0, units[0], 0, 0.0
+        current[:], ahead[:], level[:], kept = 0, 0, units[0], 0.0
         for k in range(n_events[b]):
             t, t_next = times[b, k], times[b, k + 1] if k + 1 < n_events[b] else np.inf
             gap = _gap(t, t_next, units)
             held, next_kept, left = _fading(gap, ratio)
-            if _arrive(w[order[b, k] // n_times, j0:j1], (current, v, ahead, level), (kept, held, left, gap / ratio, highest)):
-                for j in range(n):
-                    if _may_fire(v[j], current[j], level[j], gap / ratio, highest):
-                        ahead[j] = _fire((v[j], current[j], ahead[j]), (t, t_next, gap, k + 1), units, out, (b, j0 + j, count, level, j))
+            if _arrive(w, (order[b, k] // n_times, j0), state, (kept, held, left, gap / ratio, highest)):
+                _fire(state, (t, t_next, gap, k + 1), units, out, (b, j0))
             kept = next_kept
 
 
 @njit
-def _arrive(w, state, fading):
+def _arrive(w, place, state, fading):
     """(V2) Let one input arrive and look ahead to the next; return how many neurons may fire in between."""
     current, v, ahead, level = state
     kept, held, left, rise, highest = fading
+    i, j0 = place
     n_near = np.int64(0)
-    for j in range(len(w)):
-        v_j, i_j = ahead[j], current[j] * kept + w[j]
+    for j in range(len(v)):
+        v_j, i_j = ahead[j], current[j] * kept + w[i, j0 + j]
         n_near += np.int64(_may_fire(v_j, i_j, level[j], rise, highest))
         v[j], current[j], ahead[j] = v_j, i_j, v_j * held + i_j * left
     return n_near
@@ -223,25 +236,25 @@ def _arrive(w, state, fading):
 
 @njit
 def _fire(state, interval, units, out, place):
-    """Find all spikes of one neuron before the next input, each of which sets it to 0, (V1), (V4); return the potential then."""
-    v, current, ahead = state
-    t, t_next, gap, n_before = interval
-    _, tau, ratio, highest = units
-    b, at, count, level, j = place
-    passed, fired, near = 0.0, False, True
-    while near:
-        x = _crossing(v, current, gap - passed, units)
-        if x == np.inf:
-            break
-        if count[j] == out[0].shape[2]:
-            out[3][b, at], level[j] = True, np.inf
-            break
-        passed, current, v, fired = passed + x, current * math.exp(-x), 0.0, True
-        out[0][b, at, count[j]], out[1][b, at, count[j]] = min(t + tau * passed, t_next), current
-        out[2][b, at, count[j]] = n_before
-        count[j] += 1
-        near = _may_fire(v, current, units[0], (gap - passed) / ratio, highest)
-    return current * _psp(gap - passed, ratio) if fired else ahead
+    """Find all spikes before the next input; each sets its neuron to 0, (V1), (V4)."""
+    current, v, ahead, level = state
+    t, t_next, gap, rank = interval
+    threshold, tau, ratio, highest = units
+    t_out, current_out, n_before, stopped, n_fired = out
+    b, j0 = place
+    for j in range(len(v)):
+        v_j, i_j, passed, at = v[j], current[j], 0.0, j0 + j
+        while _may_fire(v_j, i_j, level[j], (gap - passed) / ratio, highest):
+            x, m = _crossing(v_j, i_j, gap - passed, units), n_fired[b, at]
+            if x == np.inf:
+                break
+            if m == t_out.shape[2]:
+                stopped[b, at], level[j] = True, np.inf
+                break
+            passed, v_j, i_j = passed + x, 0.0, i_j * math.exp(-x)
+            t_out[b, at, m], current_out[b, at, m], n_before[b, at, m] = min(t + tau * passed, t_next), i_j, rank
+            n_fired[b, at] = m + 1
+            ahead[j] = i_j * _psp(gap - passed, ratio) if t_next < np.inf else 0.0
 
 
 @njit
@@ -250,11 +263,11 @@ def _run(given, weights, units, out, block):
     times, order, n_events, n_times = given
     w, w_rec = weights
     threshold, tau, ratio, highest = units
-    t_out, current_out, n_before, stopped, log, n_log = out
+    t_out, current_out, n_before, stopped, n_fired, log, n_log = out
     n = w.shape[1]
-    v, current, count = np.empty(n), np.empty(n), np.empty(n, np.int64)
+    v, current = np.empty(n), np.empty(n)
     for b in range(*block):
-        v[:], current[:], count[:], k, t = 0, 0, 0, 0, -np.inf
+        v[:], current[:], k, t = 0, 0, 0, -np.inf
         while True:
             t_next = times[b, k] if k < n_events[b] else np.inf
             gap, first, who = _gap(t, t_next, units), np.inf, -1
@@ -262,7 +275,7 @@ def _run(given, weights, units, out, block):
                 if _may_fire(v[j], current[j], threshold, gap / ratio, highest) and not stopped[b, j]:
                     x = _crossing(v[j], current[j], gap, units)
                     first, who = (x, j) if x < first else (first, who)
-            if who >= 0 and count[who] == t_out.shape[2]:
+            if who >= 0 and n_fired[b, who] == t_out.shape[2]:
                 stopped[b, who] = True
                 continue
             if who < 0 and k == n_events[b]:
@@ -276,9 +289,9 @@ def _run(given, weights, units, out, block):
                 k += 1
             else:
                 t, row, log[b, n_log[b]] = min(t + tau * x, t_next), w_rec[who], -1 - who
-                t_out[b, who, count[who]], current_out[b, who, count[who]], n_before[b, who, count[who]] = t, current[who], k
-                v[who] = 0
-                count[who] += 1
+                m = n_fired[b, who]
+                t_out[b, who, m], current_out[b, who, m], n_before[b, who, m] = t, current[who], k
+                v[who], n_fired[b, who] = 0, m + 1
             n_log[b] += 1
             for j in range(n):
                 current[j] += row[j]
@@ -291,9 +304,7 @@ def backward(dt_out, cache):
     if cache.weights[1] is not None:
         grads = _pull(cache, lambda *given: _back(*given, cache.log, dt_out), (cache.t_out, cache.current))
     else:
-        slope = np.where(np.isfinite(cache.t_out), cache.current - threshold, 1)
-        marks = cache.t_out, cache.n_before, cache.current / slope, -tau_m * dt_out / slope             # (V7)
-        grads = _pull(cache, _adjoint, marks)
+        grads = _pull(cache, _adjoint, (cache.t_out, cache.n_before, cache.current, threshold, -tau_m * dt_out))
     return tuple(None if g is None else g.astype(cache.dtype) for g in grads)
 
 
@@ -313,25 +324,27 @@ def _pull(cache, kernel, marks):
 @njit
 def _decay(p, q, x, ratio):
     """(V6) Take the adjoint variables x time constants of the synapse back."""
+    if p == 0 and q == 0:
+        return p, q
     held, kept, passed = _fading(x, ratio)
     return p * held, q * kept + p * passed
 
 
 @njit
-def _of_time(w, p, q, units):
+def _of_time(w, i, p, q, units):
     """(V8) Return the gradient of the time of an event that arrives through weights w."""
     total, slow = 0.0, 1 / (units[1] * units[2])
     fast = 1 / units[1]
-    for j in range(len(w)):
-        total += w[j] * (q[j] * fast - p[j] * slow)
+    for j in range(len(p)):
+        total += w[i, j] * (q[j] * fast - p[j] * slow)
     return total
 
 
 @njit
 def _adjoint(given, weights, units, marks, grads, block):
-    """Backward without recurrent weights: at its marks a neuron's p becomes `factor` p + `added`."""
+    """Backward without recurrent weights: at its marks a neuron's p becomes (`current` p + `added`) / (`current` - `threshold`)."""
     times, order, n_events, n_times = given
-    when, rank, factor, added = marks
+    when, rank, current, threshold, added = marks
     w, dw, dt, ratio = weights[0], grads[0], grads[2], units[2]
     n = w.shape[1]
     p, q, left, behind = np.empty(n), np.empty(n), np.empty(n, np.int64), np.empty(n, np.int64)
@@ -358,7 +371,8 @@ def _adjoint(given, weights, units, marks, grads, block):
                         left[j] -= 1
                         m = left[j]
                         p_j, q_j = _decay(p_j, q_j, _gap(when[b, j, m], at, units), ratio)
-                        p_j, at = factor[b, j, m] * p_j + added[b, j, m], when[b, j, m]                          # (V7)
+                        i_j, at = current[b, j, m], when[b, j, m]
+                        p_j = (i_j * p_j + added[b, j, m]) / (i_j - threshold)                                   # (V7)
                         behind[j] = rank[b, j, m - 1] if m else 0
                     p_marked[j], q_marked[j] = _decay(p_j, q_j, _gap(t, at, units), ratio)
             gap = _gap(t, t_next, units)
@@ -372,7 +386,7 @@ def _adjoint(given, weights, units, marks, grads, block):
             i = order[b, k] // n_times
             for j in range(n):
                 dw[i, j] += q[j]                                                                                 # (V8)
-            dt[b, k] = _of_time(w[i], p, q, units)
+            dt[b, k] = _of_time(w, i, p, q, units)
 
 
 @njit
@@ -403,12 +417,12 @@ def _back(given, weights, units, marks, grads, block, log, dt_out):
                 i = order[b, k] // n_times
                 for m in range(n):
                     dw[i, m] += q[m]                                                                             # (V8)
-                dt[b, k] = _of_time(w[i], p, q, units)
+                dt[b, k] = _of_time(w, i, p, q, units)
                 continue
             left[j] -= 1
             for m in range(n):
                 dw_rec[j, m] += q[m]                                                                             # (V8)
-            error, i_j = dt_out[b, j, left[j]] + _of_time(w_rec[j], p, q, units), current[b, j, left[j]]
+            error, i_j = dt_out[b, j, left[j]] + _of_time(w_rec, j, p, q, units), current[b, j, left[j]]
             p[j] = (i_j * p[j] - tau * ratio * error) / (i_j - threshold)                                        # (V7)
 
 
@@ -475,7 +489,7 @@ def _to_peak(v, current, ratio):
 def max_backward(dv_max, cache):
     """Pull a gradient back through `max_forward`; see `pysnn.reference.event_prop.max_backward`."""
     dv_max = _checks.event_backward(dv_max, cache.t_max, cache.dtype, "dv_max", "v_max")
-    marks = cache.t_max[:, :, None], cache.n_before[:, :, None], np.ones((*dv_max.shape, 1)), dv_max[:, :, None]
+    marks = cache.t_max[:, :, None], cache.n_before[:, :, None], np.ones((*dv_max.shape, 1)), 0.0, dv_max[:, :, None]
     dt_in, dw, _ = _pull(cache, _adjoint, marks)                                                                 # (V10)
     b, j = np.nonzero(cache.slope)
     moved = dt_in.reshape(len(dt_in), -1)
