@@ -117,10 +117,10 @@ def _simulate(inputs, w, w_rec, how, capacity):
 @njit
 def _fading(x, ratio):
     """Return what a potential 1 and a current 1 become within x time constants of the synapse, and (V2), with two exponentials."""
-    rate = abs(1 - 1 / ratio)
-    long, lost = math.exp(-x / max(ratio, 1.0)), math.expm1(-rate * x)
+    apart = abs(ratio - 1)
+    long, lost = math.exp(-x / max(ratio, 1.0)), math.expm1(-apart / ratio * x)
     short = long + long * lost                                           # as exact as 1 is
-    rise = long * (x if rate == 0 else -lost / rate) / ratio
+    rise = long * (x if apart == 0 else -lost / apart)
     return (long, short, rise) if ratio >= 1 else (short, long, rise)
 
 
@@ -195,10 +195,9 @@ def _halley(x, v, current, threshold, ratio):
     """Return how far above the threshold a potential is after x, and the next x by Halley's method; -1 where it leads to no crossing."""
     held, kept, rise = _fading(x, ratio)
     i, f = current * kept, v * held + current * rise - threshold
-    slope = (i - f - threshold) / ratio
-    bend = (-i - slope) / ratio
-    square = slope * slope
-    return f, x - 2 * f * slope / (2 * square - f * bend) if slope > 0 and square > f * bend else -1.0
+    slope = i - f - threshold                                            # times tau_m
+    bend, square = -i * ratio - slope, slope * slope                     # times tau_m squared
+    return f, x - 2 * ratio * f * slope / (2 * square - f * bend) if slope > 0 and square > f * bend else -1.0
 
 
 @njit
