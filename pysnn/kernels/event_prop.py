@@ -157,11 +157,13 @@ def _crossing(v, current, gap, units):
     if v >= threshold:                                                   # an input turns back a potential that is just falling
         return 0.0
     rise, below = current - v, threshold - v
-    room = rise * rise - 2 * ratio * current * below                     # by a parabola in 1 - exp(-x / tau_m): exact for tau_m = 2 tau_s
+    room = rise * rise - 2 * ratio * current * below                     # of the parabola in 1 - exp(-x / tau_m), exact for tau_m = 2 tau_s
+    if room < 0 and ratio == 2:
+        return np.inf
     if room > 0:
         x = -ratio * math.log1p(-2 * below / (rise + math.sqrt(room)))
-        for _ in range(8):                                               # most often one or two steps, and no look at the end
-            new = _halley(x, v, current, threshold, ratio)[1]
+        for _ in range(8):                                               # most often two or three steps, and no look at the end
+            new = x if ratio == 2 else _halley(x, v, current, threshold, ratio)[1]
             if abs(new - x) <= _CLOSE * new:
                 if abs(new - gap) > _CLOSE * new:
                     return new if new < gap else np.inf

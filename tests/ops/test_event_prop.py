@@ -70,6 +70,23 @@ def test_how_often_it_fires(op, t_in, w, n):
     assert dt_in.sum() == pytest.approx(n) and dw.any() == (n > 0) and np.isfinite(dw).all()
 
 
+@pytest.mark.parametrize("tau_m, tau_s", TAUS)
+def test_a_low_peak_and_a_late_input(op, tau_m, tau_s):
+    """(V3): a peak just above the threshold is reached, one just below is not; an input ends a rise if it comes before the spike."""
+    at_peak = tau_m if tau_m == tau_s else np.log(tau_m / tau_s) / (1 / tau_s - 1 / tau_m)
+    over = np.array([-1e-3, -1e-6, -1e-12, 1e-12, 1e-6, 1e-3, 1.0])
+    w = (1 + over) / reference._psp(at_peak, tau_m, tau_s)
+    t = op.forward(np.zeros((1, 1, 1)), w[None], None, 1.0, tau_m, tau_s)[0][0, :, 0]
+    np.testing.assert_array_equal(np.isfinite(t), over > 0)
+    t, w = t[over > 0], w[over > 0]
+    np.testing.assert_allclose(w * reference._psp(t, tau_m, tau_s), 1, rtol=1e-15)
+    assert (t < at_peak).all() and (np.diff(t) < 0).all()
+    for late, n in ((1 - 1e-12, 0), (1 + 1e-12, 1)):
+        given = np.stack([0 * t, late * t], axis=1)[:, :, None]
+        found = op.forward(given, np.array([[w[-1]], [-9 * w[-1]]]), None, 1.0, tau_m, tau_s)[0]
+        assert np.isfinite(found[-1]).sum() == n
+
+
 @pytest.mark.parametrize("op", few(BACKENDS[::-1], 2), indirect=True)
 def test_a_bound_of_spikes_is_said(op):
     t, w = np.zeros((1, 1, 1)), np.array([[60.0, 6.5]])
