@@ -209,7 +209,7 @@ def _scan(given, w, units, out, block):
     ratio, highest = units[2:]
     j0, j1, b0, b1 = block
     n = j1 - j0
-    current, v, ahead, level = state = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    current, _, ahead, level = state = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     for b in range(b0, b1):
         current[:], ahead[:], level[:], kept = 0, 0, units[0], 0.0
         for k in range(n_events[b]):
@@ -240,7 +240,7 @@ def _fire(state, interval, units, out, place):
     """Find all spikes before the next input; each sets its neuron to 0, (V1), (V4)."""
     current, v, ahead, level = state
     t, t_next, gap, rank = interval
-    threshold, tau, ratio, highest = units
+    _, tau, ratio, highest = units
     t_out, current_out, n_before, stopped, n_fired = out
     b, j0 = place
     for j in range(len(v)):
