@@ -5,6 +5,8 @@
   thread pool and threading layer to disturb the BLAS.
 - `fastmath` only with `contract` (fused multiply-add) and `nsz` (no care for the sign of 0). Never `nnan` or `ninf`: inf means "no spike".
 - `exact` compiles without `contract`: for kernels of a product and a sum on which a spike depends, so that they decide as NumPy does.
+- References to arrays are counted only in a kernel that makes arrays, one with `scratch`: where rows of arrays are taken in an inner loop,
+  counting them took a tenth of the time of some, and more on two threads, which count in the same place.
 - `error_model="numpy"`: 1/0 is inf and needs no branch in the inner loop. Denominators are tested all the same.
 - Freed memory stays with the process: a step needs some 20 arrays of 0.1 to 3 MB, and with glibc's first thresholds each would go back to
   the system and be faulted in anew, which doubled the time of a step. Freeing one large array, never touched, raises these thresholds.
@@ -14,6 +16,7 @@
 """
 
 import contextlib
+import functools
 import hashlib
 import os
 import sys
@@ -95,9 +98,12 @@ class _Cache(caching.FunctionCache):
                              "compiling anew")
 
 
-def njit(function, flags=("contract", "nsz")):
-    """Compile a kernel by the policy above."""
-    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=set(flags))(function)
+def njit(function=None, *, contract=True, scratch=False):
+    """Compile a kernel by the policy above; `scratch`: it, or a part of it, makes arrays."""
+    if function is None:
+        return functools.partial(njit, contract=contract, scratch=scratch)
+    fastmath = {"contract", "nsz"} if contract else {"nsz"}
+    compiled = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath, _nrt=scratch)(function)
     if not numba.config.DISABLE_JIT:
         try:
             compiled._cache = _Cache(function)
@@ -106,9 +112,7 @@ def njit(function, flags=("contract", "nsz")):
     return compiled
 
 
-def exact(function):
-    """Compile a kernel without fused products."""
-    return njit(function, ("nsz",))
+exact = njit(contract=False)
 
 
 def _stop():

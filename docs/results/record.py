@@ -75,6 +75,9 @@ EXPERIMENTS = {   # name: (method, data, preset, seeds, settings other than the 
     "mnist-authors-before": ("temporal", "mnist", "authors", range(6), AUTHORS_BEFORE),
     "fashion-ours": ("temporal", "fashion-mnist", "ours", range(3), {}),
     "mnist-conv": ("temporal", "mnist", "ours", range(3), SPIKE_CONVOLUTIONS),
+    "mnist-conv-three": ("temporal", "mnist", "ours", range(3), SPIKE_CONVOLUTIONS | {
+        "model": "28x28x2-32c3-N-P2-64c3-N-P2-128c3-N-P2-10", "code": "pairs", "late": 20.0, "init_mean": 2.0, "init_std": 1.5,
+        "epochs": 12}),
     "fashion-conv": ("temporal", "fashion-mnist", "ours", range(1), FASHION_CONVOLUTIONS),
     "fashion-conv-wide": ("temporal", "fashion-mnist", "ours", range(1), FASHION_CONVOLUTIONS | {
         "model": "28x28x2-32c5-N-P2-64c5-N-P2-10", "epochs": 24}),

@@ -138,7 +138,7 @@ def _pool(x, y, mean):
                     into[c] = quarter * (p[c] + q[c] + r[c] + s[c]) if mean else max(max(p[c], q[c]), max(r[c], s[c]))
 
 
-@njit
+@njit(scratch=True)
 def _fire(current, b, v, spikes, sums, how):
     """(I12), (I13): window by window through all steps; v holds the first potentials and is left with the last."""
     size, (threshold, bar, hard, _) = how

@@ -100,7 +100,7 @@ def unblocked(counts, layer):
                                 .reshape(len(counts), height, width, -1)[..., :n_out])
 
 
-@njit
+@njit(scratch=True)
 def image(layer, neuron, given, state, n_steps, out):
     """Take one image through one convolution for some steps: receive, fire, pool, list the spikes. Return the number of spikes."""
     current, lists = given

@@ -148,7 +148,7 @@ def _count_columns(columns, starts, n_events):
             n_events[columns[e]] += 1
 
 
-@njit
+@njit(scratch=True)
 def _turn(columns, starts, rows, starts_of, size):
     """List the events of each column, and where each block of `size` rows begins."""
     cursor = starts_of[:, 0].copy()
@@ -179,7 +179,7 @@ def _list(rows, events, starts, r0, r1):
             starts[r, q + 1] = cursor
 
 
-@njit
+@njit(scratch=True)
 def _add_events(w, lists, out, block, width, n_cols, size):
     """Add the weights of a dense layer's events: outputs j0:j1 and rows r0:r1."""
     events, starts = lists

@@ -43,7 +43,7 @@ def _sort(z, spikes, b0, b1):
     _count(z_sorted[b0:b1], n_spikes[b0:b1])
 
 
-@njit
+@njit(scratch=True)
 def _by_digits(bits, order, bits_sorted):
     """Sort rows of positive floats by their bits, which have the same order: digit by digit, the lowest first, equal ones by index."""
     n_in = bits.shape[1]

@@ -136,7 +136,7 @@ def forward(levels, w, threshold):
     return out
 
 
-@njit
+@njit(scratch=True)
 def _decide(places, n_early, has_late, whole, z, w, threshold, out, j0, j1):
     """Fire between the two times (T5), after the second, or not at all; both answers are computed, so that it vectorises."""
     z0, z1 = z
@@ -198,7 +198,7 @@ def _list(kinds, base, places, count, i0, i1):
         count[i] = n
 
 
-@njit
+@njit(scratch=True)
 def _sum_w(places, count, h, z_out, z, base, pulls, dw, j0, j1):
     """(T7) for outputs j0:j1."""
     n_out, (z0, z1) = np.uint64(j1 - j0), z

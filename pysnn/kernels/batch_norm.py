@@ -95,7 +95,7 @@ def _statistics(x, plan):
     return mean.astype(x.dtype), var.astype(x.dtype)
 
 
-@njit
+@njit(scratch=True)
 def _moments(x, n_times, out):
     """Mean and variance of each channel in one block."""
     n_c = out.shape[1]
@@ -143,7 +143,7 @@ def _pulled(x, dy, params, means, dx):
         dx[c] = scale[c] * (dy[c] - a[c] - (x[c] - mean[c]) * b[c])
 
 
-@njit
+@njit(scratch=True)
 def _sums(x, dy, mean, out):
     """Sums over one block of dy and of dy (x - mean), by channel."""
     n_c, width = out.shape[1], len(mean)

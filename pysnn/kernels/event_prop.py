@@ -202,7 +202,7 @@ def _halley(x, v, current, threshold, ratio):
     return f, x - 2 * ratio * f * slope / (2 * square - f * bend) if slope > 0 and square > f * bend else -1.0
 
 
-@njit
+@njit(scratch=True)
 def _scan(given, w, units, out, block):
     """Forward without recurrent weights, for outputs j0:j1 and samples b0:b1."""
     times, order, n_events, n_times = given
@@ -258,7 +258,7 @@ def _fire(state, interval, units, out, place):
             ahead[j] = i_j * _psp(gap - passed, ratio) if t_next < np.inf else 0.0
 
 
-@njit
+@njit(scratch=True)
 def _run(given, weights, units, out, block):
     """Forward with recurrent weights, for samples b0:b1, from event to event."""
     times, order, n_events, n_times = given
@@ -298,28 +298,29 @@ def _run(given, weights, units, out, block):
                 current[j] += row[j]
 
 
-def backward(dt_out, cache):
+def backward(dt_out, cache, need_dt=True):
     """Pull a gradient back through `forward`: (V5), by the adjoint equations; see `pysnn.reference.event_prop.backward`."""
     dt_out = _checks.event_backward(dt_out, cache.t_out, cache.dtype, n_spikes=cache.n_spikes)
     threshold, tau_m, _ = cache.how
     if cache.weights[1] is not None:
-        grads = _pull(cache, lambda *given: _back(*given, cache.log, dt_out), (cache.t_out, cache.current))
+        grads = _pull(cache, lambda *given: _back(*given, cache.log, dt_out), (cache.t_out, cache.current), need_dt)
     else:
-        grads = _pull(cache, _adjoint, (cache.t_out, cache.n_before, cache.current, threshold, -tau_m * dt_out))
+        grads = _pull(cache, _adjoint, (cache.t_out, cache.n_before, cache.current, threshold, -tau_m * dt_out), need_dt)
     return tuple(None if g is None else g.astype(cache.dtype) for g in grads)
 
 
-def _pull(cache, kernel, marks):
+def _pull(cache, kernel, marks, need_dt):
     """Run a kernel that goes backward through the events, a share of the batch at a time."""
     (shape, times, order, n_events), (w, w_rec), (threshold, tau_m, tau_s) = cache.inputs, cache.weights, cache.how
     parts = cut(shape[0], -(-shape[0] // _SHARES))
-    dw, dt = np.zeros((len(parts), *w.shape)), np.zeros(order.shape)
+    dw, dt = np.zeros((len(parts), *w.shape)), np.zeros(order.shape if need_dt else (0, 0))
     dw_rec = np.zeros((len(parts), w.shape[1] if w_rec is not None else 0, w.shape[1]))
     given = (times, order, n_events, shape[2]), (w, w if w_rec is None else w_rec), (threshold, tau_s, tau_m / tau_s)
     spread(lambda s, b0, b1: kernel(*given, marks, (dw[s], dw_rec[s], dt), (b0, b1)), [(s, *part) for s, part in enumerate(parts)])
-    dt_in = np.zeros((shape[0], shape[1] * shape[2]))
-    _scatter(dt, order, n_events, dt_in)
-    return dt_in.reshape(shape), dw.sum(axis=0), None if w_rec is None else dw_rec.sum(axis=0)
+    dt_in = np.zeros(shape) if need_dt else None
+    if need_dt:
+        _scatter(dt, order, n_events, dt_in.reshape(shape[0], -1))
+    return dt_in, dw.sum(axis=0), None if w_rec is None else dw_rec.sum(axis=0)
 
 
 @njit
@@ -341,7 +342,7 @@ def _of_time(w, i, p, q, units):
     return total
 
 
-@njit
+@njit(scratch=True)
 def _adjoint(given, weights, units, marks, grads, block):
     """Backward without recurrent weights: at its marks a neuron's p becomes (`current` p + `added`) / (`current` - `threshold`)."""
     times, order, n_events, n_times = given
@@ -387,10 +388,11 @@ def _adjoint(given, weights, units, marks, grads, block):
             i = order[b, k] // n_times
             for j in range(n):
                 dw[i, j] += q[j]                                                                                 # (V8)
-            dt[b, k] = _of_time(w, i, p, q, units)
+            if len(dt) > 0:
+                dt[b, k] = _of_time(w, i, p, q, units)
 
 
-@njit
+@njit(scratch=True)
 def _back(given, weights, units, marks, grads, block, log, dt_out):
     """Backward with recurrent weights."""
     times, order, _, n_times = given
@@ -418,7 +420,8 @@ def _back(given, weights, units, marks, grads, block, log, dt_out):
                 i = order[b, k] // n_times
                 for m in range(n):
                     dw[i, m] += q[m]                                                                             # (V8)
-                dt[b, k] = _of_time(w, i, p, q, units)
+                if len(dt) > 0:
+                    dt[b, k] = _of_time(w, i, p, q, units)
                 continue
             left[j] -= 1
             for m in range(n):
@@ -450,7 +453,7 @@ def max_forward(t_in, w, tau_m=4.0, tau_s=1.0):
     return out[0].astype(dtype), MaxCache(inputs, (w, None), *out[1:], how, dtype)
 
 
-@njit
+@njit(scratch=True)
 def _climb(given, w, units, out, block):
     """(V9) The maxima for samples b0:b1."""
     times, order, n_events, n_times = given
@@ -487,12 +490,13 @@ def _to_peak(v, current, ratio):
     return ratio * (share if more == 0 else math.log1p(more * share) / more)
 
 
-def max_backward(dv_max, cache):
+def max_backward(dv_max, cache, need_dt=True):
     """Pull a gradient back through `max_forward`; see `pysnn.reference.event_prop.max_backward`."""
     dv_max = _checks.event_backward(dv_max, cache.t_max, cache.dtype, "dv_max", "v_max")
     marks = cache.t_max[:, :, None], cache.n_before[:, :, None], np.ones((*dv_max.shape, 1)), 0.0, dv_max[:, :, None]
-    dt_in, dw, _ = _pull(cache, _adjoint, marks)                                                                 # (V10)
-    b, j = np.nonzero(cache.slope)
-    moved = dt_in.reshape(len(dt_in), -1)
-    np.add.at(moved, (b, cache.inputs[2][b, cache.n_before[b, j]]), (dv_max * cache.slope)[b, j])      # (V11)
-    return dt_in.astype(cache.dtype), dw.astype(cache.dtype)
+    dt_in, dw, _ = _pull(cache, _adjoint, marks, need_dt)                                                        # (V10)
+    if need_dt:
+        b, j = np.nonzero(cache.slope)
+        places = b, cache.inputs[2][b, cache.n_before[b, j]]
+        np.add.at(dt_in.reshape(len(dt_in), -1), places, (dv_max * cache.slope)[b, j])                           # (V11)
+    return dt_in.astype(cache.dtype) if need_dt else None, dw.astype(cache.dtype)

@@ -109,7 +109,7 @@ def backward(dspikes, cache, dv_final=None, surrogate=Surrogate("atan", slope=2.
     return du, dv
 
 
-@njit
+@njit(scratch=True)
 def _pull(dspikes, u, du, ends, how, i0, i1):
     """Backward for neurons i0:i1; ends is v_init and dv_final, which is left with dv_init."""
     threshold, _, _, later, _, kind, k = how

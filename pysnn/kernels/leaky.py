@@ -119,7 +119,7 @@ def _after(v, threshold, kind):
     return v - threshold if kind == 0 else threshold - threshold if kind == 1 else v
 
 
-@exact
+@njit(contract=False, scratch=True)
 def _run_recurrent(arrays, v, plan, recurrent, span):
     """Forward for some steps of some rows of neurons whose spikes come back to their row a step later."""
     (current, i, spikes, u), (table, s, n), (t0, t1, i0, i1) = arrays, recurrent, span
@@ -256,7 +256,7 @@ def _all_back(dspikes, cache, dvs, surrogate, summed):
     return dcurrent, carry
 
 
-@njit
+@njit(scratch=True)
 def _slopes(u, threshold, how, d):
     """(I7) what stands for the derivative of a spike, for a row of neurons."""
     apart = np.empty_like(d)            # not d itself: a loop that may overwrite what it reads does not fill vectors
@@ -265,7 +265,7 @@ def _slopes(u, threshold, how, d):
     surrogate_of(apart, d.dtype.type(0), how[1], how[2], d)
 
 
-@njit
+@njit(scratch=True)
 def _pull(arrays, carry, v_init, plan, how, span):
     """Backward for some steps of some neurons, block by block."""
     (dspikes, u, i, dcurrent, given), (t0, t1, first, end, width) = arrays, span
@@ -354,7 +354,7 @@ def _pull_reset(u, d, grads, plan, which):
             dv[k] = zero if u[k] >= bar[k] else grad
 
 
-@njit
+@njit(scratch=True)
 def _pull_start(carry, v_init, plan, how, i0, i1):
     """(D8) to the first potential, which with timing "next" is reset where it reaches the threshold."""
     dv, back, dtheta, v = carry[0][i0:i1], carry[1][i0:i1], carry[4][i0:i1], v_init[i0:i1]

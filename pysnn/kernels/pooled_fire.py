@@ -46,7 +46,7 @@ def _images(shape):
     return -(-shape[1] // 16)
 
 
-@njit
+@njit(scratch=True)
 def _run(current, v, u, spikes, how, b0, b1):
     """(I12), (I13) for images b0:b1; v holds v_init and is left with v_final."""
     size, (threshold, bar, hard, _) = how
@@ -89,7 +89,7 @@ def backward(dspikes, cache, dv_final=None, surrogate=Surrogate("atan", slope=2.
     return du, dv
 
 
-@njit
+@njit(scratch=True)
 def _pull(dspikes, u, du, dv, how, b0, b1):
     """(I14), (I15) for images b0:b1; dv holds dv_final and is left with dv_init."""
     size, (threshold, bar, hard, _), attached, kind, slope = how

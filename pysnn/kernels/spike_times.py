@@ -96,7 +96,7 @@ def crossing(a, p, threshold, ratio):
     return zero - 2 * math.log1p(-q), a * root * (1 - q) / 2
 
 
-@njit
+@njit(scratch=True)
 def _scan(t_in, order, w, how, out, block):
     """Forward for outputs j0:j1 and samples b0:b1."""
     threshold, tau, ratio = how

@@ -108,7 +108,7 @@ def _pack(w, j0, j1, packed):
             packed[i, j] = w[i, j0 + j]
 
 
-@njit
+@njit(scratch=True)
 def _scan(spikes, w, threshold, last, out, block):
     """Forward for outputs j0:j1 and samples b0:b1."""
     order, z_sorted, n_spikes = spikes
@@ -125,7 +125,7 @@ def _scan(spikes, w, threshold, last, out, block):
         fire(some, (b * n_in, n_spikes[b, 0], n_spikes[b, 1]), weights, threshold, (rest, whole), state, flat, b * n_out + j0)
 
 
-@njit
+@njit(scratch=True)
 def line_of(like, n):
     """Make room for n numbers that begins at a cache line; return it and where: a vector across two lines takes twice as long to load."""
     room = np.zeros(n + LANES, like.dtype)
@@ -277,7 +277,7 @@ def _sum_w(z_in, h, z_out, dw, block):
                 s3[j] -= h0 * max(t0 - d0, zero) + h1 * max(t1 - d1, zero) + h2 * max(t2 - d2, zero) + h3 * max(t3 - d3, zero)
 
 
-@njit
+@njit(scratch=True)
 def _sum_few(z_in, h, z_out, dw, i0, i1):
     """Take inputs i0:i1, neuron by neuron: with few neurons, the inputs fill vectors."""
     who = np.empty(len(h), np.int64)
@@ -317,7 +317,7 @@ def backward_z(h, z_in, z_bound, w):
     return dz_in
 
 
-@njit
+@njit(scratch=True)
 def _sum_z(z_in, z_bound, h, w, dz_in, block):
     """(T8) for inputs i0:i1 and samples b0:b1."""
     i0, i1, b0, b1 = block
@@ -331,7 +331,7 @@ def _sum_z(z_in, z_bound, h, w, dz_in, block):
         copy(total, dz_in[b, i0:i1])
 
 
-@njit
+@njit(scratch=True)
 def pull(z, z_bound, h, w, total, who):
     """(T8) dz_in_i = sum over the neurons j whose causal set holds i of h_j w_ji, for one sample; w has a row of zeros at its end."""
     n_out, zero, m = len(h), h.dtype.type(0), 0

@@ -64,7 +64,7 @@ def _lay_out(w, b, n_wide):
     return aligned(table.reshape(len(table), -1, width).transpose(1, 0, 2)).reshape(-1, len(table) * width)
 
 
-@njit
+@njit(scratch=True)
 def _maps(spikes, table, how, threshold, out, b0, b1):
     """Forward for samples b0:b1: of each the spikes that a row of windows sees are listed first, and of those the spikes of each window."""
     order, z_sorted, n_spikes = spikes
@@ -91,7 +91,7 @@ def _maps(spikes, table, how, threshold, out, b0, b1):
                                   ((s * n_h + q) * n_w + p) * n_out + k * width)
 
 
-@njit
+@njit(scratch=True)
 def _room(n, like):
     """Make room to list n spikes and the extra one: inputs, times; the rank of each input; marks of ranks, and ranks that are marked."""
     return (np.empty(n + 1, np.uint32), np.empty(n + 1 + LANES, like.dtype), np.empty(n, np.uint32), np.zeros(n + 3 * LANES, np.uint8),
@@ -176,7 +176,7 @@ def backward(dz_out, cache, need_dz=True):
     return dz_in if need_dz else None, np.ascontiguousarray(drows[:, :n].T).reshape(w.shape), drows[:, n].copy() if b is not None else None
 
 
-@njit
+@njit(scratch=True)
 def _pull(z_in, pulls, across, how, grads, b0, b1):
     """(T14) Pull back through samples b0:b1; windows are laid out for a few rows of places at a time."""
     h, z_out, z_bound = pulls

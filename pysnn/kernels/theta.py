@@ -77,7 +77,7 @@ def _move(u, before, row, kick, turn):
     return n_fire
 
 
-@njit
+@njit(scratch=True)
 def _scan(fixed, how, out, block):
     """Forward for outputs j0:j1 and samples b0:b1."""
     t_in, order, w, late = fixed
@@ -126,7 +126,7 @@ def backward(dt_out, cache):
     return dt_in, dw
 
 
-@njit
+@njit(scratch=True)
 def _back(fixed, how, given, out, block):
     """Backward for outputs j0:j1: forward once more, then from the spike back through the kicks."""
     t_in, order, w, late = fixed

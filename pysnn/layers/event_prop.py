@@ -29,7 +29,7 @@ class _Events(Layer):
         """Take the gradients of that input apart again."""
         if self.names[1] not in self.params:
             return dt, {self.names[0]: dw}
-        return dt[:, :-1], {self.names[0]: dw[:-1], self.names[1]: dw[-1]}
+        return dt if dt is None else dt[:, :-1], {self.names[0]: dw[:-1], self.names[1]: dw[-1]}
 
 
 class EventDense(_Events):
@@ -64,7 +64,7 @@ class EventDense(_Events):
     def backward(self, dt, cache, need_dx=True):
         full = np.zeros((*dt.shape[:2], self.n_spikes or dt.shape[2]), dt.dtype)
         full[:, :, :dt.shape[2]] = dt
-        return self._gradients(*self.op.backward(full, cache)[:2])
+        return self._gradients(*self.op.backward(full, cache, need_dx)[:2])
 
 
 class EventMax(_Events):
@@ -91,4 +91,4 @@ class EventMax(_Events):
         return self.op.max_forward(*self._with_bias(t), tau_m=self.tau_m)
 
     def backward(self, dv, cache, need_dx=True):
-        return self._gradients(*self.op.max_backward(dv, cache))
+        return self._gradients(*self.op.max_backward(dv, cache, need_dx))

@@ -166,7 +166,7 @@ def _bisect(beyond, low, high):
     return high
 
 
-def backward(dt_out, cache):
+def backward(dt_out, cache, need_dt=True):
     """Pull a gradient back through `forward`.
 
     Parameters
@@ -175,11 +175,13 @@ def backward(dt_out, cache):
         Gradient of the loss with respect to t_out; ignored, whatever it holds, where t_out is inf.
     cache : Cache
         From `forward`.
+    need_dt : bool
+        False for a first layer: nobody asks for the gradient of the data.
 
     Returns
     -------
-    dt_in : (B, N_in, K_in) array
-        Gradient with respect to t_in.
+    dt_in : (B, N_in, K_in) array or None
+        Gradient with respect to t_in; None if not asked for.
     dw : (N_in, N_out) array
         Gradient with respect to w, summed over the batch.
     dw_rec : (N_out, N_out) array or None
@@ -211,7 +213,8 @@ def backward(dt_out, cache):
             np.add.at(dw_rec[:, j], [spikes[-1 - k][1] for k in came[~is_input]], -h * psp[~is_input])
             np.add.at(dt, -1 - came[~is_input], h * rise[~is_input])                          # of spikes that came back,
             dt[before] += h * again                                                           # and of the neuron's own
-    return *(d.astype(cache.dtype) for d in (dt_in, dw)), None if w_rec is None else dw_rec.astype(cache.dtype)
+    grads = dt_in if need_dt else None, dw, None if w_rec is None else dw_rec
+    return tuple(None if d is None else d.astype(cache.dtype) for d in grads)
 
 
 class MaxCache(NamedTuple):
@@ -269,7 +272,7 @@ def max_forward(t_in, w, tau_m=4.0, tau_s=1.0):
     return v_max.astype(dtype), MaxCache(t_in, w, t_max, n_before, how, dtype)
 
 
-def max_backward(dv_max, cache):
+def max_backward(dv_max, cache, need_dt=True):
     """Pull a gradient back through `max_forward`.
 
     Parameters
@@ -278,11 +281,13 @@ def max_backward(dv_max, cache):
         Gradient of the loss with respect to v_max.
     cache : MaxCache
         From `max_forward`.
+    need_dt : bool
+        False for a first layer: nobody asks for the gradient of the data.
 
     Returns
     -------
-    dt_in : (B, N_in, K_in) array
-        Gradient with respect to t_in.
+    dt_in : (B, N_in, K_in) array or None
+        Gradient with respect to t_in; None if not asked for.
     dw : (N_in, N_out) array
         Gradient with respect to w, summed over the batch; 0 where the maximum is 0.
 
@@ -304,4 +309,4 @@ def max_backward(dv_max, cache):
         np.subtract.at(dt_in[b].reshape(-1), came, dv_max[b, j] * rise)                       # may stay where it is
         if n < len(order) and t_in[b].ravel()[order[n]] == t_max[b, j]:
             dt_in[b].reshape(-1)[order[n]] += dv_max[b, j] * rise.sum()                       # (V11) it moves with an input
-    return dt_in.astype(cache.dtype), dw.astype(cache.dtype)
+    return dt_in.astype(cache.dtype) if need_dt else None, dw.astype(cache.dtype)
