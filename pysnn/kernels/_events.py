@@ -47,40 +47,70 @@ def squeeze(typing, flags, at, number, events, cursor):
     integer = types.int64
 
     def generate(context, builder, signature, args):
-        found, long = _set_flags(context, builder, signature, args), ir.IntType(64)
+        word = ir.IntType(32)
+        words, first = ir.VectorType(word, LANES), builder.trunc(args[2], word)
+
+        def all_numbers():
+            nothing = ir.Constant(words, ir.Undefined)
+            everywhere = builder.shuffle_vector(builder.insert_element(nothing, first, word(0)), nothing, ir.Constant(words, [0] * LANES))
+            return builder.add(everywhere, ir.Constant(words, list(range(LANES))))
+
         place = builder.gep(data_of(context, builder, signature, args, 3), [args[4]])
-        (_compress if COMPRESSES else _one_by_one)(builder, found, args[2], place)
-        return builder.zext(builder.ctpop(found), long)
+        return _squeeze(builder, _set_flags(context, builder, signature, args), place, all_numbers, lambda k: builder.add(first, k))
 
     return types.int64(flags, integer, integer, events, integer), generate
 
 
-def _compress(builder, found, number, place):
-    """Write the numbers of the bits that are set by one instruction, if there is any."""
-    word = ir.IntType(32)
-    words, bits = ir.VectorType(word, LANES), ir.VectorType(ir.IntType(1), LANES)
-    with builder.if_then(builder.icmp_unsigned("!=", found, found.type(0))):
-        nothing = ir.Constant(words, ir.Undefined)
-        first = builder.insert_element(nothing, builder.trunc(number, word), word(0))
-        everywhere = builder.shuffle_vector(first, nothing, ir.Constant(words, [0] * LANES))
-        numbers = builder.add(everywhere, ir.Constant(words, list(range(LANES))))
-        kind = ir.FunctionType(words, [words, bits, words])
-        compress = cgutils.get_or_insert_function(builder.module, kind, f"llvm.experimental.vector.compress.v{LANES}i32")
-        made = builder.call(compress, [numbers, builder.bitcast(found, bits), nothing])
-        builder.store(made, builder.bitcast(place, words.as_pointer())).align = 4
+@intrinsic
+def squeeze_from(typing, flags, at, source, values, cursor):
+    """Write source[at + k] to values[cursor:], else as `squeeze`."""
+    integer = types.int64
+
+    def generate(context, builder, signature, args):
+        row = builder.gep(data_of(context, builder, signature, args, 2), [args[1]])
+        place = builder.gep(data_of(context, builder, signature, args, 3), [args[4]])
+
+        def all_values():
+            loaded = builder.load(builder.bitcast(row, ir.VectorType(row.type.pointee, LANES).as_pointer()))
+            loaded.align = context.get_abi_sizeof(row.type.pointee)
+            return loaded
+
+        found = _set_flags(context, builder, signature, args)
+        return _squeeze(builder, found, place, all_values, lambda k: builder.load(builder.gep(row, [k])))
+
+    return types.int64(flags, integer, source, source, integer), generate
 
 
-def _one_by_one(builder, found, number, place):
-    """Write the numbers of the bits that are set, the lowest first."""
+def _squeeze(builder, found, place, whole, one):
+    """Write of a vector what the bits that are set stand for, all of it by one instruction, or one by one; return how many.
+
+    LANES doubles are more than one register: LLVM's code for them crashed.
+    """
+    if COMPRESSES and place.type.pointee != ir.DoubleType():
+        with builder.if_then(builder.icmp_unsigned("!=", found, found.type(0))):
+            vector, bits = whole(), ir.VectorType(ir.IntType(1), LANES)
+            number, kind = vector.type.element, ir.FunctionType(vector.type, [vector.type, bits, vector.type])
+            name = {"i32": "i32", "float": "f32"}[str(number)]
+            compress = cgutils.get_or_insert_function(builder.module, kind, f"llvm.experimental.vector.compress.v{LANES}{name}")
+            made = builder.call(compress, [vector, builder.bitcast(found, bits), ir.Constant(vector.type, ir.Undefined)])
+            builder.store(made, builder.bitcast(place, vector.type.as_pointer())).align = 4
+    else:
+        _one_by_one(builder, found, place, one)
+    return builder.zext(builder.ctpop(found), ir.IntType(64))
+
+
+def _one_by_one(builder, found, place, one):
+    """Write what the bits that are set stand for, the lowest first."""
     word, begin = ir.IntType(32), builder.block
-    first, left = builder.trunc(number, word), builder.zext(found, word)
+    left = builder.zext(found, word)
     head, body, end = (builder.append_basic_block(name) for name in ("head", "body", "end"))
     builder.branch(head)
     builder.position_at_end(head)
     bits, k = builder.phi(word), builder.phi(word)
     builder.cbranch(builder.icmp_unsigned("!=", bits, word(0)), body, end)
     builder.position_at_end(body)
-    builder.store(builder.add(first, builder.cttz(bits, ir.IntType(1)(1))), builder.gep(place, [k])).align = 4
+    value = one(builder.cttz(bits, ir.IntType(1)(1)))
+    builder.store(value, builder.gep(place, [k])).align = 4
     rest, after = builder.and_(bits, builder.sub(bits, word(1))), builder.add(k, word(1))
     builder.branch(head)
     for phi, old, new in ((bits, left, rest), (k, word(0), after)):
@@ -98,6 +128,13 @@ def squeeze_in_python(flags, at, number, events, cursor):
     """Do what `squeeze` does: what stands here in Python, it does sixteen at a time. Used under NUMBA_DISABLE_JIT=1."""
     found = number + np.flatnonzero(flags[at:at + LANES])
     events[cursor:cursor + LANES] = np.concatenate([found, np.full(LANES - len(found), UNUSED)])
+    return len(found)
+
+
+def squeeze_from_in_python(flags, at, source, values, cursor):
+    """Do what `squeeze_from` does."""
+    found = source[at:at + LANES][flags[at:at + LANES] != 0]
+    values[cursor:cursor + len(found)] = found
     return len(found)
 
 
@@ -170,4 +207,4 @@ def adder(width):
 
 
 if config.DISABLE_JIT:
-    count, squeeze, adder = count_in_python, squeeze_in_python, adder_in_python
+    count, squeeze, squeeze_from, adder = count_in_python, squeeze_in_python, squeeze_from_in_python, adder_in_python

@@ -160,8 +160,9 @@ def _crossing(v, current, gap, units):
     room = rise * rise - 2 * ratio * current * below                     # of the parabola in 1 - exp(-x / tau_m), exact for tau_m = 2 tau_s
     if room < 0 and ratio == 2:
         return np.inf
-    if room > 0:
-        x = -ratio * math.log1p(-2 * below / (rise + math.sqrt(room)))
+    share = 2 * below / (rise + math.sqrt(max(room, 0.0)))
+    if room > 0 and share < 1:
+        x = -ratio * math.log1p(-share)
         for _ in range(8):                                               # most often two or three steps, and no look at the end
             new = x if ratio == 2 else _halley(x, v, current, threshold, ratio)[1]
             if abs(new - x) <= _CLOSE * new:

@@ -331,7 +331,12 @@ def _sum_z(z_in, z_bound, h, w, dz_in, block):
         copy(total, dz_in[b, i0:i1])
 
 
-@njit(scratch=True)
+@njit
+def _or_zero(x, j):
+    return x[j] if j < len(x) else x.dtype.type(0)
+
+
+@njit
 def pull(z, z_bound, h, w, total, who):
     """(T8) dz_in_i = sum over the neurons j whose causal set holds i of h_j w_ji, for one sample; w has a row of zeros at its end."""
     n_out, zero, m = len(h), h.dtype.type(0), 0
@@ -341,13 +346,11 @@ def pull(z, z_bound, h, w, total, who):
         who[m] = j
         m += h[j] != 0
     who[m:m + 3] = n_out
-    c = np.empty(8, h.dtype)
     for k in range(0, m, 4):
-        for q in range(4):
-            c[q] = z_bound[who[k + q]] if who[k + q] < n_out else zero
-            c[4 + q] = h[who[k + q]] if who[k + q] < n_out else zero
-        c0, c1, c2, c3, h0, h1, h2, h3 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
-        w0, w1, w2, w3 = w[who[k]], w[who[k + 1]], w[who[k + 2]], w[who[k + 3]]
+        j0, j1, j2, j3 = who[k], who[k + 1], who[k + 2], who[k + 3]
+        c0, c1, c2, c3 = _or_zero(z_bound, j0), _or_zero(z_bound, j1), _or_zero(z_bound, j2), _or_zero(z_bound, j3)
+        h0, h1, h2, h3 = _or_zero(h, j0), _or_zero(h, j1), _or_zero(h, j2), _or_zero(h, j3)
+        w0, w1, w2, w3 = w[j0], w[j1], w[j2], w[j3]
         for i in range(len(total)):
             s = total[i]
             s += h0 * w0[i] if z[i] < c0 else zero

@@ -13,7 +13,7 @@ from .._jit import copy, njit
 from .._threads import cut, spread
 from . import temporal
 from ._event_conv import aligned, block_width
-from ._events import LANES, squeeze
+from ._events import LANES, squeeze_from
 from ._in_time import in_time
 
 _EXTRA = 2**32 - 1               # stands for the extra spike, with the weights b
@@ -93,9 +93,9 @@ def _maps(spikes, table, how, threshold, out, b0, b1):
 
 @njit(scratch=True)
 def _room(n, like):
-    """Make room to list n spikes and the extra one: inputs, times; the rank of each input; marks of ranks, and ranks that are marked."""
-    return (np.empty(n + 1, np.uint32), np.empty(n + 1 + LANES, like.dtype), np.empty(n, np.uint32), np.zeros(n + 3 * LANES, np.uint8),
-            np.empty(n + 1 + LANES, np.uint32))
+    """Make room to list n spikes and the extra one: inputs, times; the rank of each input; marks of ranks."""
+    return (np.empty(n + 1 + LANES, np.uint32), np.empty(n + 1 + LANES, like.dtype), np.empty(n, np.uint32),
+            np.zeros(n + 3 * LANES, np.uint8))
 
 
 @njit
@@ -118,7 +118,7 @@ def _list_all(order, z_sorted, n, has_b, image):
 @njit
 def _note_ranks(spikes, n):
     """Note for each input where in the list it stands; return where the extra spike stands. Who is silent stands behind all."""
-    inputs, _, rank, flags, _ = spikes
+    inputs, _, rank, flags = spikes
     silent = len(flags) - 1
     extra = silent
     for i in range(len(rank)):
@@ -134,23 +134,24 @@ def _note_ranks(spikes, n):
 @njit
 def _pick(spikes, size, window, of_extra, out, to):
     """(T13) List the spikes that a window sees, in the order of time: mark their ranks, and go through the marks. Return how many."""
-    inputs, times, rank, flags, ranks = spikes
-    n, extra = size
+    (inputs, times, rank, flags), (n, extra), (listed, when) = spikes, size, out[:2]
     at, n_rows, length, step = window
     flags[extra] = 1
     for first in range(at, at + n_rows * step, step):
-        for i in range(first, first + length):
-            flags[rank[i]] = 1
-    count = 0
+        seen = rank[first:first + length]
+        for i in range(length):
+            flags[seen[i]] = 1
+    end = to
     for k in range(0, n, LANES):
-        count += squeeze(flags, k, k, ranks, count)
+        squeeze_from(flags, k, times, when, end)
+        end += squeeze_from(flags, k, inputs, listed, end)
     for k in range(n):
         flags[k] = 0
-    for k in range(count):
-        i = inputs[ranks[k]]
-        out[0][to + k], out[1][to + k] = of_extra if i == _EXTRA else i - at, times[ranks[k]]
-    out[1][to + count] = out[1][to + count - 1] if count > 0 else np.inf               # time stands still behind the last
-    return count
+    own, start, stands_for = listed[to:end], np.uint32(at), np.uint32(of_extra)
+    for k in range(len(own)):
+        own[k] = stands_for if own[k] == np.uint32(_EXTRA) else own[k] - start
+    when[end] = when[end - 1] if end > to else np.inf                                  # time stands still behind the last
+    return end - to
 
 
 def backward(dz_out, cache, need_dz=True):
