@@ -27,7 +27,7 @@ EXACT = {"mnist-conv": "MNIST, two convolutions 5 x 5, `28x28x1-16c5-N-P2-32c5-N
          "yin-yang-30": "Yin-Yang, 30 hidden, weights alone", "yin-yang-leaky-equal": "Yin-Yang, 60 hidden, `leaky_equal`",
          "yin-yang-leaky-double": "Yin-Yang, 60 hidden, `leaky_double`", "yin-yang-alpha": "Yin-Yang, 60 hidden, `alpha`",
          "yin-yang-eventprop": "Yin-Yang, 200 hidden, EventProp", "yin-yang-30-bounded": "first try, bounded: 30 hidden, weights alone",
-         "yin-yang-5-delays-bounded": "first try, bounded: 5 hidden, delays", "yin-yang-30-delays-bounded": "first try, bounded: 30 hidden, delays"}
+         "yin-yang-5-delays-bounded": "first try, bounded: 5, delays", "yin-yang-30-delays-bounded": "first try, bounded: 30, delays"}
 PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
 TIME = {"mnist1d-conv": "MNIST-1D as a line of 40 points: three convolutions, T = 6",
         "japanese-vowels": "JapaneseVowels: 256 recurrent neurons, changes as channels, smoothed labels",
