@@ -26,8 +26,9 @@ EXACT = {"mnist-conv": "MNIST, two convolutions 5 x 5, `28x28x1-16c5-N-P2-32c5-N
          "yin-yang-5-delays": "Yin-Yang, 5 hidden, delays of synapses", "yin-yang-30-delays": "Yin-Yang, 30 hidden, delays of synapses",
          "yin-yang-30": "Yin-Yang, 30 hidden, weights alone", "yin-yang-leaky-equal": "Yin-Yang, 60 hidden, `leaky_equal`",
          "yin-yang-leaky-double": "Yin-Yang, 60 hidden, `leaky_double`", "yin-yang-alpha": "Yin-Yang, 60 hidden, `alpha`",
-         "yin-yang-eventprop": "Yin-Yang, 200 hidden, EventProp", "yin-yang-30-bounded": "first try, bounded: 30 hidden, weights alone",
-         "yin-yang-5-delays-bounded": "first try, bounded: 5, delays", "yin-yang-30-delays-bounded": "first try, bounded: 30, delays"}
+         "yin-yang-eventprop": "Yin-Yang, 200 hidden, EventProp",
+         "yin-yang-5-delays-bounded": "first try: 5 hidden, delays, gradients bounded",
+         "yin-yang-30-delays-bounded": "first try: 30 hidden, delays", "yin-yang-30-bounded": "first try: 30 hidden, weights alone"}
 PROXY = {"proxy-fashion-mnist": "Fashion-MNIST, `fashion-proxy:32`", "proxy-cifar10": "CIFAR-10, `cifar-vgg:16`"}
 TIME = {"mnist1d-conv": "MNIST-1D as a line of 40 points: three convolutions, T = 6",
         "japanese-vowels": "JapaneseVowels: 256 recurrent neurons, changes as channels, smoothed labels",
@@ -576,9 +577,8 @@ TABLES = {**{f"conformance-{name}": of("conformance", name) for name in ("how", 
           "maps": lambda: exact(("mnist-conv-three", "fashion-conv-three", "cifar10-conv")), "limits": limits, "alpha": alpha,
           "conv-speed": conv_speed, "event-speed": event_speed, "c-program": c_program, "exploration-proxy": exploration_proxy,
           "pooling": pooling, "tuning": tuning, "compare": compare, "compare-conv": compare_conv, "compare-fair": compare_fair,
-          "fair-tuning": fair_tuning, "tandem": tandem, "full": full, "rate-speed": rate_speed, "kappa": kappa,
-          "coordinates": coordinates, "mutation": mutation, "mutation-layers": mutation_layers, "verify": verify, "newcomer": newcomer,
-          "trial": trial}
+          "fair-tuning": fair_tuning, "tandem": tandem, "full": full, "rate-speed": rate_speed, "kappa": kappa, "trial": trial,
+          "coordinates": coordinates, "mutation": mutation, "mutation-layers": mutation_layers, "verify": verify, "newcomer": newcomer}
 
 
 def main(check=False):

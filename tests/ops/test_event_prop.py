@@ -207,6 +207,19 @@ def test_kernel_equals_reference(dtype, n_problems, rng):
     assert fired > 100 and several > 10
 
 
+def test_the_first_layer_needs_no_gradient_of_the_data(op, rng):
+    t_in, w, w_rec = layer(rng, recurrent=True)
+    for rec in (None, w_rec):
+        t_out, cache = op.forward(t_in, w, rec, n_spikes=5)
+        whole, part = (op.backward(np.ones_like(t_out), cache, need) for need in (True, False))
+        assert part[0] is None and whole[0].shape == t_in.shape
+        for a, b in zip(whole[1:], part[1:], strict=True):
+            np.testing.assert_array_equal(a, b)
+    v_max, cache = op.max_forward(t_in, w)
+    assert op.max_backward(np.ones_like(v_max), cache, False)[0] is None
+    np.testing.assert_array_equal(*(op.max_backward(np.ones_like(v_max), cache, need)[1] for need in (True, False)))
+
+
 def test_threads_and_views_change_no_bit(rng):
     kernel = operation("event_prop", "numba")
     for recurrent in (False, True):
