@@ -1,10 +1,12 @@
 """The command line: one file a verb, no numerics."""
 
+import _thread
 import argparse
 import contextlib
 import functools
 import os
 import sys
+import threading
 
 import numpy as np
 
@@ -15,6 +17,22 @@ from ._common import check_json, count
 
 VERBS = (demo, train, evaluate, compare, bridge, sweep, plot, export, verify, conformance, check, grade, data, info)   # each has an `add`
 HELP = argparse.RawDescriptionHelpFormatter
+
+
+@contextlib.contextmanager
+def _no_interrupt_lost():
+    """Raise an interrupt again that fell into a finaliser, where Python ignores it: a training would go on."""
+    def hook(told):
+        if told.exc_type is KeyboardInterrupt:
+            threading.Timer(0.01, _thread.interrupt_main).start()            # a little later: here it would be ignored again
+        else:
+            before(told)
+
+    before, sys.unraisablehook = sys.unraisablehook, hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def main(argv=None):
@@ -31,7 +49,7 @@ def main(argv=None):
             _threads.set_threads(args.threads)
         args.stdout = sys.stdout
         check_json(args)
-        with np.errstate(all="ignore"), contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
+        with np.errstate(all="ignore"), _no_interrupt_lost(), contextlib.redirect_stdout(sys.stderr if args.json == "-" else sys.stdout):
             return args.run(args) or 0
     except KeyboardInterrupt:
         print("\npysnn: stopped", file=sys.stderr)

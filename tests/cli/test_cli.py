@@ -237,6 +237,24 @@ def test_ctrl_c_for_real(place):
     assert 2 < training.load("a.npz").epoch < 100000 and os.listdir() == ["a.npz"]
 
 
+def test_an_interrupt_in_a_finaliser_is_not_lost(monkeypatch, capsys):
+    class Finalised:
+        def __del__(self):
+            raise KeyboardInterrupt
+
+    def loop(*_):
+        Finalised()
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            pass
+        raise AssertionError("lost")
+
+    monkeypatch.setattr(cli.train, "loop", loop)
+    hook = sys.unraisablehook
+    assert cli.main(TRAIN) == 130 and sys.unraisablehook is hook
+    assert "a.npz holds the last finished epoch" in capsys.readouterr().err
+
+
 class Terminal:
     """Looks like a terminal to whoever asks."""
 
